@@ -1,0 +1,3 @@
+# Benches: every bench/NAME.c is a program on the harness in bench/lib.
+BENCH_C := $(wildcard bench/*.c)
+BENCHES += $(BENCH_C:%.c=$(B)/%)

@@ -1,0 +1,19 @@
+# BPF programs: one object a concern, linked into one by bpftool, turned into one skeleton header.
+# No vmlinux.h: bpf/core.h declares the kernel fields that are read, and CO-RE relocates them.
+BPF_SRC   := $(wildcard bpf/*.bpf.c)
+BPF_OBJ   := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.bpf.o,$(BPF_SRC))
+BPF_FLAGS := -target bpf -D__TARGET_ARCH_$(subst x86_64,x86,$(subst aarch64,arm64,$(shell uname -m))) \
+             -O2 -g -Wall -Wextra -Werror -I. -Iusdt/include
+
+ifneq ($(BPF_SRC),)
+GEN_HDR += $(B)/gen/prax.skel.h
+endif
+
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(call say,BPF,$@)mkdir -p $(@D) && $(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
+
+$(B)/bpf/prax.linked.o: $(BPF_OBJ)
+	$(call say,BPFLINK,$@)$(BPFTOOL) gen object $@ $^
+
+$(B)/gen/prax.skel.h: $(B)/bpf/prax.linked.o
+	$(call say,SKEL,$@)mkdir -p $(@D) && $(BPFTOOL) gen skeleton $< name prax > $@

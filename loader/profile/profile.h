@@ -1,0 +1,181 @@
+/* profile.h - the in-memory profile: the narrow waist of the observer.
+ *
+ * Sources (loader/session.c and what feeds it) know nothing of formats; writers know nothing of
+ * BPF. A profile can be saved to and loaded from recording.pxp, so reports need no kernel.
+ *
+ * Everything is stored once and named by a dense index; index 0 always means "none". Memory grows
+ * with the number of distinct things, not with the length of the recording. Not thread-safe.
+ * Errors: functions that return an index return 0 when memory is out and set profile->broken, which
+ * profile__ok tells; so feeding needs no checks on the way.
+ */
+#ifndef LOADER_PROFILE_PROFILE_H
+#define LOADER_PROFILE_PROFILE_H
+#include "bpf/record.h"
+#include "orm/base/arena.h"
+#include "orm/base/map.h"
+
+/* A file that code was loaded from. addresses in frames are the file's own (ELF vaddr). */
+struct module {
+    const char *path;   /* as the target saw it; "[vdso]", "[kernel]", "[unknown]" or "//anon" */
+    const char *opener; /* where the loader can read it, e.g. /proc/PID/root/...; NULL: like path */
+    uint8_t build_id[32];
+    uint8_t build_id_size; /* bytes; 0: none */
+};
+
+struct frame {
+    uint32_t module; /* index; 0 = the address belongs to nothing known */
+    uint8_t kernel;
+    uint8_t leaf;     /* 1: a pc; 0: a return address, look up address - 1 */
+    uint64_t address; /* ELF vaddr in the module, or absolute where module is 0 or the kernel */
+    uint32_t symbol;  /* first of its names in profile->names; 0 = not resolved yet */
+    uint32_t symbols; /* how many: inlined functions innermost first, then the function itself */
+};
+
+/* One name of a frame, filled by symbol/. */
+struct frame_name {
+    const char *name; /* demangled */
+    const char *file; /* NULL: no line information */
+    uint32_t line;
+    uint8_t inlined;
+};
+
+struct stack {
+    const uint32_t *frames; /* frames[n]: indexes, innermost first */
+    uint16_t n;
+    uint8_t end; /* enum pxb_end */
+    uint8_t kernel;
+};
+
+/* A query as a reader knows it: verb + model + statement. */
+struct operation {
+    uint8_t verb;      /* enum prax_usdt_verb */
+    const char *model; /* "" for raw SQL */
+    const char *sql;   /* NULL: not built yet when it was seen */
+    uint32_t sql_size; /* full length; the text may be cut */
+    uint64_t fingerprint;
+};
+
+struct process {
+    uint32_t pid;
+    char comm[16];
+    uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end 0: still there */
+};
+
+/* CPU samples with the same key. */
+struct cpu_site {
+    uint32_t process, ustack, kstack, op;
+    uint8_t phase;
+    uint64_t count;
+};
+
+enum { QUERY_BUCKETS = 64 * 8 }; /* log-linear, 8 steps an octave of ns */
+
+/* All finished operations of one `struct operation`. */
+struct query_stats {
+    uint32_t op;
+    uint64_t calls, errors, rows, ns, ns_min, ns_max, bytes_in, bytes_out, allocs, cached;
+    uint64_t phase_ns[PXB_PHASES];
+    uint64_t timed; /* calls with phases */
+    uint32_t histogram[QUERY_BUCKETS];
+};
+/* The call sites of a query, if stacks were taken. */
+struct query_site {
+    uint32_t op, ustack;
+    uint64_t calls, ns;
+};
+
+/* Blocks allocated by one stack in one process for one operation. DHAT's terms. */
+struct heap_site {
+    uint32_t process, ustack, op;
+    uint8_t phase;
+    uint64_t total_bytes, total_blocks;
+    uint64_t live_bytes, live_blocks; /* now; at the end when the recording is over */
+    uint64_t max_bytes, max_blocks;   /* the site's own peak */
+    uint64_t gmax_bytes, gmax_blocks; /* at the global peak */
+    uint64_t lifetime_ns;             /* summed over freed and remaining blocks */
+};
+
+struct heap {
+    struct heap_site *sites; /* sites[n_sites]; [0] unused */
+    uint32_t n_sites;
+    uint64_t total_bytes, total_blocks, live_bytes, live_blocks, max_bytes, max_blocks, max_ns;
+    uint64_t frees,
+        unknown_frees;      /* frees of blocks older than the recording, or whose alloc was lost */
+    uint64_t overwritten;   /* an address allocated twice with no free seen between */
+    struct heap_live *live; /* see heap.c */
+};
+
+struct profile_meta {
+    const char *command; /* shell-quoted; NULL when attached to a pid */
+    const char *host, *kernel, *version;
+    uint64_t wall_start_ns;    /* CLOCK_REALTIME */
+    uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
+    uint32_t hz;               /* CPU sampling rate; 0: not recorded */
+    uint8_t with_cpu, with_heap, with_queries;
+    uint8_t has_prax;    /* a process with Prax in it was seen */
+    int32_t exit_status; /* of the command; -1 unknown */
+    struct pxb_counters counters;
+    uint64_t overhead_ns; /* estimated: hits * cost a hit */
+    const char *warnings; /* lines for people; NULL = none */
+};
+
+struct profile {
+    struct profile_meta meta;
+    struct module *modules; /* [0] unused; the same for all that follow */
+    struct frame *frames;
+    struct frame_name *names;
+    struct stack *stacks;
+    struct operation *ops;
+    struct process *processes;
+    struct cpu_site *cpu;
+    struct query_stats *queries;
+    struct query_site *query_sites;
+    uint32_t n_modules, n_frames, n_names, n_stacks, n_ops, n_processes, n_cpu, n_queries,
+        n_query_sites;
+    struct heap heap;
+    bool broken;
+    struct pxi_arena arena;      /* texts and arrays of indexes */
+    struct profile_index *index; /* see profile.c */
+};
+
+struct profile *profile__new(void); /* NULL: out of memory */
+void profile__free(struct profile *p);
+bool profile__ok(const struct profile *p);
+
+/* Each of these finds or makes; texts are copied. */
+uint32_t profile__module(struct profile *p, const char *path, const char *opener,
+                         const uint8_t *build_id, size_t build_id_size);
+uint32_t profile__frame(struct profile *p, uint32_t module, uint64_t address, bool kernel,
+                        bool leaf);
+uint32_t profile__stack(struct profile *p, const uint32_t *frames, size_t n, uint8_t end,
+                        bool kernel);
+uint32_t profile__op(struct profile *p, uint8_t verb, const char *model, const char *sql,
+                     uint32_t sql_size, uint64_t fingerprint);
+uint32_t profile__process(struct profile *p, uint32_t pid, const char *comm, uint64_t start_ns);
+
+void profile__cpu(struct profile *p, uint32_t process, uint32_t ustack, uint32_t kstack,
+                  uint32_t op, uint8_t phase);
+/* q's op and ustack fields are ignored; the indexes are given. */
+void profile__query(struct profile *p, uint32_t op, uint32_t ustack, const struct pxb_query *q);
+/* One record of the four allocation kinds, in the order of events. */
+void profile__heap(struct profile *p, uint32_t process, uint32_t ustack, uint32_t op,
+                   const struct pxb_alloc *a);
+/* A process is gone: its live blocks become blocks at end. */
+void profile__heap_exit(struct profile *p, uint32_t process, uint64_t ts);
+/* Closes the books: lifetimes of live blocks run to end_ns. */
+void profile__finish(struct profile *p, uint64_t end_ns);
+
+/* recording.pxp: magic, version, chunks, each with size and checksum. Load errors name what is
+ * wrong. 0, or -EINVAL (not a recording, damaged, newer), -ENOMEM, -errno; *why is a static text.
+ */
+int profile__save(const struct profile *p, int fd, const char **why);
+int profile__load(struct profile **out, int fd, const char **why);
+
+/* The value in ns below which `part` (0..1) of the calls lie; log-linear, error ≤ 6.25 %. */
+uint64_t query_stats__quantile(const struct query_stats *q, double part);
+/* "query_many", ... of probes.def; "none" for 0. */
+const char *verb_name(uint8_t verb);
+const char *phase_name(uint8_t phase);
+const char *end_name(uint8_t end);
+
+#endif

@@ -1,0 +1,74 @@
+/* arena.h - memory that is freed all at once, or back to a mark.
+ *
+ * A session has one. Blocks double from 4 KiB to 1 MiB and are kept when a mark is released, so a
+ * warm session allocates without calling the allocator. Nothing is ever moved. Not thread-safe.
+ */
+#ifndef PXI_BASE_ARENA_H
+#define PXI_BASE_ARENA_H
+#include <prax/alloc.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    PXI_ARENA_FIRST = 4 << 10, /* bytes: one page holds a get and its row */
+    PXI_ARENA_BLOCK = 1 << 20, /* bytes: larger blocks would cost page faults that nobody uses */
+};
+
+struct pxi_block {
+    struct pxi_block *prev;
+    size_t size; /* bytes of data that follow */
+    char data[] __attribute__((aligned(16)));
+};
+
+struct pxi_arena {
+    char *next, *end;        /* free bytes of the current block */
+    struct pxi_block *block; /* current; older ones behind prev */
+    struct pxi_block *spare; /* released, for reuse */
+    const prax_alloc *alloc;
+    size_t held;     /* bytes taken from the allocator */
+    size_t max;      /* bytes that may be held; 0 = no limit */
+    uint32_t serial; /* grows with every release: a mark older than it is stale */
+    bool full;       /* an allocation failed since the last clear */
+    bool over;       /* it failed because of max, not for want of memory */
+};
+
+struct pxi_mark {
+    struct pxi_block *block;
+    char *next;
+};
+
+/* alloc NULL = malloc. The arena keeps the pointer. */
+void pxi_arena_init(struct pxi_arena *a, const prax_alloc *alloc, size_t max);
+/* Frees everything, spare blocks too. */
+void pxi_arena_free(struct pxi_arena *a);
+
+/* The slow half of pxi_arena_get: a further block. NULL and a->full when there is none. */
+void *pxi_arena_grow(struct pxi_arena *a, size_t size, size_t align);
+
+/* size bytes aligned to align (a power of two ≤ 16), not cleared. NULL and a->full when out. */
+static inline void *pxi_arena_get(struct pxi_arena *a, size_t size, size_t align)
+{
+    uintptr_t p = ((uintptr_t)a->next + (align - 1)) & ~(uintptr_t)(align - 1);
+    if (__builtin_expect(p > (uintptr_t)a->end || size > (uintptr_t)a->end - p, 0))
+        return pxi_arena_grow(a, size, align);
+    a->next = (char *)p + size;
+    return (void *)p;
+}
+
+/* n items of size bytes, cleared; overflow counts as out of memory. */
+void *pxi_arena_zero(struct pxi_arena *a, size_t n, size_t size);
+/* A copy of size bytes with a NUL behind it. */
+char *pxi_arena_text(struct pxi_arena *a, const char *text, size_t size);
+void *pxi_arena_copy(struct pxi_arena *a, const void *p, size_t size);
+/* Resizes the block's last allocation in place where it can, else copies. */
+void *pxi_arena_extend(struct pxi_arena *a, void *p, size_t old_size, size_t size);
+
+struct pxi_mark pxi_arena_mark(const struct pxi_arena *a);
+/* Everything since the mark is free again; blocks go to the spare list. */
+void pxi_arena_release(struct pxi_arena *a, struct pxi_mark m);
+
+/* malloc behind the prax_alloc interface. */
+extern const prax_alloc pxi_malloc;
+
+#endif
