@@ -50,6 +50,9 @@ endif
 .PHONY: all
 all: default
 
+# The objects of sources.
+obj = $(patsubst %.S,$(B)/%.o,$(patsubst %.c,$(B)/%.o,$(1)))
+
 # ---- modules -------------------------------------------------------------------------------------
 # A module.mk may set: <area>_SRC (C sources), PROGRAMS, TESTS (programs and scripts that print TAP),
 # BENCHES, GEN_HDR (generated headers; the objects that include one name it as their prerequisite),
@@ -68,8 +71,6 @@ libs:    $(B)/libprax.a $(B)/libprax.so
 programs: libs $(PROGRAMS)
 
 # ---- rules ---------------------------------------------------------------------------------------
-obj = $(patsubst %.S,$(B)/%.o,$(patsubst %.c,$(B)/%.o,$(1)))
-
 $(B)/%.o: %.c
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(CFLAGS_$(<:%.c=%)) \
 	    -MMD -MP -c $< -o $@
