@@ -58,16 +58,17 @@ void raw_close(struct raw_db *d)
 {
     sqlite3_stmt *all[] = { d->get,   d->list,   d->insert,   d->insert_many, d->update,
                             d->begin, d->commit, d->rollback, d->clear };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         sqlite3_finalize(all[i]);
     sqlite3_close(d->db);
 }
 
 static int role_of(const char *label)
 {
-    for (int i = 1; i < 4; i++)
+    for (int i = 1; i < 4; i++) {
         if (strcmp(label, labels[i]) == 0)
             return i;
+    }
     return 0;
 }
 
@@ -155,14 +156,16 @@ void raw_list(struct raw_db *d, int64_t limit, struct raw_list *l)
 static void bind_user(sqlite3_stmt *st, int at, const struct raw_user *u)
 {
     sqlite3_bind_text(st, at, u->email, -1, SQLITE_STATIC);
-    if (u->name)
+    if (u->name) {
         sqlite3_bind_text(st, at + 1, u->name, -1, SQLITE_STATIC);
-    else
+    } else {
         sqlite3_bind_null(st, at + 1);
-    if (u->has_age)
+    }
+    if (u->has_age) {
         sqlite3_bind_int64(st, at + 2, u->age);
-    else
+    } else {
         sqlite3_bind_null(st, at + 2);
+    }
     sqlite3_bind_text(st, at + 3, labels[u->role], -1, SQLITE_STATIC);
     sqlite3_bind_double(st, at + 4, u->score);
     sqlite3_bind_int64(st, at + 5, u->created_at);

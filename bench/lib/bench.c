@@ -84,15 +84,17 @@ static void measure(struct run *r)
 {
     for (size_t p = 0; p < r->n_peers; p++)
         r->calls[p] = calibrate(r, p);
-    for (unsigned round = 0; round < r->opt.rounds; round++)
+    for (unsigned round = 0; round < r->opt.rounds; round++) {
         for (size_t i = 0; i < r->n_peers; i++) {
             size_t p = (i + round) % r->n_peers;
             double ns = time_once(r, p, r->calls[p]) / (double)r->calls[p] / unit_size(r->group);
             r->ns[p][round] = ns;
-            if (r->raw)
+            if (r->raw) {
                 fprintf(r->raw, "%s,%s,%u,%llu,%.3f\n", r->group->name, r->group->peers[p].name,
                         round, (unsigned long long)r->calls[p], ns);
+            }
         }
+    }
 }
 
 struct figures {
@@ -155,15 +157,17 @@ static void print_row(const struct run *r, size_t p, struct figures f)
 static void report(struct run *r)
 {
     const struct bench_group *g = r->group;
-    if (!r->opt.json)
+    if (!r->opt.json) {
         printf("%s, a %s%s%s\n", g->name, g->unit ? g->unit : "call", g->goal ? "; goal " : "",
                g->goal ? g->goal : "");
+    }
     for (size_t p = 0; p < r->n_peers; p++) {
         struct figures f = figures_of(r, p);
-        if (r->opt.json)
+        if (r->opt.json) {
             print_json(r, p, f);
-        else
+        } else {
             print_row(r, p, f);
+        }
         if (r->saved)
             fprintf(r->saved, "%s,%s,%.3f\n", g->name, g->peers[p].name, f.ns);
     }
@@ -176,9 +180,10 @@ static void spin(struct run *r)
     uint64_t end = pxi_clock_ns() + r->opt.profile_seconds * 1000000000ull;
     for (size_t p = 0; p < r->n_peers; p++)
         r->calls[p] = calibrate(r, p);
-    while (pxi_clock_ns() < end)
+    while (pxi_clock_ns() < end) {
         for (size_t p = 0; p < r->n_peers; p++)
             time_once(r, p, r->calls[p]);
+    }
 }
 
 static void run_group(struct run *r)
@@ -231,7 +236,7 @@ static int parse(int argc, char **argv, struct options *o)
         { 0 },
     };
     *o = (struct options){ .rounds = ROUNDS };
-    for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;)
+    for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
         switch (c) {
         case 'f':
             o->filter = optarg;
@@ -258,6 +263,7 @@ static int parse(int argc, char **argv, struct options *o)
             usage(argv[0]);
             return -1;
         }
+    }
     if (o->rounds > ROUNDS_MAX)
         o->rounds = ROUNDS_MAX;
     return optind == argc ? 0 : (usage(argv[0]), -1);
