@@ -49,7 +49,7 @@ $(VICTIM)/probe_context.stripped: $(VICTIM)/probe_context.lto
 	$(call say,STRIP,$@)strip --strip-all -o $@ $<
 
 $(VICTIM)/probe_context.shared: $(CONTEXT_DEEP) $(VICTIM)/libprobe_copy.so
-	$(call say,LD,$@)$(VICTIM_CC) -O2 -o $@ $(CONTEXT) $(VICTIM)/libprobe_copy.so \
+	$(call say,LD,$@)$(VICTIM_CC) -O2 -Wl,--no-as-needed -o $@ $(CONTEXT) $(VICTIM)/libprobe_copy.so \
 	    -Wl,-rpath,'$$ORIGIN'
 
 $(VICTIM)/libprobe_copy.so: $(CONTEXT_DEEP)
