@@ -9,6 +9,17 @@ VICTIM_CC  = $(CC) $(CPPFLAGS_ALL) -std=gnu11 -fno-omit-frame-pointer -fPIC -fvi
 $(VICTIM)/probe_fire: $(VICTIM)/probe_fire.o $(B)/libprax.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
 
+# The same program with all but an empty main in a shared library.
+$(VICTIM)/libprobe_fire.so: tests/bpf/victims/probe_fire.c $(USDT_DEEP)
+	$(call say,LD,$@)mkdir -p $(@D) && $(VICTIM_CC) -O2 -shared -Wl,-soname,$(@F) -Wl,-z,nodelete \
+	    -Dmain=probe_fire_main -fvisibility=default -Wno-missing-prototypes \
+	    -o $@ $< $(USDT_SRC) usdt/probes.S
+
+$(VICTIM)/probe_fire.shared: $(VICTIM)/libprobe_fire.so
+	$(call say,LD,$@)printf '%s\n' 'int probe_fire_main(int, char **);' \
+	    'int main(int n, char **v) { return probe_fire_main(n, v); }' | \
+	    $(VICTIM_CC) -Wno-missing-prototypes -o $@ -x c - -x none $< -Wl,-rpath,'$$ORIGIN'
+
 # The red zone depends on what a compiler makes of a function: once with the flags of each profile.
 define probe_leaf_rule
 TEST_DEPS += $(VICTIM)/probe_leaf.$(1)
@@ -18,7 +29,7 @@ $(VICTIM)/probe_leaf.$(1): tests/bpf/victims/probe_leaf.c $(USDT_DEEP)
 endef
 $(foreach p,$(PROFILES),$(eval $(call probe_leaf_rule,$(p))))
 
-TEST_DEPS += $(VICTIM)/probe_fire
+TEST_DEPS += $(VICTIM)/probe_fire $(VICTIM)/probe_fire.shared
 
 # The descriptor and the context must be found however the library got into the program. All from
 # the same two sources. A copy in a shared object is linked as libprax.so is.
@@ -53,7 +64,7 @@ $(VICTIM)/probe_context.shared: $(CONTEXT_DEEP) $(VICTIM)/libprobe_copy.so
 	    -Wl,-rpath,'$$ORIGIN'
 
 $(VICTIM)/libprobe_copy.so: $(CONTEXT_DEEP)
-	$(call say,LD,$@)mkdir -p $(@D) && $(VICTIM_CC) -O2 -shared -Wl,-z,nodelete -Wl,-z,relro,-z,now \
+	$(call say,LD,$@)mkdir -p $(@D) && $(VICTIM_CC) -O2 -shared -Wl,-soname,$(@F) -Wl,-z,nodelete -Wl,-z,relro,-z,now \
 	    -o $@ $(COPY) $(USDT_SRC) usdt/probes.S
 
 $(VICTIM)/libprobe_twin.so: $(VICTIM)/libprobe_copy.so
