@@ -64,8 +64,8 @@ $(VICTIM)/probe_context.shared: $(CONTEXT_DEEP) $(VICTIM)/libprobe_copy.so
 	    -Wl,-rpath,'$$ORIGIN'
 
 $(VICTIM)/libprobe_copy.so: $(CONTEXT_DEEP)
-	$(call say,LD,$@)mkdir -p $(@D) && $(VICTIM_CC) -O2 -shared -Wl,-soname,$(@F) -Wl,-z,nodelete -Wl,-z,relro,-z,now \
-	    -o $@ $(COPY) $(USDT_SRC) usdt/probes.S
+	$(call say,LD,$@)mkdir -p $(@D) && $(VICTIM_CC) -O2 -shared -Wl,-soname,$(@F) -Wl,-z,nodelete \
+	    -Wl,-z,relro,-z,now -o $@ $(COPY) $(USDT_SRC) usdt/probes.S
 
 $(VICTIM)/libprobe_twin.so: $(VICTIM)/libprobe_copy.so
 	$(call say,STRIP,$@)strip --strip-all -o $@ $<
