@@ -69,13 +69,13 @@ check_bodies() {
 # address of .stapsdt.base.
 check_places() {
     readelf -SW "$1" | sed 's/^ *\[ *\([0-9]*\)\]/\1/' |
-        awk '$2 == ".probes" { print "probes", $4, $6 } $2 == ".stapsdt.base" { print "base", $4 }' \
-            >"$tmp/sections"
+        awk '$2 == ".probes" { print "probes", $4, $6 }
+             $2 == ".stapsdt.base" { print "base", $4 }' >"$tmp/sections"
     local start size base
     read -r _ start size < <(grep ^probes "$tmp/sections")
     read -r _ base < <(grep ^base "$tmp/sections")
-    local count=0 location b semaphore
-    while read -r _ location b semaphore _; do
+    local count=0 b semaphore
+    while read -r _ _ b semaphore _; do
         ((semaphore >= 0x$start && semaphore < 0x$start + 0x$size && b == 0x$base)) || return 1
         count=$((count + 1))
     done <"$tmp/notes"
