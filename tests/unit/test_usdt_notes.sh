@@ -94,7 +94,7 @@ for f in "${files[@]}"; do
     check_operands;   tap $? "$short: operands in plain registers"
     check_bodies "$f"; tap $? "$short: bodies"
     check_places "$f"; tap $? "$short: semaphores and base"
-    readelf -n "$f" 2>/dev/null | grep -qE '^ +prax +0x00000008'
+    readelf -n "$f" 2>/dev/null | grep -E >/dev/null '^ +prax +0x00000008'
     tap $? "$short: the descriptor's note"
 done
 
