@@ -29,6 +29,12 @@
 #define PXB_WALK_H
 #include "bpf/unwind.h"
 
+#ifdef __clang__
+#define PXB_NO_UNROLL _Pragma("unroll 1")
+#else
+#define PXB_NO_UNROLL
+#endif
+
 /* A frame's pc for look-ups: a call may be its function's last instruction. */
 static inline uint64_t pxb_pc(const struct pxb_walk *w)
 {
@@ -40,7 +46,7 @@ static inline uint32_t pxb_find_mapping(const struct pxb_process *p, uint64_t pc
 {
 	uint32_t low = 0, high = p->n;
 
-#pragma unroll 1
+	PXB_NO_UNROLL
 	for (int i = 0; i < 9 && low < high; i++) {
 		uint32_t mid = (low + high) / 2;
 
@@ -65,7 +71,7 @@ static inline uint32_t pxb_find_rule(struct pxb_walk *w, const struct pxb_mappin
 		return PXB_RULE_NONE;
 	low = PXB_PAGE(w, m->page + page);
 	high = PXB_PAGE(w, m->page + page + 1);
-#pragma unroll 1
+	PXB_NO_UNROLL
 	for (int i = 0; i <= PXB_PAGE_SHIFT && low < high; i++) {
 		uint32_t mid = (low + high) / 2;
 
@@ -140,17 +146,17 @@ static inline enum pxb_end pxb_find_cfa(struct pxb_walk *w)
 
 	if (r->kind == PXB_RULE_PLT) {
 		w->word[2] = w->regs[PXB_REG_SP] + 8;
-		if ((w->ip & 15) >= (uint64_t)(int64_t)r->offset)
+		if ((w->ip & 15) >= (uint64_t)r->offset)
 			w->word[2] += 8;
 		return PXB_END_NONE;
 	}
 	if (!w->leaf && r->reg != PXB_REG_SP && r->reg != PXB_REG_BP)
 		return PXB_END_BAD_RULE;
-	w->word[2] = base + (int64_t)r->offset;
+	w->word[2] = base + (uint64_t)r->offset;
 	if (r->kind == PXB_RULE_DEREF) {
-		if (PXB_READ(w, &w->word[2], 8, base + (int64_t)r->offset))
+		if (PXB_READ(w, &w->word[2], 8, base + (uint64_t)r->offset))
 			return PXB_END_FAULT;
-		w->word[2] += (int64_t)r->add;
+		w->word[2] += (uint64_t)r->add;
 	}
 	return PXB_END_NONE;
 }
@@ -173,7 +179,7 @@ static inline enum pxb_end pxb_find_saved(struct pxb_walk *w, uint64_t cfa)
 	}
 	if (r->bp == PXB_BP_CFA || r->bp == PXB_BP_BP) {
 		if (PXB_READ(w, w->word, 8,
-			     (r->bp == PXB_BP_CFA ? cfa : bp) + (int64_t)r->bp_offset))
+			     (r->bp == PXB_BP_CFA ? cfa : bp) + (uint64_t)r->bp_offset))
 			return PXB_END_FAULT;
 	}
 	return PXB_END_NONE;
