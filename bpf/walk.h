@@ -10,8 +10,9 @@
  *   PXB_READ(w, to, size, addr)
  *       0, or not 0 if the target's memory cannot be read
  *   PXB_REPAIR(w, slot)
- *       the return address that a uretprobe replaced in `slot`, 0 if it is not known; asked only
- *       where w->trampoline was read
+ *       the return address that a uretprobe replaced in `slot`, 0 if it is not known; for slot 0
+ *       that of the newest one that is pending; its slot goes to w->word[3]. Asked only where
+ *       w->trampoline was met
  *   PXB_STEP_LINKAGE
  *       `static inline`; `__noinline` in BPF, where the step must be global
  *
@@ -213,6 +214,29 @@ static inline enum pxb_end pxb_step_rule(struct pxb_walk *w)
 	return PXB_END_NONE;
 }
 
+/* A function with a return probe has returned, and its thread is in the trampoline: rbp is the
+ * caller's. Linux arch/x86/kernel/uprobes.c, uretprobe_trampoline_entry: three pushes and a system
+ * call, which puts the return address in the place of the first; at 13 pop r11, at 15 pop rcx, at
+ * 16 ret. Before 6.11 it was a breakpoint: nothing is ever pushed. */
+static inline enum pxb_end pxb_step_trampoline(struct pxb_walk *w)
+{
+	uint64_t at = w->ip - w->trampoline, sp = w->regs[PXB_REG_SP];
+	uint64_t ra = PXB_REPAIR(w, 0);
+
+	if (ra == 0 || at > 13 || w->word[3] + 8 - sp > 24) { /* of a function further out */
+		sp += at <= 13 ? 16 : at <= 15 ? 8 : 0;
+		w->word[3] = sp;
+		if (PXB_READ(w, &ra, 8, sp))
+			return PXB_END_FAULT;
+		if (ra == 0 || at < 13)
+			return PXB_END_TRAMPOLINE;
+	}
+	w->ip = ra;
+	w->regs[PXB_REG_SP] = w->word[3] + 8;
+	w->leaf = 0;
+	return PXB_END_NONE;
+}
+
 /* Notes the frame at hand and goes to its caller; not 0 (enum pxb_end) when the walk is over. */
 PXB_STEP_LINKAGE int pxb_step(struct pxb_walk *w, const struct pxb_process *p)
 {
@@ -227,6 +251,8 @@ PXB_STEP_LINKAGE int pxb_step(struct pxb_walk *w, const struct pxb_process *p)
 	w->hash = pxb_hash(w->hash, w->ip);
 
 	end = pxb_find(w, p);
+	if (end && w->leaf && w->trampoline && w->ip - w->trampoline < PXB_TRAMPOLINE_SIZE)
+		return pxb_step_trampoline(w);
 	if (end && !pxb_guess(w))
 		return end;
 	switch (w->rule.kind) {

@@ -27,9 +27,12 @@ static int read_memory(void *to, size_t size, uint64_t from)
     return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size ? 0 : -1;
 }
 
-static uint64_t repair(uint64_t slot)
+static uint64_t pending_slot;
+
+static uint64_t repair(struct pxb_walk *w, uint64_t slot)
 {
     repaired_slot = slot;
+    w->word[3] = pending_slot;
     return repaired;
 }
 
@@ -38,7 +41,7 @@ static uint64_t repair(uint64_t slot)
 #define PXB_PAGE(w, i)              ((void)(w), memory.pages[(i) & (PXB_PAGES_MAX - 1)])
 #define PXB_RULE(w, i)              ((void)(w), memory.rules[(i) & (PXB_RULES_MAX - 1)])
 #define PXB_READ(w, to, size, addr) read_memory(to, size, addr)
-#define PXB_REPAIR(w, slot)         repair(slot)
+#define PXB_REPAIR(w, slot)         repair(w, slot)
 #include "bpf/walk.h"
 
 static int build_tables(void **state)
@@ -357,7 +360,22 @@ static void test_trampoline(void **state)
     assert_int_equal(go(CODE, 0), PXB_END_OK);
     assert_int_equal(repaired_slot, (uintptr_t)&stack[0]);
     assert_int_equal(walk.frames[1], repaired);
+    pending_slot = (uint64_t)(uintptr_t)&stack[2]; /* the function has returned already */
+    assert_int_equal(go(walk.trampoline + 13, 0), PXB_END_OK);
+    assert_int_equal(repaired_slot, 0);
+    assert_int_equal(walk.frames[1], repaired);
+    assert_int_equal(walk.regs[PXB_REG_SP], (uintptr_t)&stack[3]);
+    assert_int_equal(repaired_slot, 0);
+    stack[2] = CODE + RULE_BYTES + 2;
+    pending_slot += 8; /* that of a function further out; the system call is done */
+    for (uint64_t i = 0; i < 3; i++) {
+        static const uint64_t at[] = { 13, 15, 16 };
+        assert_int_equal(go(walk.trampoline + at[i], i), PXB_END_OK);
+        assert_int_equal(walk.frames[1], stack[2]);
+        assert_int_equal(walk.regs[PXB_REG_SP], (uintptr_t)&stack[3]);
+    }
     repaired = 0;
+    assert_int_equal(go(walk.trampoline + 4, 0), PXB_END_TRAMPOLINE);
     assert_int_equal(go(CODE, 0), PXB_END_TRAMPOLINE);
     drop_tables();
 }
