@@ -42,8 +42,7 @@ static struct {
     struct pxb_sample *samples;
     size_t n_samples, capacity;
     uint64_t bytes;
-    struct pxb_op op; /* the last, and how many there were */
-    char text[64];
+    uint64_t op[16]; /* the last struct pxb_op, and how many there were */
     size_t n_ops;
 } got;
 
@@ -172,9 +171,8 @@ static int on_record(void *arg, void *data, size_t size)
         return 0;
     }
     if (head->kind == PXB_OP) {
-        assert_in_range(size, sizeof(got.op), sizeof(got.op) + sizeof(got.text));
-        memcpy(&got.op, data, sizeof(got.op));
-        memcpy(got.text, (const char *)data + sizeof(got.op), size - sizeof(got.op));
+        assert_in_range(size, sizeof(struct pxb_op), sizeof(got.op));
+        memcpy(got.op, data, size);
         got.n_ops++;
         return 0;
     }
@@ -411,21 +409,22 @@ static void test_stacks(void **state)
 /* What the main thread's samples are charged to; the other threads have no operation. */
 static void test_operation(void **state)
 {
+    const struct pxb_op *op = (const struct pxb_op *)got.op;
     size_t with = 0;
     (void)state;
     skip_if_impossible();
     assert_int_equal(got.n_ops, 1);
-    assert_int_equal(got.op.verb, PRAX_USDT_QUERY_MANY);
-    assert_int_equal(got.op.fingerprint, 4711);
-    assert_int_equal(got.op.model_size, 4);
-    assert_int_equal(got.op.sql_size, 26);
-    assert_int_equal(got.op.sql_kept, 26);
-    assert_string_equal(got.text, "User");
-    assert_string_equal(got.text + 5, "SELECT id, name FROM users");
+    assert_int_equal(op->verb, PRAX_USDT_QUERY_MANY);
+    assert_int_equal(op->fingerprint, 4711);
+    assert_int_equal(op->model_size, 4);
+    assert_int_equal(op->sql_size, 26);
+    assert_int_equal(op->sql_kept, 26);
+    assert_string_equal(op->text, "User");
+    assert_string_equal(op->text + 5, "SELECT id, name FROM users");
     for (size_t i = 0; i < got.n_samples; i++) {
         const struct pxb_sample *r = &got.samples[i];
         bool is_main = r->tid == r->head.tgid;
-        assert_true(r->op == got.op.id ? is_main : r->op == 0);
+        assert_true(r->op == op->id ? is_main : r->op == 0);
         assert_int_equal(r->phase, r->op != 0 ? PRAX_PHASE_EXECUTE : PRAX_PHASE_OTHER);
         with += r->op != 0;
     }

@@ -68,8 +68,8 @@ static int free_tables(void **state)
 static struct {
     void *frames[PXB_FRAMES_MAX];
     int n;
-    struct pxb_walk walk;
     unsigned count;
+    struct pxb_walk walk;
 } seen;
 
 /* Registers as they are here; the first frame differs by the place of the call, the rest must be
