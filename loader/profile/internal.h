@@ -1,0 +1,32 @@
+/* internal.h - what the files of profile/ share: growth, interning, the parts of a profile's life.
+ *
+ * All arrays grow the same way: room for 16, then doubled whenever the count reaches a power of
+ * two, so no capacity is kept. Slot 0 is zero and means "none".
+ */
+#ifndef LOADER_PROFILE_INTERNAL_H
+#define LOADER_PROFILE_INTERNAL_H
+#include "loader/profile/profile.h"
+#include "orm/base/buf.h"
+
+enum { PROFILE_FIRST = 16 }; /* items an array has room for at first */
+
+struct profile_index {
+    struct pxi_map modules, frames, stacks, ops, processes, cpu, queries, query_sites, heap_sites,
+        texts;
+    struct pxi_buf key; /* scratch of keys that are put together */
+};
+
+/* items with room for one more of `size` bytes behind n, cleared; NULL and p->broken: out of
+ * memory, items still stands. */
+void *profile__room(struct profile *p, void *items, uint32_t n, size_t size);
+/* The index that a key was given, or next if it is new (*is_new). 0: out of memory. */
+uint32_t profile__intern(struct profile *p, struct pxi_map *m, const void *key, size_t size,
+                         uint32_t next, bool *is_new);
+
+/* heap.c */
+bool heap__init(struct profile *p);
+void heap__free_live(struct heap *h); /* nothing more can be fed */
+void heap__free(struct heap *h);
+void heap__finish(struct heap *h, uint64_t end_ns);
+
+#endif
