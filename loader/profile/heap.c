@@ -87,9 +87,10 @@ static bool grow_slots(struct heap_live *l)
         return false;
     l->slots = slots;
     l->capacity = capacity;
-    for (size_t i = 0; i < old_capacity; i++)
+    for (size_t i = 0; i < old_capacity; i++) {
         if (old[i].addr)
             *slot_of(l, old[i].process, old[i].addr) = old[i];
+    }
     free(old);
     return true;
 }
@@ -232,11 +233,10 @@ static uint32_t site_of(struct profile *p, uint32_t process, uint32_t ustack, ui
     bool is_new;
     uint32_t at = profile__intern(p, &p->index->heap_sites, key, sizeof key, h->n_sites, &is_new);
     if (is_new) {
-        struct heap_site *items = profile__room(p, h->sites, h->n_sites, sizeof *items);
-        if (!items)
+        struct heap_site *s = profile__add(p, PROFILE_TABLE(heap.sites, heap.n_sites));
+        if (!s)
             return 0;
-        h->sites = items;
-        items[h->n_sites++] = (struct heap_site){
+        *s = (struct heap_site){
             .process = process, .ustack = ustack, .op = op, .phase = phase, .peak = h->peak
         };
     }
@@ -296,9 +296,10 @@ static void on_free(struct heap *h, uint32_t process, const struct pxb_alloc *a)
 
 static struct aside *aside_of(struct heap_live *l, uint32_t process, uint32_t tid)
 {
-    for (uint32_t i = 0; i < l->n_aside; i++)
+    for (uint32_t i = 0; i < l->n_aside; i++) {
         if (l->aside[i].tid == tid && l->aside[i].process == process)
             return &l->aside[i];
+    }
     return NULL;
 }
 
@@ -450,31 +451,6 @@ void profile__heap_exit(struct profile *p, uint32_t process, uint64_t ts)
     }
 }
 
-void heap__finish(struct heap *h, uint64_t end_ns)
-{
-    struct heap_live *l = h->live;
-    if (!l)
-        return;
-    for (size_t i = 0; i < l->capacity; i++)
-        if (l->slots[i].addr)
-            h->sites[l->slots[i].site].lifetime_ns += age(&l->slots[i], end_ns);
-    for (uint32_t i = 0; i < l->n_aside; i++)
-        if (l->aside[i].block.addr)
-            h->sites[l->aside[i].block.site].lifetime_ns += age(&l->aside[i].block, end_ns);
-    for (uint32_t i = 1; i < h->n_sites; i++)
-        settle(h, &h->sites[i]);
-    heap__free_live(h);
-}
-
-bool heap__init(struct profile *p)
-{
-    struct heap *h = &p->heap;
-    h->live = calloc(1, sizeof *h->live);
-    h->sites = profile__room(p, NULL, 0, sizeof *h->sites);
-    h->n_sites = 1;
-    return h->live && h->sites && grow_slots(h->live);
-}
-
 void heap__free_live(struct heap *h)
 {
     if (!h->live)
@@ -484,6 +460,32 @@ void heap__free_live(struct heap *h)
     free(h->live->live_of);
     free(h->live);
     h->live = NULL;
+}
+
+static void add_age(struct heap *h, const struct block *b, uint64_t ts)
+{
+    if (b->addr)
+        h->sites[b->site].lifetime_ns += age(b, ts);
+}
+
+void heap__finish(struct heap *h, uint64_t end_ns)
+{
+    struct heap_live *l = h->live;
+    if (!l)
+        return;
+    for (size_t i = 0; i < l->capacity; i++)
+        add_age(h, &l->slots[i], end_ns);
+    for (uint32_t i = 0; i < l->n_aside; i++)
+        add_age(h, &l->aside[i].block, end_ns);
+    for (uint32_t i = 1; i < h->n_sites; i++)
+        settle(h, &h->sites[i]);
+    heap__free_live(h);
+}
+
+bool heap__init(struct heap *h)
+{
+    h->live = calloc(1, sizeof *h->live);
+    return h->live && grow_slots(h->live);
 }
 
 void heap__free(struct heap *h)

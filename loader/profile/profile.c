@@ -8,20 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-void *profile__room(struct profile *p, void *items, uint32_t n, size_t size)
+void *profile__add(struct profile *p, struct profile_table t)
 {
+    char *items;
+    uint32_t n;
+    memcpy(&items, (char *)p + t.items, sizeof items);
+    memcpy(&n, (char *)p + t.count, sizeof n);
     bool full = n == 0 || (n >= PROFILE_FIRST && (n & (n - 1)) == 0);
-    if (p->broken || n >= UINT32_MAX / 2) {
+    if (!p->broken && full && n < UINT32_MAX / 2)
+        items = reallocarray(items, n == 0 ? PROFILE_FIRST : (size_t)n * 2, t.size);
+    if (p->broken || !items || n >= UINT32_MAX / 2) {
         p->broken = true;
         return NULL;
     }
-    if (full)
-        items = reallocarray(items, n == 0 ? PROFILE_FIRST : (size_t)n * 2, size);
-    if (items)
-        memset((char *)items + (size_t)n * size, 0, size);
-    else
-        p->broken = true;
-    return items;
+    void *item = memset(items + n++ * t.size, 0, t.size);
+    memcpy((char *)p + t.items, &items, sizeof items);
+    memcpy((char *)p + t.count, &n, sizeof n);
+    return item;
 }
 
 uint32_t profile__intern(struct profile *p, struct pxi_map *m, const void *key, size_t size,
@@ -40,20 +43,34 @@ uint32_t profile__intern(struct profile *p, struct pxi_map *m, const void *key, 
     return (uint32_t)(uintptr_t)e->value;
 }
 
-/* One more item at the end of p->NAME: a pointer to it, cleared, or NULL. */
-#define ADD(p, name)                                                                    \
-    ({                                                                                  \
-        void *items_ = profile__room((p), (p)->name, (p)->n_##name, sizeof *(p)->name); \
-        if (items_)                                                                     \
-            (p)->name = items_;                                                         \
-        items_ ? &(p)->name[(p)->n_##name++] : NULL;                                    \
-    })
+#define ADD(p, name) profile__add((p), PROFILE_TABLE(name, n_##name))
 
-static bool first_slots(struct profile *p)
+static void first_slots(struct profile *p)
 {
-    return ADD(p, modules) && ADD(p, frames) && ADD(p, names) && ADD(p, stacks) && ADD(p, ops) &&
-           ADD(p, processes) && ADD(p, cpu) && ADD(p, queries) && ADD(p, query_sites) &&
-           heap__init(p);
+    ADD(p, modules);
+    ADD(p, frames);
+    ADD(p, names);
+    ADD(p, stacks);
+    ADD(p, ops);
+    ADD(p, processes);
+    ADD(p, cpu);
+    ADD(p, queries);
+    ADD(p, query_sites);
+    profile__add(p, PROFILE_TABLE(heap.sites, heap.n_sites));
+}
+
+static void each_map(struct profile_index *x, void (*visit)(struct pxi_map *m))
+{
+    visit(&x->modules);
+    visit(&x->frames);
+    visit(&x->stacks);
+    visit(&x->ops);
+    visit(&x->processes);
+    visit(&x->cpu);
+    visit(&x->queries);
+    visit(&x->query_sites);
+    visit(&x->heap_sites);
+    visit(&x->texts);
 }
 
 struct profile *profile__new(void)
@@ -66,41 +83,24 @@ struct profile *profile__new(void)
     struct profile_index *x = p->index = calloc(1, sizeof *p->index);
     if (!x)
         goto out;
-    struct pxi_map *maps[] = { &x->modules,    &x->frames,   &x->stacks, &x->ops,
-                               &x->cpu,        &x->queries,  &x->texts,  &x->query_sites,
-                               &x->heap_sites, &x->processes };
-    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
-        pxi_map_init(maps[i]);
-    if (first_slots(p))
+    each_map(x, pxi_map_init);
+    first_slots(p);
+    if (heap__init(&p->heap) && !p->broken)
         return p;
 out:
     profile__free(p);
     return NULL;
 }
 
-static void free_index(struct profile_index *x)
-{
-    if (!x)
-        return;
-    pxi_map_free(&x->modules);
-    pxi_map_free(&x->frames);
-    pxi_map_free(&x->stacks);
-    pxi_map_free(&x->ops);
-    pxi_map_free(&x->processes);
-    pxi_map_free(&x->cpu);
-    pxi_map_free(&x->queries);
-    pxi_map_free(&x->query_sites);
-    pxi_map_free(&x->heap_sites);
-    pxi_map_free(&x->texts);
-    pxi_buf_free(&x->key);
-    free(x);
-}
-
 void profile__free(struct profile *p)
 {
     if (!p)
         return;
-    free_index(p->index);
+    if (p->index) {
+        each_map(p->index, pxi_map_free);
+        pxi_buf_free(&p->index->key);
+        free(p->index);
+    }
     heap__free(&p->heap);
     free(p->modules);
     free(p->frames);

@@ -28,12 +28,11 @@ static struct query_stats *stats_of(struct profile *p, uint32_t op)
     bool is_new;
     uint32_t at = profile__intern(p, &p->index->queries, &op, sizeof op, p->n_queries, &is_new);
     if (is_new) {
-        struct query_stats *items = profile__room(p, p->queries, p->n_queries, sizeof *items);
-        if (!items)
+        struct query_stats *s = profile__add(p, PROFILE_TABLE(queries, n_queries));
+        if (!s)
             return NULL;
-        p->queries = items;
-        items[p->n_queries].op = op;
-        items[p->n_queries++].ns_min = UINT64_MAX;
+        s->op = op;
+        s->ns_min = UINT64_MAX;
     }
     return at ? &p->queries[at] : NULL;
 }
@@ -45,12 +44,10 @@ static struct query_site *site_of(struct profile *p, uint32_t op, uint32_t ustac
     uint32_t at =
         profile__intern(p, &p->index->query_sites, key, sizeof key, p->n_query_sites, &is_new);
     if (is_new) {
-        struct query_site *items =
-            profile__room(p, p->query_sites, p->n_query_sites, sizeof *items);
-        if (!items)
+        struct query_site *s = profile__add(p, PROFILE_TABLE(query_sites, n_query_sites));
+        if (!s)
             return NULL;
-        p->query_sites = items;
-        items[p->n_query_sites++] = (struct query_site){ .op = op, .ustack = ustack };
+        *s = (struct query_site){ .op = op, .ustack = ustack };
     }
     return at ? &p->query_sites[at] : NULL;
 }
