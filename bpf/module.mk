@@ -1,9 +1,11 @@
 # BPF programs: one object a concern, linked into one by bpftool, turned into one skeleton header.
 # No vmlinux.h: bpf/core.h declares the kernel fields that are read, and CO-RE relocates them.
-BPF_SRC   := $(wildcard bpf/*.bpf.c)
+# unwind.bpf.c defines the shared maps and comes first: bpftool 7.1 leaves the offset of a map at 0
+# whose extern declaration it meets before the definition.
+BPF_SRC   := bpf/unwind.bpf.c $(filter-out bpf/unwind.bpf.c,$(wildcard bpf/*.bpf.c))
 BPF_OBJ   := $(patsubst bpf/%.bpf.c,$(B)/bpf/%.bpf.o,$(BPF_SRC))
-BPF_FLAGS := -target bpf -D__TARGET_ARCH_$(subst x86_64,x86,$(subst aarch64,arm64,$(shell uname -m))) \
-             -O2 -g -Wall -Wextra -Werror -I. -Iusdt/include
+BPF_FLAGS := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(subst x86_64,x86,$(subst aarch64,arm64,$(shell uname -m))) \
+             -O2 -g -Wall -Wextra -Werror -Wno-gnu-variable-sized-type-not-at-end -I. -Iusdt/include
 
 ifneq ($(BPF_SRC),)
 GEN_HDR += $(B)/gen/prax.skel.h

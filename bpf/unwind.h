@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * unwind.h - the unwind tables and the walker over them; x86-64.
+ *
+ * The tables are flat arrays that the loader writes and everybody reads:
+ *
+ *	rules	what to do: where the CFA is and where the caller's rbp and rip are. All objects
+ *		share them, for a program uses few: 365 in the worst of many objects.
+ *	rows	{pc, rule}, 4 bytes, sorted by pc within an object: `rule` holds from here to the
+ *		next row. pc keeps its low 10 bits only, for
+ *	pages	has one entry for each 1 KiB of an object's text, and one more: the index of the
+ *		first row at or behind its start. Row pages[g] - 1 is then the one in force at the
+ *		page's start, and the search runs over the few rows of one page.
+ *
+ * Every object starts with a row for vaddr 0 and ends with one for the end of its text, both
+ * PXB_RULE_NONE, so that the look-up needs no bounds but the number of pages. A gap between
+ * functions is such a row too; else the rule of the function before would be used in it.
+ *
+ * A process is a sorted list of mappings, found by tgid.
+ *
+ * walk.h has the walker. Source: System V ABI, AMD64 supplement, figure 3.36 (register numbers);
+ * DWARF 5, 6.4.
+ */
+#ifndef PXB_UNWIND_H
+#define PXB_UNWIND_H
+#include "bpf/record.h"
+
+enum {
+	PXB_ROWS_MAX = 1 << 21, /* 8 MiB: a process tree on 200 MiB of text at 10 rows a KiB */
+	PXB_PAGE_SHIFT = 10,	/* 1 KiB of text: 10 to 30 rows, a search of 5 steps */
+	PXB_PAGES_MAX = 1 << 18,
+	PXB_RULES_MAX = 1 << 13,
+	PXB_MAPPINGS_MAX = 256,	 /* executable mappings of a process; node has 12, postgres 43 */
+	PXB_CONTEXTS_MAX = 4,	 /* copies of Prax in a process */
+	PXB_GUESS_MAX = 1 << 20, /* bytes: how far above rsp a guessed frame may be */
+};
+
+/* DWARF numbers: rax rdx rcx rbx rsi rdi rbp rsp r8..r15 */
+enum { PXB_REG_BP = 6, PXB_REG_SP = 7, PXB_REGS = 16 };
+
+/* Where the CFA (the caller's rsp) is. */
+enum pxb_rule_kind {
+	PXB_RULE_NONE,	 /* no rule: a gap, or code without unwind information */
+	PXB_RULE_BAD,	 /* a rule that does not fit here */
+	PXB_RULE_END,	 /* rip is undefined: the outermost frame */
+	PXB_RULE_SIGNAL, /* rsp points at a struct ucontext */
+	PXB_RULE_CFA,	 /* reg + offset */
+	PXB_RULE_DEREF,	 /* *(reg + offset) + add */
+	PXB_RULE_PLT,	 /* rsp + 8, and 8 more once (rip & 15) >= offset: a lazy PLT stub */
+};
+
+/* Where the caller's rbp is. */
+enum pxb_rule_bp {
+	PXB_BP_SAME, /* still in rbp */
+	PXB_BP_CFA,  /* saved at CFA + bp_offset */
+	PXB_BP_BP,   /* saved at rbp + bp_offset: functions that realign their stack */
+	PXB_BP_LOST, /* not known */
+};
+
+/* Rules 0 and 1 of every table are PXB_RULE_NONE and PXB_RULE_BAD. */
+struct pxb_rule {
+	uint8_t kind; /* enum pxb_rule_kind */
+	uint8_t reg;  /* DWARF number */
+	uint8_t bp;   /* enum pxb_rule_bp */
+	uint8_t ra;   /* return address: 0 = at CFA - 8, else in register ra - 1 */
+	int32_t offset;
+	int32_t add;
+	int32_t bp_offset;
+};
+
+struct pxb_row {
+	uint16_t pc; /* vaddr & 1023 */
+	uint16_t rule;
+};
+
+struct pxb_mapping {
+	uint64_t start, end;
+	uint64_t bias;	/* address - bias = vaddr in the object, less than 4 GiB */
+	uint32_t page;	/* index of the object's first page entry */
+	uint32_t pages; /* how many pages; there is an entry more; 0 = an object without rows */
+};
+
+/* What programs know of a process; by tgid. Sorted by start, not overlapping. */
+struct pxb_process {
+	uint64_t salt;			    /* of ids: differs after an exec or a dlclose, too */
+	uint32_t n;			    /* mappings in use */
+	uint32_t n_contexts;		    /* copies of Prax */
+	int64_t contexts[PXB_CONTEXTS_MAX]; /* thread pointer + this = address of the context */
+	struct pxb_mapping mappings[PXB_MAPPINGS_MAX];
+};
+
+#pragma GCC diagnostic push
+#ifdef __clang__ /* stack.frames[] is the array that follows it: one record */
+#pragma clang diagnostic ignored "-Wgnu-variable-sized-type-not-at-end"
+#endif
+/* A walk: registers in, frames out. */
+struct pxb_walk {
+	uint64_t regs[PXB_REGS]; /* of the frame at hand; by DWARF number */
+	uint64_t ip;
+	uint64_t hash;
+	uint64_t trampoline; /* return address of functions with a pending uretprobe; 0 = none */
+	uint64_t word[18];   /* what was read from the stack */
+	uint32_t mapping;    /* where the last pc was found */
+	uint8_t leaf; /* the frame at hand: all registers are right and ip is no return address */
+	uint8_t guessed;      /* a frame pointer was guessed on the way */
+	uint16_t n;	      /* frames so far */
+	struct pxb_rule rule; /* in force at the frame at hand */
+	struct pxb_stack stack;
+	uint64_t frames[PXB_FRAMES_MAX + 1]; /* a power of two, for the mask */
+};
+#pragma GCC diagnostic pop
+
+static inline uint64_t pxb_hash(uint64_t hash, uint64_t value)
+{
+	hash = (hash ^ value) * 0x9E3779B97F4A7C15ull;
+	return hash ^ hash >> 29;
+}
+
+#endif
