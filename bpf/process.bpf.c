@@ -8,11 +8,11 @@
  * and removes entries from the kernel's mmap, fork, exec and exit records.
  */
 #include "bpf/emit.h"
-#include <bpf/bpf_tracing.h>
 
 SEC("tp_btf/sched_process_fork")
-int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+int process_fork(uint64_t *ctx)
 {
+	const struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
 	uint32_t from = parent->tgid, to = child->tgid;
 	struct pxb_process *p;
 
@@ -25,7 +25,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 }
 
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(process_exec, struct task_struct *task)
+int process_exec(void *ctx __attribute__((unused)))
 {
 	uint32_t tgid;
 	struct pxb_process *p = pxb_process_get(&tgid);

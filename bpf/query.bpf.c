@@ -91,5 +91,3 @@ int query_done(struct pt_regs *regs)
 	pxb_end(s);
 	return 0;
 }
-
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
