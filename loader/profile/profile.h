@@ -84,36 +84,43 @@ struct query_site {
     uint64_t calls, ns;
 };
 
-/* Blocks allocated by one stack in one process for one operation. DHAT's terms. */
+/* Blocks allocated by one stack in one process for one operation. DHAT's terms; see heap.c. */
 struct heap_site {
     uint32_t process, ustack, op;
     uint8_t phase;
-    uint64_t total_bytes, total_blocks;
-    uint64_t live_bytes, live_blocks; /* now; at the end when the recording is over */
-    uint64_t max_bytes, max_blocks;   /* the site's own peak */
-    uint64_t gmax_bytes, gmax_blocks; /* at the global peak */
-    uint64_t lifetime_ns;             /* summed over freed and remaining blocks */
+    uint64_t total_bytes, total_blocks; /* a realloc counts as one more block of its new size */
+    uint64_t live_bytes, live_blocks;   /* never freed so far; at the end: what was left */
+    uint64_t gone_bytes, gone_blocks;   /* of live: left behind by processes that are gone */
+    uint64_t max_bytes, max_blocks;     /* the site's own peak */
+    uint64_t gmax_bytes, gmax_blocks;   /* at the global peak; right after profile__finish */
+    uint64_t lifetime_ns;               /* summed over freed and remaining blocks */
+    uint64_t peak;                      /* heap.peak that gmax was taken for */
 };
 
 struct heap {
     struct heap_site *sites; /* sites[n_sites]; [0] unused */
     uint32_t n_sites;
-    uint64_t total_bytes, total_blocks, live_bytes, live_blocks, max_bytes, max_blocks, max_ns;
-    uint64_t frees,
-        unknown_frees;      /* frees of blocks older than the recording, or whose alloc was lost */
+    uint64_t total_bytes, total_blocks, live_bytes, live_blocks, gone_bytes, gone_blocks;
+    uint64_t max_bytes, max_blocks, max_ns; /* the global peak, the latest of equal ones */
+    uint64_t frees;                         /* of known blocks */
+    uint64_t unknown_frees; /* blocks older than the recording, inherited by fork, or with a lost
+                               allocation; also such blocks given to realloc */
     uint64_t overwritten;   /* an address allocated twice with no free seen between */
-    struct heap_live *live; /* see heap.c */
+    uint64_t lost_reallocs; /* one end of a realloc was not seen */
+    uint64_t failed;        /* allocations that returned NULL */
+    uint64_t peak;          /* how many times the peak moved */
+    struct heap_live *live; /* see heap.c; NULL in a loaded profile */
 };
 
 struct profile_meta {
     const char *command; /* shell-quoted; NULL when attached to a pid */
     const char *host, *kernel, *version;
-    uint64_t wall_start_ns;    /* CLOCK_REALTIME */
-    uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
-    uint32_t hz;               /* CPU sampling rate; 0: not recorded */
-    uint8_t with_cpu, with_heap, with_queries;
-    uint8_t has_prax;    /* a process with Prax in it was seen */
-    int32_t exit_status; /* of the command; -1 unknown */
+    uint64_t wall_start_ns;                    /* CLOCK_REALTIME */
+    uint64_t start_ns, end_ns;                 /* CLOCK_MONOTONIC */
+    uint32_t hz;                               /* CPU sampling rate; 0: not recorded */
+    uint8_t with_cpu, with_heap, with_queries; /* what was asked for */
+    uint8_t has_prax;                          /* a process with Prax in it was seen */
+    int32_t exit_status;                       /* of the command; -1 unknown */
     struct pxb_counters counters;
     uint64_t overhead_ns; /* estimated: hits * cost a hit */
     const char *warnings; /* lines for people; NULL = none */
@@ -142,16 +149,28 @@ struct profile *profile__new(void); /* NULL: out of memory */
 void profile__free(struct profile *p);
 bool profile__ok(const struct profile *p);
 
-/* Each of these finds or makes; texts are copied. */
+/* Each of these finds or makes; texts are copied and may not be NULL but where said. */
+/* opener may be NULL; the first one that is given stays. */
 uint32_t profile__module(struct profile *p, const char *path, const char *opener,
                          const uint8_t *build_id, size_t build_id_size);
 uint32_t profile__frame(struct profile *p, uint32_t module, uint64_t address, bool kernel,
                         bool leaf);
+/* frames[n], innermost first; more than UINT16_MAX are cut. */
 uint32_t profile__stack(struct profile *p, const uint32_t *frames, size_t n, uint8_t end,
                         bool kernel);
+/* model and sql may be NULL. An operation is told apart by verb, model and fingerprint; one without
+ * a fingerprint is that of statements that were not built yet. sql_size: of the whole text, of
+ * which sql may hold the beginning. */
 uint32_t profile__op(struct profile *p, uint8_t verb, const char *model, const char *sql,
                      uint32_t sql_size, uint64_t fingerprint);
+/* A pid that is used again, or a program replaced by exec, has another start_ns. A comm that is not
+ * "" replaces the older one. */
 uint32_t profile__process(struct profile *p, uint32_t pid, const char *comm, uint64_t start_ns);
+/* Appends the names of a frame, innermost first; texts are copied, n 0 marks it as tried. */
+void profile__names(struct profile *p, uint32_t frame, const struct frame_name *names, uint32_t n);
+/* A copy that lives as long as the profile, the same for equal texts; NULL: out of memory, broken.
+ */
+const char *profile__text(struct profile *p, const char *text, size_t size);
 
 void profile__cpu(struct profile *p, uint32_t process, uint32_t ustack, uint32_t kstack,
                   uint32_t op, uint8_t phase);
@@ -160,14 +179,16 @@ void profile__query(struct profile *p, uint32_t op, uint32_t ustack, const struc
 /* One record of the four allocation kinds, in the order of events. */
 void profile__heap(struct profile *p, uint32_t process, uint32_t ustack, uint32_t op,
                    const struct pxb_alloc *a);
-/* A process is gone: its live blocks become blocks at end. */
+/* A process is gone, or replaced by exec: its live blocks become blocks at end. */
 void profile__heap_exit(struct profile *p, uint32_t process, uint64_t ts);
-/* Closes the books: lifetimes of live blocks run to end_ns. */
+/* Closes the books: lifetimes of live blocks run to end_ns (CLOCK_MONOTONIC, into meta too), values
+ * at the global peak are settled. Nothing may be fed afterwards. */
 void profile__finish(struct profile *p, uint64_t end_ns);
 
-/* recording.pxp: magic, version, chunks, each with size and checksum. Load errors name what is
- * wrong. 0, or -EINVAL (not a recording, damaged, newer), -ENOMEM, -errno; *why is a static text.
- */
+/* recording.pxp: magic, version, chunks, each with size and checksum; see recording.c. A profile is
+ * saved after profile__finish. fd is read from and written at its position, and stays open. Load
+ * errors name what is wrong. 0, or -EINVAL (not a recording, damaged, newer), -ENOMEM, -errno; *why
+ * is a static text. A loaded profile is for writers: nothing more can be fed. */
 int profile__save(const struct profile *p, int fd, const char **why);
 int profile__load(struct profile **out, int fd, const char **why);
 

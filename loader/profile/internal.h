@@ -1,0 +1,39 @@
+/* internal.h - what the files of profile/ share: growth, interning, the parts of a profile's life.
+ *
+ * All arrays grow the same way: room for 16, then doubled whenever the count reaches a power of
+ * two, so no capacity is kept. Slot 0 is zero and means "none".
+ */
+#ifndef LOADER_PROFILE_INTERNAL_H
+#define LOADER_PROFILE_INTERNAL_H
+#include "loader/profile/profile.h"
+#include "orm/base/buf.h"
+
+enum { PROFILE_FIRST = 16 }; /* items an array has room for at first */
+
+struct profile_index {
+    struct pxi_map modules, frames, stacks, ops, processes, cpu, queries, query_sites, heap_sites,
+        texts;
+    struct pxi_buf key; /* scratch of keys that are put together */
+};
+
+/* Where a profile keeps a table: offsets in struct profile, bytes of an item. */
+struct profile_table {
+    size_t items, count, size;
+};
+#define PROFILE_TABLE(name, n_name)                                                            \
+    ((struct profile_table){ offsetof(struct profile, name), offsetof(struct profile, n_name), \
+                             sizeof *((struct profile *)0)->name })
+
+/* One more item, cleared, at the end of a table; NULL and p->broken: out of memory. */
+void *profile__add(struct profile *p, struct profile_table t);
+/* The index that a key was given, or next if it is new (*is_new). 0: out of memory. */
+uint32_t profile__intern(struct profile *p, struct pxi_map *m, const void *key, size_t size,
+                         uint32_t next, bool *is_new);
+
+/* heap.c */
+bool heap__init(struct heap *h);      /* false: out of memory */
+void heap__free_live(struct heap *h); /* nothing more can be fed */
+void heap__free(struct heap *h);
+void heap__finish(struct heap *h, uint64_t end_ns);
+
+#endif
