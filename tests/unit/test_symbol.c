@@ -1,0 +1,292 @@
+/* test_symbol.c - names of addresses that are known here: this program's own, libc's, the vdso's.
+ */
+#include "loader/symbol/symbol.h"
+#include "loader/symbol/worker.h"
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+// clang-format off
+#include <cmocka.h>
+// clang-format on
+
+#if defined(__x86_64__)
+#define PC(pc) __asm__ volatile("lea 0(%%rip), %0" : "=r"(pc))
+#else
+#define PC(pc) __asm__ volatile("adr %0, ." : "=r"(pc))
+#endif
+
+static inline __attribute__((always_inline)) uintptr_t innermost(void)
+{
+    uintptr_t pc;
+    PC(pc);
+    return pc;
+}
+
+static inline __attribute__((always_inline)) uintptr_t middle(void)
+{
+    return innermost();
+}
+static const uint32_t middle_line = __LINE__ - 2;
+
+static __attribute__((noinline)) uintptr_t outermost(void)
+{
+    return middle();
+}
+static const uint32_t outermost_line = __LINE__ - 2;
+
+static uint64_t own_base(void)
+{
+    Dl_info info;
+    assert_true(dladdr((void *)(uintptr_t)&own_base, &info));
+    return (uintptr_t)info.dli_fbase;
+}
+
+/* A profile with one frame in a file; the frame's index in *frame. */
+static struct profile *one_frame(const char *path, uint64_t address, bool leaf, uint32_t *frame)
+{
+    struct profile *p = profile__new();
+    assert_non_null(p);
+    uint32_t module = profile__module(p, path, NULL, NULL, 0);
+    *frame = profile__frame(p, module, address, false, leaf);
+    return p;
+}
+
+static const struct frame_name *name_of(const struct profile *p, uint32_t frame, unsigned i)
+{
+    assert_true(p->frames[frame].symbols > i);
+    return &p->names[p->frames[frame].symbol + i];
+}
+
+static void names_inlined_functions_with_lines(void **state)
+{
+    (void)state;
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    assert_true(n > 0);
+    path[n] = '\0';
+    uint32_t f;
+    struct profile *p = one_frame(path, outermost() - own_base(), true, &f);
+    assert_int_equal(symbolize(p, NULL), 0);
+    assert_int_equal(p->frames[f].symbols, 3);
+    assert_string_equal(name_of(p, f, 0)->name, "innermost");
+    assert_true(name_of(p, f, 0)->inlined);
+    assert_string_equal(name_of(p, f, 1)->name, "middle");
+    assert_true(name_of(p, f, 1)->inlined);
+    assert_int_equal(name_of(p, f, 1)->line, middle_line);
+    assert_string_equal(name_of(p, f, 2)->name, "outermost");
+    assert_false(name_of(p, f, 2)->inlined);
+    assert_int_equal(name_of(p, f, 2)->line, outermost_line);
+    assert_non_null(strstr(name_of(p, f, 2)->file, "test_symbol.c"));
+    uint32_t names = p->n_names;
+    assert_int_equal(symbolize(p, NULL), 0);
+    assert_int_equal(p->n_names, names); /* what has names is left alone */
+    profile__free(p);
+}
+
+static void leaves_out_lines_when_told(void **state)
+{
+    (void)state;
+    uint32_t f;
+    struct profile *p = one_frame("/proc/self/exe", outermost() - own_base(), true, &f);
+    assert_int_equal(symbolize(p, &(struct symbolize_opts){ .no_lines = true }), 0);
+    assert_int_equal(p->frames[f].symbols, 1);
+    assert_string_equal(name_of(p, f, 0)->name, "outermost");
+    assert_null(name_of(p, f, 0)->file);
+    profile__free(p);
+}
+
+static void looks_up_a_return_address_one_before(void **state)
+{
+    (void)state;
+    uint64_t start = (uintptr_t)&outermost - own_base();
+    uint32_t leaf, back;
+    struct profile *p = one_frame("/proc/self/exe", start, true, &leaf);
+    back = profile__frame(p, 1, start, false, false);
+    assert_int_equal(symbolize(p, &(struct symbolize_opts){ .no_lines = true }), 0);
+    assert_string_equal(name_of(p, leaf, 0)->name, "outermost");
+    assert_true(p->frames[back].symbols == 0 ||
+                strcmp(name_of(p, back, 0)->name, "outermost") != 0);
+    profile__free(p);
+}
+
+static void names_exports_of_a_stripped_library(void **state)
+{
+    (void)state;
+    Dl_info info;
+    void *at = dlsym(RTLD_DEFAULT, "qsort_r");
+    assert_non_null(at);
+    assert_true(dladdr(at, &info));
+    uint32_t f;
+    uint64_t address = (uintptr_t)at - (uintptr_t)info.dli_fbase;
+    struct profile *p = one_frame(info.dli_fname, address, true, &f);
+    assert_int_equal(symbolize(p, NULL), 0);
+    assert_string_equal(name_of(p, f, 0)->name, "qsort_r");
+    profile__free(p);
+}
+
+static void names_the_vdso(void **state)
+{
+    (void)state;
+    if (!getauxval(AT_SYSINFO_EHDR))
+        skip();
+    uint32_t f = 0;
+    struct profile *p = one_frame("[vdso]", 0, true, &f);
+    for (uint64_t a = 0x100; a < 0x2000; a += 16)
+        profile__frame(p, 1, a, false, true);
+    assert_int_equal(symbolize(p, NULL), 0);
+    bool found = false;
+    for (uint32_t i = 1; i < p->n_names; i++)
+        found |= strstr(p->names[i].name, "clock_gettime") != NULL;
+    assert_true(found);
+    profile__free(p);
+}
+
+static void believes_only_the_right_build_id(void **state)
+{
+    (void)state;
+    struct profile *p = profile__new();
+    uint8_t wrong[20] = { 1, 2, 3 };
+    uint32_t m = profile__module(p, "/proc/self/exe", NULL, wrong, sizeof wrong);
+    uint32_t f = profile__frame(p, m, (uintptr_t)&outermost - own_base(), false, true);
+    assert_int_equal(symbolize(p, NULL), 0);
+    assert_int_equal(p->frames[f].symbols, 0);
+    profile__free(p);
+}
+
+static void symbolize_file(const char *path, unsigned round)
+{
+    uint32_t f;
+    struct profile *p = one_frame(path, 0x1234 + round, true, &f);
+    profile__module(p, "/nonexistent/file", NULL, NULL, 0);
+    profile__frame(p, 2, 0x10, false, true);
+    profile__module(p, "/dev/zero", NULL, NULL, 0);
+    profile__frame(p, 3, 0x10, false, true);
+    assert_int_equal(symbolize(p, &(struct symbolize_opts){ .seconds_max = 5 }), 0);
+    assert_true(profile__ok(p));
+    assert_int_equal(p->frames[f + 1].symbols + p->frames[f + 2].symbols, 0);
+    profile__free(p);
+}
+
+/* The program itself, cut and scribbled over: its headers promise what is not there. */
+static void survives_damaged_files(void **state)
+{
+    (void)state;
+    static char image[1 << 18], copy[sizeof image];
+    char path[] = "/tmp/prax-symbol-XXXXXX";
+    int fd = mkstemp(path), self = open("/proc/self/exe", O_RDONLY);
+    ssize_t n = read(self, image, sizeof image);
+    assert_true(fd >= 0 && n > 4096);
+    close(self);
+    for (unsigned round = 0; round < 24; round++) {
+        memcpy(copy, image, (size_t)n);
+        for (unsigned i = 0; i < 64; i++)
+            copy[64 + (round * 7919 + i * 104729) % ((unsigned)n - 64)] ^= (char)(i + round);
+        ssize_t size = round % 2 ? n : n / (round + 1);
+        assert_int_equal(pwrite(fd, copy, (size_t)size, 0), size);
+        assert_int_equal(ftruncate(fd, size), 0);
+        symbolize_file(path, round);
+    }
+    close(fd);
+    unlink(path);
+}
+
+static void write_list(char *path, const char *list)
+{
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, list, strlen(list)), (ssize_t)strlen(list));
+    close(fd);
+}
+
+static void names_the_kernel_from_a_list(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/prax-kallsyms-XXXXXX";
+    write_list(path, "ffffffff81000200 t second\n"
+                     "ffffffff81000100 T first\n"
+                     "ffffffff81000100 T first_alias\n"
+                     "ffffffff81000180 D data\n"
+                     "ffffffffc0000000 t in_module\t[mod]\n"
+                     "garbage\n");
+    struct profile *p = profile__new();
+    uint32_t k = profile__module(p, "[kernel]", NULL, NULL, 0);
+    uint32_t first = profile__frame(p, k, 0xffffffff81000190, true, true);
+    uint32_t back = profile__frame(p, k, 0xffffffff81000200, true, false);
+    uint32_t module = profile__frame(p, 0, 0xffffffffc0000010, true, true);
+    uint32_t below = profile__frame(p, k, 0xffffffff80000000, true, true);
+    assert_int_equal(symbolize(p, &(struct symbolize_opts){ .kallsyms = path }), 0);
+    assert_string_equal(name_of(p, first, 0)->name, "first");
+    assert_string_equal(name_of(p, back, 0)->name, "first");
+    assert_string_equal(name_of(p, module, 0)->name, "in_module");
+    assert_int_equal(p->frames[below].symbols, 0);
+    profile__free(p);
+    unlink(path);
+}
+
+static void finds_no_kernel_names_without_the_right_to(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/prax-kallsyms-XXXXXX";
+    write_list(path, "0000000000000000 T first\n0000000000000000 T second\n");
+    assert_null(kernel_symbols__open(path));
+    assert_null(kernel_symbols__open("/nonexistent"));
+    unlink(path);
+}
+
+static void demangles(void **state)
+{
+    (void)state;
+    assert_string_equal(demangle("main"), "main");
+    assert_string_equal(demangle("_Z"), "_Z");
+    if (!dlopen("libstdc++.so.6", RTLD_NOW)) {
+        print_message("no libstdc++.so.6 here\n");
+        skip();
+    }
+    assert_string_equal(demangle("_ZN3foo3barEi"), "foo::bar(int)");
+    assert_string_equal(demangle("_ZNSt6vectorIiSaIiEE9push_backERKi"),
+                        "std::vector<int, std::allocator<int> >::push_back(int const&)");
+}
+
+static void count_progress(void *ctx, uint32_t done, uint32_t all)
+{
+    uint32_t *seen = ctx;
+    seen[0] = done;
+    seen[1] = all;
+}
+
+static void tells_progress(void **state)
+{
+    (void)state;
+    uint32_t f, seen[2] = { 0 };
+    struct profile *p = one_frame("/proc/self/exe", 0x10, true, &f);
+    profile__frame(p, 1, 0x20, false, true);
+    struct symbolize_opts o = { .progress = count_progress, .ctx = seen };
+    assert_int_equal(symbolize(p, &o), 0);
+    assert_int_equal(seen[0], 2);
+    assert_int_equal(seen[1], 2);
+    profile__free(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_inlined_functions_with_lines),
+        cmocka_unit_test(leaves_out_lines_when_told),
+        cmocka_unit_test(looks_up_a_return_address_one_before),
+        cmocka_unit_test(names_exports_of_a_stripped_library),
+        cmocka_unit_test(names_the_vdso),
+        cmocka_unit_test(believes_only_the_right_build_id),
+        cmocka_unit_test(survives_damaged_files),
+        cmocka_unit_test(names_the_kernel_from_a_list),
+        cmocka_unit_test(finds_no_kernel_names_without_the_right_to),
+        cmocka_unit_test(demangles),
+        cmocka_unit_test(tells_progress),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
