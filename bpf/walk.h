@@ -5,11 +5,15 @@
  * The walker is one source for BPF and for user space (unit tests, the preload). Who wants it
  * defines these first and includes this file:
  *
- *	PXB_ROW(w, i), PXB_PAGE(w, i), PXB_RULE(w, i)	values from the tables; i may be anything
- *	PXB_READ(w, to, size, addr)	0, or not 0 if the target's memory cannot be read
- *	PXB_REPAIR(w, slot)		the return address that a uretprobe replaced in `slot`; 0 if
- *					it is not known. Asked only for w->trampoline
- *	PXB_STEP_LINKAGE		`static inline`, or nothing: in BPF the step must be global
+ *   PXB_ROW(w, i), PXB_PAGE(w, i), PXB_RULE(w, i)
+ *       values from the tables; i may be anything
+ *   PXB_READ(w, to, size, addr)
+ *       0, or not 0 if the target's memory cannot be read
+ *   PXB_REPAIR(w, slot)
+ *       the return address that a uretprobe replaced in `slot`, 0 if it is not known; asked only
+ *       where w->trampoline was read
+ *   PXB_STEP_LINKAGE
+ *       `static inline`; `__noinline` in BPF, where the step must be global
  *
  * and calls pxb_walk_begin(), sets regs[] and ip, and calls pxb_walk(). The step is a function of
  * its own because the verifier checks a global one once, not once an iteration: 127 iterations of
