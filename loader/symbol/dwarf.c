@@ -55,27 +55,29 @@ static void add_function(struct unit *u, Dwarf_Die *die)
     }
 }
 
-/* Functions lie at the top of a unit, or in namespaces and, with some compilers, types. */
-static void add_functions(struct unit *u, Dwarf_Die *parent, unsigned depth)
+static bool may_hold_functions(int tag)
 {
-    Dwarf_Die die;
-    if (depth == 0 || dwarf_child(parent, &die) != 0)
-        return;
-    do {
-        switch (dwarf_tag(&die)) {
-        case DW_TAG_subprogram:
-            add_function(u, &die);
-            break;
-        case DW_TAG_namespace:
-        case DW_TAG_module:
-        case DW_TAG_class_type:
-        case DW_TAG_structure_type:
-            add_functions(u, &die, depth - 1);
-            break;
-        default:
-            break;
+    return tag == DW_TAG_namespace || tag == DW_TAG_module || tag == DW_TAG_class_type ||
+           tag == DW_TAG_structure_type;
+}
+
+/* Functions lie at the top of a unit, or in namespaces and, with some compilers, types. */
+static void add_functions(struct unit *u, Dwarf_Die *cu)
+{
+    Dwarf_Die at[DEPTH_MAX]; /* where we are, from the top down */
+    unsigned depth = dwarf_child(cu, &at[0]) == 0;
+    while (depth) {
+        Dwarf_Die *die = &at[depth - 1];
+        int tag = dwarf_tag(die);
+        if (tag == DW_TAG_subprogram)
+            add_function(u, die);
+        if (may_hold_functions(tag) && depth < DEPTH_MAX && dwarf_child(die, &at[depth]) == 0) {
+            depth++;
+            continue;
         }
-    } while (dwarf_siblingof(&die, &die) == 0);
+        while (depth && dwarf_siblingof(&at[depth - 1], &at[depth - 1]) != 0)
+            depth--;
+    }
 }
 
 static int by_low(const void *a, const void *b)
@@ -95,7 +97,7 @@ static struct unit *unit_of(struct dwarf_names *d, Dwarf_Die *cu)
         return NULL;
     if (dwarf_getsrcfiles(cu, &u->files, NULL) != 0)
         u->files = NULL;
-    add_functions(u, cu, DEPTH_MAX);
+    add_functions(u, cu);
     if (u->n)
         qsort(u->functions, u->n, sizeof *u->functions, by_low);
     return e->value = u;
@@ -106,10 +108,11 @@ static Dwarf_Die *function_at(const struct unit *u, uint64_t address)
     size_t low = 0, high = u->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (u->functions[middle].low <= address)
+        if (u->functions[middle].low <= address) {
             low = middle + 1;
-        else
+        } else {
             high = middle;
+        }
     }
     if (low == 0 || address >= u->functions[low - 1].high)
         return NULL;

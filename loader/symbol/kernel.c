@@ -109,10 +109,11 @@ const char *kernel_symbols__name(const struct kernel_symbols *k, uint64_t addres
     size_t low = 0, high = k->n;
     while (low < high) { /* the first symbol above address */
         size_t middle = low + (high - low) / 2;
-        if (k->symbols[middle].address <= address)
+        if (k->symbols[middle].address <= address) {
             low = middle + 1;
-        else
+        } else {
             high = middle;
+        }
     }
     if (low == 0)
         return NULL;

@@ -106,19 +106,19 @@ static int take_answer(struct answers *a)
             return -1;
     }
     a->taken = at;
-    if (head.pass == 1)
+    if (head.pass == 1) {
         a->plain[head.item] = head.names ? names[0].name : NULL;
-    else
+    } else {
         profile__names(a->run->p, a->items[head.item].frame, names, head.names);
+    }
     return 1;
 }
 
 static bool take_answers(struct answers *a)
 {
-    int got;
-    do
+    int got = 1;
+    while (got > 0)
         got = take_answer(a);
-    while (got > 0);
     if (a->in.size)
         memmove(a->in.data, a->in.data + a->taken, a->in.size - a->taken);
     a->in.size -= a->taken;
