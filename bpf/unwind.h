@@ -30,9 +30,10 @@ enum {
 	PXB_PAGE_SHIFT = 10,	/* 1 KiB of text: 10 to 30 rows, a search of 5 steps */
 	PXB_PAGES_MAX = 1 << 18,
 	PXB_RULES_MAX = 1 << 13,
-	PXB_MAPPINGS_MAX = 256,	 /* executable mappings of a process; node has 12, postgres 43 */
-	PXB_CONTEXTS_MAX = 4,	 /* copies of Prax in a process */
-	PXB_GUESS_MAX = 1 << 20, /* bytes: how far above rsp a guessed frame may be */
+	PXB_MAPPINGS_MAX = 256,	   /* executable mappings of a process; node has 12, postgres 43 */
+	PXB_CONTEXTS_MAX = 4,	   /* copies of Prax in a process */
+	PXB_TRAMPOLINE_SIZE = 128, /* bytes: a slot of [uprobes]; the trampoline has the first */
+	PXB_GUESS_MAX = 1 << 20,   /* bytes: how far above rsp a guessed frame may be */
 };
 
 /* DWARF numbers: rax rdx rcx rbx rsi rdi rbp rsp r8..r15 */

@@ -77,14 +77,6 @@ static void define_cfa(struct machine *m, uint64_t reg, int64_t offset)
     m->changed = true;
 }
 
-/* Changes of register or offset alone mean something only for a CFA of reg + offset. */
-static void change_cfa(struct machine *m, uint8_t reg, int64_t offset)
-{
-    if (m->now.cfa.kind != CFA_OFFSET)
-        m->ok = false;
-    define_cfa(m, reg, offset);
-}
-
 static struct cfa_value expression(struct cursor *c)
 {
     uint64_t size = cursor__uleb(c);
@@ -116,6 +108,7 @@ static void recall(struct machine *m)
 static void run_cfa_instruction(struct machine *m, uint8_t op, struct cursor *c)
 {
     const struct cfa_value *cfa = &m->now.cfa;
+    struct cfa_value value;
     uint64_t reg;
 
     switch (op) {
@@ -128,16 +121,20 @@ static void run_cfa_instruction(struct machine *m, uint8_t op, struct cursor *c)
         define_cfa(m, reg, factored(m, (uint64_t)cursor__sleb(c)));
         break;
     case DW_CFA_def_cfa_register:
-        change_cfa(m, small(cursor__uleb(c)), cfa->offset);
+        define_cfa(m, cursor__uleb(c), cfa->offset);
         break;
     case DW_CFA_def_cfa_offset:
-        change_cfa(m, cfa->reg, (int64_t)cursor__uleb(c));
+        define_cfa(m, cfa->reg, (int64_t)cursor__uleb(c));
         break;
     case DW_CFA_def_cfa_offset_sf:
-        change_cfa(m, cfa->reg, factored(m, (uint64_t)cursor__sleb(c)));
+        define_cfa(m, cfa->reg, factored(m, (uint64_t)cursor__sleb(c)));
         break;
-    case DW_CFA_def_cfa_expression:
-        m->now.cfa = expression(c);
+    case DW_CFA_def_cfa_expression: /* register and offset stay, as libgcc has it: libgcrypt's
+                                       assembly changes the register alone afterwards */
+        value = expression(c);
+        value.reg = cfa->reg;
+        value.offset = cfa->offset;
+        m->now.cfa = value;
         m->changed = true;
         break;
     default: /* also DW_CFA_GNU_window_save and others of other machines */

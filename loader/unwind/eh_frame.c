@@ -312,7 +312,7 @@ static void read_entries(struct builder *b)
     uint32_t id;
     bool damaged = false;
 
-    while (b->error == 0 && next_entry(&c, &content, &id_at, &id)) {
+    while (b->error == 0 && c.at < c.end && next_entry(&c, &content, &id_at, &id)) {
         if (id == 0)
             continue;
         if (sink.steps == 0 || id > (uint64_t)(id_at - b->data) ||
