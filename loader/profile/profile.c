@@ -297,3 +297,15 @@ void profile__finish(struct profile *p, uint64_t end_ns)
     p->meta.end_ns = end_ns;
     heap__finish(&p->heap, end_ns);
 }
+
+double profile__loss(const struct profile *p)
+{
+    const struct pxb_counters *c = &p->meta.counters;
+    double lost = (double)c->busy + (double)c->no_memory, seen = (double)c->samples;
+    for (unsigned i = 0; i < PXB_KINDS; i++)
+        lost += (double)c->lost[i];
+    for (uint32_t i = 1; i < p->n_queries; i++)
+        seen += (double)p->queries[i].calls;
+    seen += (double)p->heap.total_blocks + (double)p->heap.frees + (double)p->heap.unknown_frees;
+    return lost > 0 ? lost / (lost + seen) : 0;
+}

@@ -194,6 +194,11 @@ int profile__load(struct profile **out, int fd, const char **why);
 
 /* The value in ns below which `part` (0..1) of the calls lie; log-linear, error ≤ 6.25 %. */
 uint64_t query_stats__quantile(const struct query_stats *q, double part);
+/* The smallest ns of histogram[bucket]; bucket may be QUERY_BUCKETS' largest used + 1 for an end.
+ */
+uint64_t query_stats__floor(unsigned bucket);
+/* The part (0..1) of all records that was lost, for want of room or of memory. */
+double profile__loss(const struct profile *p);
 /* "query_many", ... of probes.def; "none" for 0. */
 const char *verb_name(uint8_t verb);
 const char *phase_name(uint8_t phase);

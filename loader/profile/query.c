@@ -15,12 +15,19 @@ static unsigned bucket_of(uint64_t ns)
     return (top - 2) * 8 + (unsigned)(ns >> (top - 3) & 7);
 }
 
+uint64_t query_stats__floor(unsigned b)
+{
+    if (b >= (64 - 2) * 8) /* beyond 64 bits */
+        return UINT64_MAX;
+    return b < 8 ? b : (uint64_t)(8 + b % 8) << (b / 8 - 1);
+}
+
 static uint64_t bucket_middle(unsigned b)
 {
     if (b < 8)
         return b;
     unsigned shift = b / 8 - 1;
-    return ((uint64_t)(8 + b % 8) << shift) + (((uint64_t)1 << shift) >> 1);
+    return query_stats__floor(b) + (((uint64_t)1 << shift) >> 1);
 }
 
 static struct query_stats *stats_of(struct profile *p, uint32_t op)

@@ -1,0 +1,228 @@
+/* heap_txt.c - heap.txt: totals, the peak, what was left, and the sites that matter, for reading.
+ *
+ * Sites are stacks with their query, over all processes and phases. Each list is sorted by another
+ * figure; all show the same figures, so that a site is known again.
+ */
+#include "loader/write/facts.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { SITES_SHOWN = 10, NAMES_SHOWN = 8, WIDTH = 80 };
+
+static void row(struct pxi_buf *out, const char *what, uint64_t bytes, uint64_t blocks)
+{
+    size_t from = out->size;
+    pxi_buf_text(out, what);
+    text__column(out, from, 22);
+    text__bytes(out, bytes);
+    text__column(out, from, 36);
+    pxi_buf_text(out, "in ");
+    text__count(out, blocks);
+    pxi_buf_text(out, blocks == 1 ? " block" : " blocks");
+}
+
+static void note(struct pxi_buf *out, uint64_t n, const char *text)
+{
+    if (n == 0)
+        return;
+    pxi_buf_text(out, "note: ");
+    text__count(out, n);
+    pxi_buf_char(out, ' ');
+    pxi_buf_text(out, text);
+    pxi_buf_char(out, '\n');
+}
+
+static void add_notes(struct pxi_buf *out, const struct profile *p)
+{
+    const struct heap *h = &p->heap;
+    const struct pxb_counters *c = &p->meta.counters;
+    if (!p->meta.command)
+        pxi_buf_text(out, "note: attached to what was running: older blocks are not seen\n");
+    note(out, h->unknown_frees, "frees of blocks whose allocation was not seen (older, or fork)");
+    note(out, h->overwritten, "addresses allocated twice with no free seen between");
+    note(out, h->lost_reallocs, "reallocs of which only one end was seen");
+    note(out, h->failed, "allocations failed");
+    uint64_t lost = c->lost[PXB_ALLOC] + c->lost[PXB_FREE] + c->lost[PXB_REALLOC_ENTER] +
+                    c->lost[PXB_REALLOC_EXIT] + c->no_memory;
+    note(out, lost, "events were lost: all figures are estimates from below");
+}
+
+static void add_totals(struct pxi_buf *out, const struct profile *p)
+{
+    const struct heap *h = &p->heap;
+    pxi_buf_text(out, "Heap of ");
+    facts__target(out, p);
+    pxi_buf_text(out, ", ");
+    text__time(out, facts__duration(p));
+    pxi_buf_text(out, "\n\n");
+    row(out, "allocated in all", h->total_bytes, h->total_blocks);
+    pxi_buf_char(out, '\n');
+    row(out, "at the peak", h->max_bytes, h->max_blocks);
+    if (h->max_ns > p->meta.start_ns) {
+        pxi_buf_text(out, ", ");
+        text__time(out, h->max_ns - p->meta.start_ns);
+        pxi_buf_text(out, " after the start");
+    }
+    pxi_buf_char(out, '\n');
+    row(out, "at the end", h->live_bytes, h->live_blocks);
+    pxi_buf_char(out, '\n');
+    add_notes(out, p);
+}
+
+static void add_figures(struct pxi_buf *out, const struct heap_group *g, uint64_t total_bytes)
+{
+    text__bytes(out, g->total_bytes);
+    pxi_buf_text(out, " (");
+    text__share(out, g->total_bytes, total_bytes);
+    pxi_buf_text(out, ") in ");
+    text__count(out, g->total_blocks);
+    pxi_buf_text(out, g->total_blocks == 1 ? " block, peak " : " blocks, peak ");
+    text__bytes(out, g->max_bytes);
+    pxi_buf_text(out, ",\n     ");
+    text__bytes(out, g->gmax_bytes);
+    pxi_buf_text(out, " at the global peak, ");
+    text__bytes(out, g->live_bytes);
+    pxi_buf_text(out, " left in ");
+    text__count(out, g->live_blocks);
+    pxi_buf_text(out, ", mean life ");
+    text__time(out, g->total_blocks ? g->lifetime_ns / g->total_blocks : 0);
+    pxi_buf_char(out, '\n');
+}
+
+static void add_name(struct pxi_buf *out, const struct profile *p, uint32_t frame, uint32_t i)
+{
+    const struct frame *f = &p->frames[frame];
+    struct pxi_buf line = { 0 }, scratch = { 0 };
+    struct label l = label__of(p, frame, i, &scratch);
+    pxi_buf_text(&line, l.text);
+    if (f->symbols && p->names[f->symbol + i].file) {
+        const struct frame_name *name = &p->names[f->symbol + i];
+        pxi_buf_text(&line, " (");
+        pxi_buf_text(&line, text__base(name->file));
+        pxi_buf_fmt(&line, ":%u)", name->line);
+    }
+    out->broken |= !pxi_buf_ok(&line) || !pxi_buf_ok(&scratch);
+    pxi_buf_text(out, "       ");
+    if (line.data)
+        text__clean(out, line.data, line.size, WIDTH - 12, false);
+    pxi_buf_char(out, '\n');
+    pxi_buf_free(&line);
+    pxi_buf_free(&scratch);
+}
+
+static void add_stack(struct pxi_buf *out, const struct profile *p, const struct heap_group *g)
+{
+    const struct stack *s = &p->stacks[g->ustack];
+    unsigned shown = 0;
+    for (uint16_t i = 0; i < s->n; i++) {
+        for (uint32_t k = 0; k < label__count(p, s->frames[i]); k++) {
+            if (shown++ < NAMES_SHOWN)
+                add_name(out, p, s->frames[i], k);
+        }
+    }
+    if (shown == 0)
+        pxi_buf_text(out, "       [no stack]\n");
+    if (shown > NAMES_SHOWN)
+        pxi_buf_fmt(out, "       ... %u more\n", shown - NAMES_SHOWN);
+}
+
+static void add_op(struct pxi_buf *out, const struct profile *p, uint32_t op)
+{
+    pxi_buf_text(out, "       query: ");
+    text__op(out, &p->ops[op]);
+    pxi_buf_char(out, '\n');
+}
+
+/* ---- lists -------------------------------------------------------------------------------------
+ */
+
+static uint64_t total_of(const struct heap_group *g)
+{
+    return g->total_bytes;
+}
+static uint64_t peak_of(const struct heap_group *g)
+{
+    return g->gmax_bytes;
+}
+static uint64_t count_of(const struct heap_group *g)
+{
+    return g->total_blocks;
+}
+static uint64_t left_of(const struct heap_group *g)
+{
+    return g->live_bytes;
+}
+static uint64_t life_of(const struct heap_group *g)
+{
+    return g->total_blocks ? g->lifetime_ns / g->total_blocks : 0;
+}
+
+typedef uint64_t figure(const struct heap_group *g);
+
+static int by_figure(const void *a, const void *b, void *ctx)
+{
+    figure *const *f = ctx;
+    const struct heap_group *x = a, *y = b;
+    if ((*f)(x) != (*f)(y))
+        return (*f)(x) > (*f)(y) ? -1 : 1;
+    if (x->ustack != y->ustack)
+        return x->ustack < y->ustack ? -1 : 1;
+    return x->op < y->op ? -1 : x->op > y->op;
+}
+
+static void add_list(struct pxi_buf *out, const struct profile *p, struct heap_group *groups,
+                     uint32_t n, const char *title, figure *f)
+{
+    qsort_r(groups, n, sizeof *groups, by_figure, &f);
+    pxi_buf_fmt(out, "\n%s\n", title);
+    for (uint32_t i = 0; i < n && i < SITES_SHOWN && f(&groups[i]); i++) {
+        pxi_buf_fmt(out, "%3u. ", i + 1);
+        add_figures(out, &groups[i], p->heap.total_bytes);
+        if (groups[i].op)
+            add_op(out, p, groups[i].op);
+        add_stack(out, p, &groups[i]);
+    }
+    if (n > SITES_SHOWN && f(&groups[SITES_SHOWN]))
+        pxi_buf_fmt(out, "     ... and %u more sites\n", n - SITES_SHOWN);
+    if (n == 0 || !f(&groups[0]))
+        pxi_buf_text(out, "     none\n");
+}
+
+static void add_ops(struct pxi_buf *out, const struct profile *p)
+{
+    uint32_t n;
+    struct heap_group *groups = heap_groups__make(p, true, &n);
+    figure *f = total_of;
+    out->broken |= !groups;
+    if (!groups)
+        return;
+    qsort_r(groups, n, sizeof *groups, by_figure, &f);
+    pxi_buf_text(out, "\nBy query\n");
+    for (uint32_t i = 0; i < n && i < 2 * SITES_SHOWN; i++) {
+        pxi_buf_fmt(out, "%3u. ", i + 1);
+        add_figures(out, &groups[i], p->heap.total_bytes);
+        if (groups[i].op) {
+            add_op(out, p, groups[i].op);
+        } else {
+            pxi_buf_text(out, "       outside of queries\n");
+        }
+    }
+    free(groups);
+}
+
+void write_heap_txt(const struct profile *p, struct pxi_buf *out)
+{
+    uint32_t n;
+    struct heap_group *groups = heap_groups__make(p, false, &n);
+    out->broken |= !groups;
+    if (!groups)
+        return;
+    add_totals(out, p);
+    add_list(out, p, groups, n, "Sites by bytes allocated in all", total_of);
+    add_list(out, p, groups, n, "Sites by bytes live at the global peak", peak_of);
+    add_list(out, p, groups, n, "Sites by bytes left at the end", left_of);
+    add_list(out, p, groups, n, "Sites by number of allocations", count_of);
+    add_list(out, p, groups, n, "Sites by mean life of a block, longest first", life_of);
+    add_ops(out, p);
+    free(groups);
+}

@@ -1,0 +1,109 @@
+/* profile_json.c - CPU and heap as JSON values, for `report --json`. Lists hold the heaviest
+ * stacks; the folded files hold all of them. */
+#include "loader/write/facts.h"
+#include <stdlib.h>
+
+enum { STACKS_MAX = 50, NAMES_MAX = 64 };
+
+static void member(struct pxi_json *j, const char *key, uint64_t value)
+{
+    pxi_json_key(j, key);
+    pxi_json_u64(j, value);
+}
+
+static int by_weight(const void *a, const void *b)
+{
+    const struct line *x = a, *y = b;
+    if (x->weight != y->weight)
+        return x->weight > y->weight ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+static void add_line(struct pxi_json *j, const struct lines *l, const struct line *line)
+{
+    pxi_json_begin(j, '{');
+    member(j, "samples", line->weight);
+    pxi_json_key(j, "stack");
+    pxi_json_begin(j, '[');
+    for (uint32_t i = line->n; i-- > 0;)
+        pxi_json_text(j, l->labels[line->labels[i]].text);
+    pxi_json_end(j, ']');
+    pxi_json_end(j, '}');
+}
+
+void cpu__json(struct pxi_json *j, const struct profile *p)
+{
+    struct lines l;
+    j->out->broken |= !lines__make(&l, p, WRITE_CPU);
+    if (l.n)
+        qsort(l.lines, l.n, sizeof *l.lines, by_weight);
+    pxi_json_begin(j, '{');
+    member(j, "samples", l.weight);
+    pxi_json_key(j, "stacks");
+    pxi_json_begin(j, '[');
+    for (uint32_t i = 0; i < l.n && i < STACKS_MAX; i++)
+        add_line(j, &l, &l.lines[i]);
+    pxi_json_end(j, ']');
+    pxi_json_end(j, '}');
+    lines__free(&l);
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    const struct heap_group *x = a, *y = b;
+    if (x->total_bytes != y->total_bytes)
+        return x->total_bytes > y->total_bytes ? -1 : 1;
+    if (x->ustack != y->ustack)
+        return x->ustack < y->ustack ? -1 : 1;
+    return x->op < y->op ? -1 : x->op > y->op;
+}
+
+static void add_site(struct pxi_json *j, const struct profile *p, const struct heap_group *g)
+{
+    struct pxi_buf op = { 0 };
+    if (g->op)
+        text__op(&op, &p->ops[g->op]);
+    pxi_json_begin(j, '{');
+    member(j, "bytes", g->total_bytes);
+    member(j, "blocks", g->total_blocks);
+    member(j, "bytes_at_peak", g->gmax_bytes);
+    member(j, "bytes_left", g->live_bytes);
+    member(j, "blocks_left", g->live_blocks);
+    member(j, "lifetime_ns", g->lifetime_ns);
+    pxi_json_key(j, "query");
+    pxi_json_text(j, op.data);
+    pxi_json_key(j, "stack");
+    stack__json(j, p, g->ustack, NAMES_MAX);
+    pxi_json_end(j, '}');
+    pxi_buf_free(&op);
+}
+
+void heap__json(struct pxi_json *j, const struct profile *p)
+{
+    const struct heap *h = &p->heap;
+    uint32_t n = 0;
+    struct heap_group *groups = heap_groups__make(p, false, &n);
+    j->out->broken |= !groups;
+    if (groups)
+        qsort(groups, n, sizeof *groups, by_bytes);
+    pxi_json_begin(j, '{');
+    member(j, "bytes", h->total_bytes);
+    member(j, "blocks", h->total_blocks);
+    member(j, "peak_bytes", h->max_bytes);
+    member(j, "peak_blocks", h->max_blocks);
+    member(j, "peak_ns", h->max_ns > p->meta.start_ns ? h->max_ns - p->meta.start_ns : 0);
+    member(j, "bytes_left", h->live_bytes);
+    member(j, "blocks_left", h->live_blocks);
+    member(j, "frees", h->frees);
+    member(j, "unknown_frees", h->unknown_frees);
+    member(j, "overwritten", h->overwritten);
+    member(j, "lost_reallocs", h->lost_reallocs);
+    member(j, "failed", h->failed);
+    pxi_json_key(j, "sites");
+    pxi_json_begin(j, '[');
+    for (uint32_t i = 0; i < n && i < STACKS_MAX; i++)
+        add_site(j, p, &groups[i]);
+    pxi_json_end(j, ']');
+    pxi_json_end(j, '}');
+    free(groups);
+}
