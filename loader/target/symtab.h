@@ -18,5 +18,7 @@ struct function {
  * (what was found before stays). */
 int symtab__find(const struct elf_file *f, const char *const *names, size_t n,
                  struct function *out);
+/* The same for one object (variable). */
+int symtab__object(const struct elf_file *f, const char *name, struct function *out);
 
 #endif
