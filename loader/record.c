@@ -37,13 +37,13 @@ static const struct cli_command command = {
     .arguments = "TARGET [-o DIR] [--cpu[=HZ]] [--heap[=exact]] [--queries] [-d SECONDS]",
     .help =
         "Records what a program does into a folder: flame graph, folded stacks, heap summary,\n"
-        "queries. With no kind chosen: --cpu --queries. Ends when the program does, at Ctrl-C, or\n"
-        "after -d; the output is complete in each case. A program without Prax in it is sampled\n"
+        "queries. With no kind chosen: --cpu --queries. Ends with the program, at Ctrl-C, or after\n"
+        "-d; the output is complete in each case. A program without Prax in it is sampled\n"
         "and its heap recorded all the same.\n"
         "\n"
-        "  prax-bpf record -- ./app            from its first instruction; its exit status is ours\n"
-        "  prax-bpf record -p 1234 -d 30       a running process, for half a minute\n"
-        "  prax-bpf record --heap -- ./app     who allocates, what is left at the end",
+        "  prax-bpf record -- ./app           from its first instruction; its exit status is ours\n"
+        "  prax-bpf record -p 1234 -d 30      a running process, for half a minute\n"
+        "  prax-bpf record --heap -- ./app    who allocates, what is left at the end",
     .options = options,
     .run = cmd_record,
 };

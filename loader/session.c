@@ -121,6 +121,7 @@ int session__open(struct session **out, const struct session_options *o)
 
 int session__add(struct session *s, pid_t pid)
 {
+    procs__update(s); /* records of before are in what /proc says now */
     int err = procs__add(s, pid);
     if (err == -ESRCH)
         return cli__fail(CLI_CANNOT, "attach", "no process %d (any more)", (int)pid);

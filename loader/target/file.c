@@ -10,7 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-static const int open_flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+static const unsigned open_flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 
 /* Passes fd on if it is a regular file (and, with m, that of the mapping); closes it otherwise. */
 static int check(int fd, const struct mapping *m)
@@ -37,7 +37,7 @@ static int open_in_root(pid_t pid, const struct mapping *m)
     int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return -errno;
-    struct open_how how = { .flags = (uint64_t)open_flags,
+    struct open_how how = { .flags = open_flags,
                             .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
     int fd = (int)syscall(SYS_openat2, root, m->path, &how, sizeof how);
     int result = check(fd, m);
@@ -52,13 +52,13 @@ int mapped_file__open(pid_t pid, const struct mapping *m)
         return -ENODEV;
     (void)snprintf(path, sizeof path, "/proc/%d/map_files/%lx-%lx", (int)pid,
                    (unsigned long)m->start, (unsigned long)m->end);
-    int fd = check(open(path, open_flags), NULL);
+    int fd = check(open(path, (int)open_flags), NULL);
     if (fd >= 0)
         return fd;
     int named = open_in_root(pid, m);
     if (named >= 0)
         return named;
     (void)snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
-    fd = check(open(path, open_flags), m);
+    fd = check(open(path, (int)open_flags), m);
     return fd >= 0 ? fd : named;
 }
