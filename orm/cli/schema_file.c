@@ -57,5 +57,6 @@ void pxi_cli_schema_complain(const struct pxi_cli_schema *s)
             fwrite(out.data, 1, out.size, stderr);
     }
     pxi_buf_free(&out);
-    fprintf(stderr, "%u error%s\n", s->diags.count, s->diags.count == 1 ? "" : "s");
+    fprintf(stderr, "prax: %s: %u error%s\n", s->source.file, s->diags.count,
+            s->diags.count == 1 ? "" : "s");
 }

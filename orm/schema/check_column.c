@@ -224,7 +224,8 @@ static bool check_type(struct pxi_checker *k, struct pxi_column *c)
         return false;
     }
     if (type->owner == pxi_owner_model) {
-        pxi_diag(k->diags, NO_RELATIONS, c->type_at, c->type_name.text, c->name.text);
+        pxi_diag(k->diags, NO_RELATIONS, c->type_at, c->type_name.text,
+                 c->list ? NULL : c->name.text);
         return false;
     }
     if (c->list) {

@@ -140,6 +140,9 @@ void pxi_check_config(struct pxi_checker *k)
         pxi_diag(k->diags, NO_BLOCK, top, "datasource", "datasource db { provider = sqlite }");
     else
         check_datasource(k, &s->datasources.items[0]);
+    if (s->models.count == 0)
+        pxi_diag(k->diags, NO_BLOCK, top, "model",
+                 "model User { ... } with a field id Int @id @auto");
     for (uint32_t i = 1; i < s->generators.count; i++)
         pxi_diag(k->diags, BLOCK_TWICE, s->generators.items[i].at, "generator",
                  pxi_check_line(k, s->generators.items[0].at.start));
