@@ -1,10 +1,9 @@
 /* main.c - the prax command: finds the subcommand and says what there is. */
 #include "orm/cli/cli.h"
+#include <prax/version.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#define PRAX_VERSION "0.1.0"
 
 static const char help[] =
     "usage: prax COMMAND [OPTION]... [SCHEMA]\n"

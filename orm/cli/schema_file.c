@@ -1,5 +1,6 @@
 /* schema_file.c - finds, reads and compiles a schema file, and shows what is wrong with it. */
 #include "orm/cli/cli.h"
+#include "usdt/probe.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,10 @@ int pxi_cli_schema_open(struct pxi_cli_schema *s, const char *path)
     s->source.text = s->text.data ? s->text.data : "";
     s->source.size = s->text.size;
     int code;
+    PXI_PROBE(schema__parse__start, s->source.file, s->source.size);
     s->tree = pxi_schema_read(&s->diags, s->source.text, s->source.size, &code);
+    uint64_t models = s->tree ? s->tree->models.count : 0, errors = s->diags.count;
+    PXI_PROBE(schema__parse__done, s->source.file, models, errors);
     return s->tree ? 0 : pxi_cli_fail("%s: out of memory", path);
 }
 
