@@ -75,6 +75,8 @@ static void list_column(struct pxi_checker *k, struct pxi_model *m, struct pxi_k
 {
     uint32_t column = find_column(m, v->text);
     const struct pxi_column *c = &m->columns.items[column];
+    if (column == m->columns.count && m->damaged)
+        return;
     if (column == m->columns.count)
         unknown_column(k, m, v);
     else if (holds(key, column))
@@ -136,7 +138,7 @@ static const char *kind_text(const struct pxi_key *key)
     return key->columns.count > 1 ? many[key->kind] : single[key->kind];
 }
 
-static void check_twice(struct pxi_checker *k, const struct pxi_model *m, uint32_t i)
+static bool is_twice(struct pxi_checker *k, const struct pxi_model *m, uint32_t i)
 {
     const struct pxi_key *key = &m->keys.items[i];
     for (uint32_t j = 0; j < i; j++) {
@@ -145,8 +147,9 @@ static void check_twice(struct pxi_checker *k, const struct pxi_model *m, uint32
             continue;
         pxi_diag(k->diags, KEY_TWICE, key->at, kind_text(key), kind_text(other),
                  pxi_check_line(k, other->at.start));
-        return;
+        return true;
     }
+    return false;
 }
 
 /* "user_id_team" from the C names of the fields, or the columns' names for the database. */
@@ -181,7 +184,7 @@ static void check_primary(struct pxi_checker *k, const struct pxi_model *m)
         if (key->kind == PXI_KEY_ID && n++ > 0)
             pxi_diag(k->diags, ID_TWICE, key->at, pxi_check_line(k, m->keys.items[0].at.start));
     }
-    if (n == 0 && m->columns.count < PXI_COLUMNS_MAX)
+    if (n == 0 && !m->damaged)
         pxi_diag(k->diags, NO_ID, m->name.at, m->name.text);
 }
 
@@ -197,8 +200,7 @@ void pxi_check_keys(struct pxi_checker *k, struct pxi_model *m)
     add_list_keys(k, m, "@@unique", PXI_KEY_UNIQUE);
     m->unique_keys = m->keys.count;
     add_list_keys(k, m, "@@index", PXI_KEY_INDEX);
-    for (uint32_t i = 0; i < m->keys.count; i++) {
-        check_twice(k, m, i);
-        name_key(k, m, &m->keys.items[i]);
-    }
+    for (uint32_t i = 0; i < m->keys.count; i++)
+        if (!is_twice(k, m, i))
+            name_key(k, m, &m->keys.items[i]);
 }

@@ -231,6 +231,10 @@ static bool parse_simple(struct parser *p, pxi_values *values, const char *what)
         expected(p, what, NULL);
         return false;
     }
+    if (p->t.bad) {
+        advance(p);
+        return false;
+    }
     bool text = p->t.kind == PXI_T_TEXT;
     if (!add_value(p, values, text ? PXI_VALUE_TEXT : PXI_VALUE_NUMBER))
         return false;
@@ -276,60 +280,61 @@ static bool parse_args(struct parser *p, pxi_values *values)
     return true;
 }
 
-/* What an unknown attribute has in its parentheses is not ours to judge. */
-static void skip_parens(struct parser *p)
+/* What an attribute that we do not know has behind it is not ours to judge: to the next attribute
+ * or the end of the line, outside of parentheses. */
+static void skip_unknown(struct parser *p)
 {
     int depth = 0;
-    while (p->t.kind != PXI_T_END && p->t.kind != '{' && p->t.kind != '}') {
+    while (p->t.kind != PXI_T_END && p->t.kind != '}' && !at_block_head(p)) {
+        if (depth == 0 && (p->t.first || p->t.kind == '@'))
+            return;
         depth += p->t.kind == '(';
-        depth -= p->t.kind == ')';
-        if (depth == 0 && p->t.kind != ')')
-            return;
-        bool last = depth == 0;
+        depth -= p->t.kind == ')' && depth > 0;
         advance(p);
-        if (last)
-            return;
     }
 }
 
-/* db.VarChar and the like: the words behind a point belong to the name. */
-static const char *attr_name(struct parser *p, const char *at_sign)
+/* The name of an attribute with its @; @db.VarChar is one name. NULL: out of memory. */
+static const char *take_attr_name(struct parser *p, uint32_t start)
 {
-    char text[PXI_NAME_MAX + 3];
-    snprintf(text, sizeof text, "%s%s", at_sign, p->t.text);
-    return pxi_arena_text(p->arena, text, strlen(text));
+    advance(p);
+    while (p->t.kind == PXI_T_STRAY && *p->t.text == '.') {
+        advance(p);
+        if (p->t.kind == PXI_T_NAME)
+            advance(p);
+    }
+    return pxi_arena_text(p->arena, p->lx.text + start, p->last_end - start);
 }
 
 static bool parse_attr(struct parser *p, pxi_attrs *attrs)
 {
     uint32_t start = p->t.at.start;
-    const char *at_sign = p->t.text;
+    const char *nearest = NULL;
     advance(p);
     if (p->t.kind != PXI_T_NAME || p->t.first) {
         expected(p, "the name of an attribute", NULL);
         return false;
     }
-    const char *name = attr_name(p, at_sign), *nearest = NULL;
-    struct pxi_attr *attr = name ? pxi_list_add(p->arena, attrs) : NULL;
-    if (!attr)
+    struct pxi_attr attr = { .name.text = take_attr_name(p, start) };
+    attr.name.at = attr.at = since(p, start);
+    if (!attr.name.text)
         return false;
-    advance(p);
-    attr->name = (struct pxi_name){ name, since(p, start) };
-    attr->at = attr->name.at;
-    enum pxi_attr_support support = pxi_attr_lookup(name, &nearest);
+    enum pxi_attr_support support = pxi_attr_lookup(attr.name.text, &nearest);
+    if (support == PXI_ATTR_NOT_YET)
+        pxi_diag(p->diags, ATTRIBUTE_NOT_YET, attr.at, attr.name.text);
+    else if (support == PXI_ATTR_UNKNOWN)
+        pxi_diag(p->diags, UNKNOWN_ATTRIBUTE, attr.at, attr.name.text, nearest);
     if (support != PXI_ATTR_KNOWN) {
-        if (support == PXI_ATTR_NOT_YET)
-            pxi_diag(p->diags, ATTRIBUTE_NOT_YET, attr->at, name);
-        else
-            pxi_diag(p->diags, UNKNOWN_ATTRIBUTE, attr->at, name, nearest);
-        attrs->count--;
-        skip_parens(p);
+        skip_unknown(p);
         return true;
     }
-    attr->parens = take(p, '(');
-    if (attr->parens && !parse_args(p, &attr->args))
+    attr.parens = take(p, '(');
+    if (attr.parens && !parse_args(p, &attr.args))
         return false;
-    attr->at = since(p, start);
+    attr.at = since(p, start);
+    struct pxi_attr *room = pxi_list_add(p->arena, attrs);
+    if (room)
+        *room = attr;
     return true;
 }
 
@@ -371,6 +376,7 @@ static bool parse_field(struct parser *p, struct pxi_model *m)
 {
     if (m->columns.count >= PXI_COLUMNS_MAX) {
         pxi_diag(p->diags, TOO_MANY, p->t.at, "1000", "fields in a model");
+        m->damaged = true;
         skip_rest(p);
         return true;
     }
@@ -483,8 +489,10 @@ static void parse_model(struct parser *p)
     while (!block_ends(p, "model", &m.name)) {
         uint32_t start = p->t.at.start;
         bool attr = p->t.kind == '@' && p->t.text[1];
-        if (!(attr ? parse_attr(p, &m.attrs) : parse_field(p, &m)))
+        if (!(attr ? parse_attr(p, &m.attrs) : parse_field(p, &m))) {
+            m.damaged = true;
             skip_line(p, start);
+        }
     }
     if (p->schema->models.count >= PXI_MODELS_MAX) {
         pxi_diag(p->diags, TOO_MANY, m.name.at, "4096", "models");
