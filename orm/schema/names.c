@@ -269,6 +269,13 @@ static void own(struct namer *n, const char *kind, const struct pxi_name *name)
     n->clashed = false;
 }
 
+static void own_field(struct namer *n, const struct pxi_model *m, const struct pxi_column *c)
+{
+    n->owner = pxi_concat(n->arena, "field '", m->name.text, ".", c->name.text, "'");
+    n->at = c->name.at;
+    n->clashed = false;
+}
+
 static const char *add_prefix(struct namer *n, const char *a, const char *b, const char *c)
 {
     return pxi_concat(n->arena, n->schema->prefix, "_", a, b, c);
@@ -317,7 +324,7 @@ static void give_model(struct namer *n, const struct pxi_model *m)
         give(n, add_upper(n, m->c_name, "_by_", m->keys.items[i].c_name));
     }
     for (uint32_t i = 0; i < m->columns.count; i++) {
-        own(n, "field", &m->columns.items[i].name);
+        own_field(n, m, &m->columns.items[i]);
         give_order(n, m, &m->columns.items[i]);
     }
 }
@@ -328,8 +335,10 @@ static void check_members(struct namer *n, const struct pxi_model *m)
     for (uint32_t i = 0; i < m->columns.count; i++) {
         const struct pxi_column *c = &m->columns.items[i];
         const struct pxi_symbol *type = c->c_name ? pxi_symbol_find(&n->all, c->c_name) : NULL;
-        own(n, "field", &c->name);
-        if (type)
+        if (!type)
+            continue;
+        own_field(n, m, c);
+        if (n->owner)
             pxi_diag(n->diags, NAME_CLASH, c->name.at, n->owner, c->c_name, type->owner);
     }
 }
