@@ -1,5 +1,6 @@
 /* value.c - see value.h and prax.h. */
 #include "orm/base/value.h"
+#include "orm/base/fork.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,13 +263,13 @@ char *prax_uuid_text(prax_uuid u, char buf[37])
 
 prax_uuid prax_uuid_random(void)
 {
-    /* A get of 16 bytes never is short; a pool of them a thread saves most of the system calls. */
+    /* One system call for sixteen; a forked child must not hand out its parent's. */
     static __thread struct {
         uint8_t bytes[256];
-        unsigned left;
+        unsigned left, forks;
     } pool;
     prax_uuid u;
-    if (pool.left < sizeof u.b) {
+    if (pool.left < sizeof u.b || pool.forks != pxi_forks) {
         size_t have = 0;
         while (have < sizeof pool.bytes) {
             ssize_t n = getrandom(pool.bytes + have, sizeof pool.bytes - have, 0);
@@ -277,6 +278,7 @@ prax_uuid prax_uuid_random(void)
             have += (size_t)n;
         }
         pool.left = sizeof pool.bytes;
+        pool.forks = pxi_forks;
     }
     pool.left -= (unsigned)sizeof u.b;
     memcpy(u.b, pool.bytes + pool.left, sizeof u.b);

@@ -5,7 +5,7 @@
 #define PXI_BASE_VALUE_H
 #include <prax/prax.h>
 
-enum { PXI_DECIMAL_DIGITS = 18 };               /* 10^18 fits in 63 bits, 10^19 does not */
+enum { PXI_DECIMAL_DIGITS = 18 }; /* 10^18 fits in 63 bits, 10^19 does not */
 extern const int64_t pxi_pow10[PXI_DECIMAL_DIGITS + 1];
 
 /* 36 characters, either case, into b[16]; false if they are no UUID. */
