@@ -103,3 +103,14 @@ void pxi_error_sql(struct pxi_error *err, const char *sql)
     pxi_error_copy(err->sql, sizeof err->sql, sql, strlen(sql));
     err->e.sql = err->sql;
 }
+
+void pxi_error_copy_all(struct pxi_error *to, const struct pxi_error *from)
+{
+    *to = *from;
+    to->e.message = to->message;
+    to->e.op = to->op;
+    to->e.constraint = from->e.constraint ? to->constraint : NULL;
+    to->e.table = from->e.table ? to->table : NULL;
+    to->e.column = from->e.column ? to->column : NULL;
+    to->e.sql = from->e.sql ? to->sql : NULL;
+}

@@ -32,6 +32,9 @@ void pxi_error_sql(struct pxi_error *err, const char *sql);
 /* Another code in place of the one that is set, when the caller knows better. */
 void pxi_error_recode(struct pxi_error *err, int code);
 
+/* A copy with pointers of its own. */
+void pxi_error_copy_all(struct pxi_error *to, const struct pxi_error *from);
+
 /* Copies text[size] into to[room], ending in "..." if it is cut, and always in NUL. */
 void pxi_error_copy(char *to, size_t room, const char *text, size_t size);
 

@@ -34,6 +34,7 @@ static bool copy_text(char *to, const char *text, size_t size)
     return zero == 0;
 }
 
+/* The readers return the bytes that they put into the arena, or an error. */
 static int read_text(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to,
                      struct pxi_arena *a)
 {
@@ -60,7 +61,7 @@ static int read_text(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to,
     } else {
         memcpy(to, &copy, sizeof copy);
     }
-    return 0;
+    return (int)size;
 }
 
 static int read_bytes(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to,
@@ -81,7 +82,7 @@ static int read_bytes(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to
         return PRAX_ETYPE;
     }
     memcpy(to, &b, sizeof b);
-    return 0;
+    return (int)b.size;
 }
 
 static int read_label(const struct pxi_out *o, const char *text, size_t size, char *to)
@@ -189,10 +190,11 @@ static int read_column(sqlite3_stmt *st, int i, const struct pxi_out *o, char *t
     }
 }
 
-int pxi_sqlite_row(struct pxi_stmt *stmt, const struct pxi_program *p, char *row,
+int64_t pxi_sqlite_row(struct pxi_stmt *stmt, const struct pxi_program *p, char *row,
                    struct pxi_arena *a, unsigned *failed)
 {
     sqlite3_stmt *st = pxi_sqlite_stmt(stmt);
+    int64_t bytes = 0;
     for (unsigned i = 0; i < p->n; i++) {
         const struct pxi_out *o = &p->out[i];
         int rc = read_column(st, (int)i, o, row + o->off, a);
@@ -200,6 +202,7 @@ int pxi_sqlite_row(struct pxi_stmt *stmt, const struct pxi_program *p, char *row
             *failed = i;
             return rc;
         }
+        bytes += rc;
     }
-    return 0;
+    return bytes;
 }

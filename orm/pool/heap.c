@@ -10,6 +10,8 @@ static void count_freed(const struct pxi_heap *h, const void *p, size_t size)
     struct prax_stats *st = pxi_stats_here();
     pxi_stats_add(st, &st->frees, 1);
     pxi_stats_add(st, &st->free_bytes, size);
+    if (h->arena)
+        pxi_stats_move(st, &st->arena_bytes, -(int64_t)size);
     PXI_PROBE(free, p, size, h->purpose);
 }
 
@@ -18,6 +20,8 @@ static void count_made(const struct pxi_heap *h, const void *p, size_t size)
     struct prax_stats *st = pxi_stats_here();
     pxi_stats_add(st, &st->allocs, 1);
     pxi_stats_add(st, &st->alloc_bytes, size);
+    if (h->arena)
+        pxi_stats_move(st, &st->arena_bytes, (int64_t)size);
     PXI_PROBE(alloc, p, size, h->purpose);
 }
 
@@ -35,8 +39,9 @@ static void *heap_realloc(void *ctx, void *p, size_t old_size, size_t size)
     return q;
 }
 
-void pxi_heap_init(struct pxi_heap *h, const prax_alloc *user, const char *purpose)
+void pxi_heap_init(struct pxi_heap *h, const prax_alloc *user, const char *purpose, bool arena)
 {
+    h->arena = arena;
     h->user = user ? *user : pxi_malloc;
     h->purpose = purpose;
     h->alloc = (prax_alloc){ .realloc = heap_realloc, .ctx = h };

@@ -7,15 +7,17 @@
 #ifndef PXI_POOL_HEAP_H
 #define PXI_POOL_HEAP_H
 #include <prax/alloc.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct pxi_heap {
     prax_alloc alloc; /* ctx = this heap, so it must not move */
     prax_alloc user;
-    const char *purpose; /* "arena", "plans", ...: argument of the probes */
+    const char *purpose; /* "rows", "plans", ...: argument of the probes */
+    bool arena;          /* its bytes are in the gauge arena_bytes */
 };
 
-void pxi_heap_init(struct pxi_heap *h, const prax_alloc *user, const char *purpose);
+void pxi_heap_init(struct pxi_heap *h, const prax_alloc *user, const char *purpose, bool arena);
 /* Cleared memory, or NULL. */
 void *pxi_heap_zero(const struct pxi_heap *h, size_t size);
 /* p[n] of size bytes each to p[to], the new ones cleared; NULL: p is as it was. */

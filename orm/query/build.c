@@ -15,11 +15,6 @@ struct key_head {
 };
 _Static_assert(sizeof(struct key_head) == 24, "no padding");
 
-static bool selects(enum prax_verb v)
-{
-    return v == PRAX_GET || v == PRAX_FIND_FIRST || v == PRAX_FIND_MANY || v == PRAX_EACH;
-}
-
 static void put_head(struct pxi_shape *sh, const struct pxi_request *r)
 {
     struct key_head h = {
