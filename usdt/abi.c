@@ -9,12 +9,11 @@
  */
 #include "usdt/context.h"
 #include "usdt/stats.h"
-
-#define LIBRARY_VERSION "0.1.0"
+#include <prax/version.h>
 
 __thread const struct prax_op_record *pxi_context;
 
-static const char version[] = LIBRARY_VERSION;
+static const char version[] = PRAX_VERSION;
 
 /* Named by the note, from assembly: not static, and `used` for the sake of LTO. */
 extern struct prax_abi pxi_abi __attribute__((visibility("hidden")));

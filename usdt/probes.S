@@ -12,9 +12,10 @@
  *
  * .note.prax is loaded and points to the descriptor (usdt/abi.c) without a symbol.
  *
- * Linkers never collect note sections, nor what those refer to; so whoever pulls in this object has
- * all of it, with --gc-sections too. usdt/abi.c refers to it, and the library cannot be used
- * without that. Source: https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation.
+ * Whoever pulls in this object has all of it, with --gc-sections too: the constructor in
+ * usdt/abi.c refers to the descriptor's note, and that to the sections of bodies, semaphores and
+ * base (GNU ld takes what any note refers to, gold and lld do not).
+ * Source: https://sourceware.org/systemtap/wiki/UserSpaceProbeImplementation.
  */
 #if defined(__x86_64__) && defined(__LP64__)
 #include "usdt/sled-x86_64.inc"
@@ -102,6 +103,9 @@ pxi_abi_note:
 992:
     .balign 4
 993:
+    pxi_keep pxp_query_many__start
+    pxi_keep prax_query_many__start_semaphore
+    pxi_keep _.stapsdt.base
     .8byte pxi_abi - .
 994:
     .balign 4

@@ -42,7 +42,7 @@ static inline struct prax_stats *pxi_stats_here(void)
 /* NOLINTNEXTLINE(readability-non-const-parameter): it is written, by the builtins */
 static inline void pxi_stats_add(const struct prax_stats *s, uint64_t *counter, uint64_t n)
 {
-    if (__builtin_expect(s->tid != 0, 1)) {
+    if (__builtin_expect(__atomic_load_n(&s->tid, __ATOMIC_RELAXED) != 0, 1)) {
         uint64_t sum = __atomic_load_n(counter, __ATOMIC_RELAXED) + n;
         __atomic_store_n(counter, sum, __ATOMIC_RELAXED);
     } else {

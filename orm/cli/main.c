@@ -1,0 +1,105 @@
+/* main.c - the prax command: finds the subcommand and says what there is. */
+#include "orm/cli/cli.h"
+#include <prax/version.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+    "usage: prax COMMAND [OPTION]... [SCHEMA]\n"
+    "\n"
+    "  prax generate [-q] [-o DIR] [SCHEMA]   write PREFIX.h and PREFIX.c from a schema\n"
+    "  prax validate [--json] [SCHEMA]        check a schema and list all its errors\n"
+    "  prax --help | --version\n"
+    "\n"
+    "SCHEMA is a file; without it, schema.prax here or in prax/.\n"
+    "\n"
+    "  -o DIR   write into DIR; without it, into the generator's `out`, seen from the schema\n"
+    "  -q       say nothing when all went well\n"
+    "  --json   the errors as JSON on standard output, for editors\n"
+    "\n"
+    "Exit status: 0 done; 1 the schema has errors; 2 wrong usage, or a file cannot be read or\n"
+    "written. An unchanged output keeps its time, so make rebuilds nothing for it.\n"
+    "\n"
+    "A first schema.prax:\n"
+    "\n"
+    "  generator c { prefix = \"blog\"  out = \"gen\" }\n"
+    "  datasource db { provider = sqlite }\n"
+    "\n"
+    "  model User {\n"
+    "      id    Int    @id @auto\n"
+    "      email String @unique\n"
+    "      name  String?\n"
+    "  }\n"
+    "\n"
+    "`prax generate` makes gen/blog.h and gen/blog.c of it. Compile blog.c into your program and\n"
+    "link with -lprax:\n"
+    "\n"
+    "  const blog_user *u = blog_user_create(s, .email = \"ada@example.org\");\n"
+    "\n"
+    "The language and its errors: man 5 prax_schema.\n";
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    { "generate", pxi_cli_generate },
+    { "validate", pxi_cli_validate },
+};
+
+int pxi_cli_fail(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("prax: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    return PXI_EXIT_TROUBLE;
+}
+
+static int unknown_command(const char *name)
+{
+    struct pxi_suggest s = { .word = name };
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        pxi_suggest_offer(&s, commands[i].name);
+    if (s.best)
+        return pxi_cli_fail("unknown command '%s': did you mean '%s'?", name, s.best);
+    return pxi_cli_fail("unknown command '%s': see prax --help", name);
+}
+
+/* What was printed must have arrived: a full disk behind stdout is a failure. */
+static int flushed(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    return pxi_cli_fail("standard output: cannot be written");
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+            return true;
+    return argc > 1 && !strcmp(argv[1], "help");
+}
+
+int main(int argc, char **argv)
+{
+    if (asks_for_help(argc, argv)) {
+        fputs(help, stdout);
+        return flushed(PXI_EXIT_DONE);
+    }
+    if (argc < 2) {
+        fputs(help, stderr);
+        return PXI_EXIT_TROUBLE;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        puts("prax " PRAX_VERSION);
+        return flushed(PXI_EXIT_DONE);
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (!strcmp(commands[i].name, argv[1]))
+            return flushed(commands[i].run(argc - 1, argv + 1));
+    return unknown_command(argv[1]);
+}

@@ -1,0 +1,50 @@
+/* emit.h - lines of C from templates: what header.c and source.c are written in. */
+#ifndef PXI_GEN_EMIT_H
+#define PXI_GEN_EMIT_H
+#include "orm/gen/gen.h"
+
+struct pxi_emit {
+    struct pxi_buf *out;
+    struct pxi_buf line; /* the line that is being built */
+    bool in_macro;       /* the line before ended in a backslash */
+    const struct pxi_schema *schema;
+    const struct pxi_model *model; /* behind $M and $U; may be NULL */
+};
+
+/* Adds a template to the line; each '\n' in it ends a line. In it stand
+ *   $P prefix   $M prefix_model   $U PREFIX_MODEL   $0 to $3 arguments, $^0 to $^3 in capitals
+ * A finished line over 100 columns is broken behind ", ", "; " and "{ ", outside of strings, and
+ * goes on four columns further in; that of a #define, behind a backslash. A tab stands for a blank
+ * that must not be broken at. */
+void pxi_emit_part(struct pxi_emit *e, const char *template, const char *const args[4]);
+#define emit(e, ...)            EMIT_((e), __VA_ARGS__, NULL)
+#define EMIT_(e, template, ...) EMIT_ARGS_(e, template, __VA_ARGS__)
+#define EMIT_ARGS_(e, template, ...) \
+    pxi_emit_part((e), template, (const char *const[6]){ __VA_ARGS__ })
+/* Text as a C string literal with its quotes. */
+void pxi_emit_string(struct pxi_emit *e, const char *text);
+void pxi_emit_number(struct pxi_emit *e, int64_t n);
+/* A /// text as a C comment; nothing if doc is NULL. indent in columns. */
+void pxi_emit_doc(struct pxi_emit *e, const char *doc, unsigned indent);
+
+/* What a column is in C. */
+struct pxi_ctype {
+    char value[160];  /* int64_t, const char *, blog_role: a key, a plain member of _new */
+    char row[160];    /* the same, or prax_opt_i64 */
+    char filter[160]; /* prax_f_i64 */
+    char write[160];  /* prax_w_i64 */
+    bool pointer;     /* NULL stands for SQL NULL */
+    bool ordered;     /* has an order */
+    bool guarded;     /* a struct that = {0} cannot begin with */
+};
+struct pxi_ctype pxi_ctype_of(const struct pxi_schema *schema, const struct pxi_column *c);
+
+/* How a column stands in _new and _set. */
+enum pxi_new { PXI_NEW_PLAIN, PXI_NEW_WRITE };
+enum pxi_new pxi_new_kind(const struct pxi_column *c, const struct pxi_ctype *t);
+static inline bool pxi_in_set(const struct pxi_column *c)
+{
+    return !c->id; /* one field that is the key; parts of a composite key may change */
+}
+
+#endif

@@ -1,0 +1,307 @@
+/* header.c - PREFIX.h: enums, then for each model keys, row, filter, query, writes and verbs. */
+#include "orm/gen/emit.h"
+#include <string.h>
+
+static const char intro[] =
+    "/* $P.h - generated from $0; do not edit. Source of your program: never export it\n"
+    " * from a shared library, a new column changes every struct. */\n"
+    "#ifndef $^P_H\n"
+    "#define $^P_H\n"
+    "#include <prax/prax.h>\n"
+    "#ifdef __cplusplus\n"
+    "extern \"C\" {\n"
+    "#endif\n\n"
+    "/* The verbs of a model. NULL or < 0: see prax_error_get(s). The macros behind them take the\n"
+    " * same arguments with the last struct written as designated initialisers.\n"
+    " *\n"
+    " *   create_with       the new row; required columns plain, the rest prax_set\n"
+    " *   create_many_with  rows[n] in one go; the number inserted\n"
+    " *   get_with          by a unique key; NULL and ENOTFOUND if there is none\n"
+    " *   find_first_with   the first row of a query; NULL and ENOTFOUND if there is none\n"
+    " *   find_many_with    a list, maybe empty; ELIMIT beyond the session's rows_max\n"
+    " *   count_with        the number of rows\n"
+    " *   exists_with       1 or 0\n"
+    " *   update_with       by key: 1, or 0 if there is no such row\n"
+    " *   update_many_with  by .where, or .all = true (neither or both: EINVAL); number of rows\n"
+    " *   delete            as update_with\n"
+    " *   delete_many_with  as update_many_with\n"
+    " *   open_with, next   a cursor: 1 row, 0 end, < 0 error; a row lives until the next one\n"
+    " *   where_keep        deep copy into the session: lists, nested filters, text\n"
+    " */\n\n";
+
+static void emit_enum(struct pxi_emit *e, const struct pxi_enum *en)
+{
+    const char *n = en->c_name;
+    pxi_emit_doc(e, en->doc, 0);
+    emit(e, "/* 0 is no label: EINVAL where a value is required. */\n");
+    emit(e, "typedef enum $P_$0 {\n    $^P_$^0_UNSET,\n", n);
+    for (uint32_t i = 0; i < en->labels.count; i++) {
+        pxi_emit_doc(e, en->labels.items[i].doc, 4);
+        emit(e, "    $^P_$^0_$^1,\n", n, en->labels.items[i].c_name);
+    }
+    emit(e, "} $P_$0;\n", n);
+    emit(e,
+         "PRAX_OPT($P_opt_$0, $P_$0);\nPRAX_FILTER_EQ($P_f_$0, $P_$0);\n"
+         "PRAX_WRITE($P_w_$0, $P_$0);\n",
+         n);
+    emit(e, "/* \"$1\"; NULL if v is no label */\nPRAX_API const char *$P_$0_label($P_$0 v);\n", n,
+         en->labels.items[0].name.text);
+    emit(e,
+         "/* 0, or EINVAL and *out as it was if label is NULL or unknown */\n"
+         "PRAX_API PRAX_MUST int $P_$0_parse(const char *label, $P_$0 *out);\n\n",
+         n);
+}
+
+/* "int64_t id" but "const char *email". */
+static void emit_declaration(struct pxi_emit *e, const char *type, const char *name)
+{
+    emit(e, type[strlen(type) - 1] == '*' ? "$0$1" : "$0 $1", type, name);
+}
+
+enum member { IN_WHERE, IN_NEW, IN_SET };
+
+/* The type of a column's member, or NULL where it has none. */
+static const char *member_type(const struct pxi_column *c, const struct pxi_ctype *t,
+                               enum member kind)
+{
+    if (kind == IN_WHERE)
+        return t->filter;
+    if (kind == IN_SET)
+        return pxi_in_set(c) ? t->write : NULL;
+    return pxi_new_kind(c, t) == PXI_NEW_PLAIN ? t->value : t->write;
+}
+
+/* A struct's first member decides whether = {0} compiles: a guard in it refuses a bare value. */
+static bool wants_pad(const struct pxi_emit *e, enum member kind)
+{
+    if (kind == IN_WHERE)
+        return false;
+    for (uint32_t i = 0; i < e->model->columns.count; i++) {
+        const struct pxi_column *c = &e->model->columns.items[i];
+        struct pxi_ctype t = pxi_ctype_of(e->schema, c);
+        const char *type = member_type(c, &t, kind);
+        if (type)
+            return type == t.write || t.guarded;
+    }
+    return true;
+}
+
+/* Neighbours of one type share a line. */
+static void emit_members(struct pxi_emit *e, enum member kind)
+{
+    char last[160] = "";
+    if (wants_pad(e, kind))
+        emit(e, "    uint8_t zero_; /* lets = {0} work */\n");
+    for (uint32_t i = 0; i < e->model->columns.count; i++) {
+        const struct pxi_column *c = &e->model->columns.items[i];
+        struct pxi_ctype t = pxi_ctype_of(e->schema, c);
+        const char *type = member_type(c, &t, kind);
+        if (!type)
+            continue;
+        if (!strcmp(type, last)) {
+            emit(e, type[strlen(type) - 1] == '*' ? ", *$0" : ", $0", c->c_name);
+            continue;
+        }
+        emit(e, *last ? ";\n    " : "    ");
+        emit_declaration(e, type, c->c_name);
+        memcpy(last, type, strlen(type) + 1);
+    }
+    emit(e, *last ? ";\n" : "");
+}
+
+static const struct pxi_column *key_column(const struct pxi_emit *e, const struct pxi_key *key,
+                                           uint32_t i)
+{
+    return &e->model->columns.items[key->columns.items[i]];
+}
+
+static void emit_key_member(struct pxi_emit *e, const struct pxi_key *key)
+{
+    bool many = key->columns.count > 1;
+    emit(e, many ? "        struct {\n" : "");
+    for (uint32_t i = 0; i < key->columns.count; i++) {
+        const struct pxi_column *c = key_column(e, key, i);
+        struct pxi_ctype t = pxi_ctype_of(e->schema, c);
+        emit(e, many ? "            " : "        ");
+        emit_declaration(e, t.value, c->c_name);
+        emit(e, ";\n");
+    }
+    if (many)
+        emit(e, "        } $0;\n", key->c_name);
+}
+
+static void emit_key_function(struct pxi_emit *e, const struct pxi_key *key)
+{
+    emit(e, "static inline $M_key $M_by_$0(", key->c_name);
+    for (uint32_t i = 0; i < key->columns.count; i++) {
+        const struct pxi_column *c = key_column(e, key, i);
+        struct pxi_ctype t = pxi_ctype_of(e->schema, c);
+        emit(e, i ? ", " : "");
+        emit_declaration(e, t.value, c->c_name);
+    }
+    emit(e, ")\n{\n    $M_key key_ = PRAX_ZERO;\n    key_.by = $U_BY_$^0;\n", key->c_name);
+    for (uint32_t i = 0; i < key->columns.count; i++) {
+        const char *name = key_column(e, key, i)->c_name;
+        if (key->columns.count > 1)
+            emit(e, "    key_.u.$0.$1 = $1;\n", key->c_name, name);
+        else
+            emit(e, "    key_.u.$0 = $0;\n", name);
+    }
+    emit(e, "    return key_;\n}\n");
+}
+
+static void emit_keys(struct pxi_emit *e)
+{
+    const struct pxi_model *m = e->model;
+    emit(e, "enum $M_by {\n    $U_BY_NOTHING,\n");
+    for (uint32_t i = 0; i < m->unique_keys; i++)
+        emit(e, "    $U_BY_$^0,\n", m->keys.items[i].c_name);
+    emit(e, "};\ntypedef struct $M_key {\n    enum $M_by by;\n    union {\n");
+    for (uint32_t i = 0; i < m->unique_keys; i++)
+        emit_key_member(e, &m->keys.items[i]);
+    emit(e, "    } u;\n} $M_key;\n");
+    for (uint32_t i = 0; i < m->unique_keys; i++)
+        emit_key_function(e, &m->keys.items[i]);
+}
+
+static void emit_row(struct pxi_emit *e)
+{
+    const struct pxi_model *m = e->model;
+    emit(e, "typedef struct $M_fields {\n    bool ");
+    for (uint32_t i = 0; i < m->columns.count; i++)
+        emit(e, i ? ", $0 : 1" : "$0 : 1", m->columns.items[i].c_name);
+    emit(e, ";\n} $M_fields;\n");
+    pxi_emit_doc(e, m->doc, 0);
+    emit(e, "struct $M {\n    $M_fields loaded; /* which of these were asked for */\n");
+    for (uint32_t i = 0; i < m->columns.count; i++) {
+        const struct pxi_column *c = &m->columns.items[i];
+        struct pxi_ctype t = pxi_ctype_of(e->schema, c);
+        pxi_emit_doc(e, c->doc, 4);
+        emit(e, "    ");
+        emit_declaration(e, t.row, c->c_name);
+        emit(e, ";\n");
+    }
+    emit(e, "};\n");
+}
+
+/* Values are 4 * column + 1 to 4: the library reads them so. */
+static void emit_order(struct pxi_emit *e)
+{
+    static const char *const names[] = { "ASC", "DESC", "ASC_NULLS_FIRST", "DESC_NULLS_LAST" };
+    emit(e, "enum $M_order {\n    $U_ORDER_NONE,\n");
+    for (uint32_t i = 0; i < e->model->columns.count; i++) {
+        const struct pxi_column *c = &e->model->columns.items[i];
+        struct pxi_ctype t = pxi_ctype_of(e->schema, c);
+        if (!t.ordered)
+            continue;
+        for (uint32_t j = 0; j < (c->optional ? 4 : 2); j++) {
+            emit(e, j ? ", $U_$^0_$1 = " : "    $U_$^0_$1 = ", c->c_name, names[j]);
+            pxi_emit_number(e, 4 * i + j + 1);
+        }
+        emit(e, ",\n");
+    }
+    emit(e, "};\n");
+}
+
+static void emit_query(struct pxi_emit *e)
+{
+    emit(e, "struct $M_where {\n    $M_where_list any_of, all_of, none_of;\n");
+    emit_members(e, IN_WHERE);
+    emit(e, "};\n");
+    emit_order(e);
+    emit(e, "struct $M_query { /* take 0 = all rows */\n"
+            "    size_t size;\n"
+            "    uint32_t take, skip;\n"
+            "    enum prax_total total;\n"
+            "    enum $M_order order_by[4];\n"
+            "    $M_fields select; /* none: all columns */\n"
+            "    $M_where where;\n"
+            "};\n"
+            "#define $M_q(...) PRAX_ARGS($M_query, __VA_ARGS__)\n"
+            "typedef struct $M_fetch {\n    size_t size;\n    $M_fields select;\n} $M_fetch;\n");
+}
+
+static void emit_writes(struct pxi_emit *e)
+{
+    emit(e, "struct $M_new {\n");
+    emit_members(e, IN_NEW);
+    emit(e, "};\ntypedef struct $M_set {\n");
+    emit_members(e, IN_SET);
+    emit(e, "} $M_set;\n"
+            "typedef struct $M_create_many_args {\n    size_t size;\n    bool skip_duplicates;\n"
+            "} $M_create_many_args;\n"
+            "typedef struct $M_update_many_args {\n    size_t size;\n    bool all;\n"
+            "    $M_where where;\n    $M_set set;\n} $M_update_many_args;\n"
+            "typedef struct $M_delete_many_args {\n    size_t size;\n    bool all;\n"
+            "    $M_where where;\n} $M_delete_many_args;\n\n");
+}
+
+static const char functions[] =
+    "PRAX_API PRAX_MUST const $M *$M_create_with(prax_session *s, const $M_new *row);\n"
+    "PRAX_API PRAX_MUST int64_t $M_create_many_with(prax_session *s, const $M_new *rows, size_t n, "
+    "const $M_create_many_args *a);\n"
+    "PRAX_API PRAX_MUST const $M *$M_get_with(prax_session *s, $M_key key, const $M_fetch *f);\n"
+    "PRAX_API PRAX_MUST const $M *$M_find_first_with(prax_session *s, const $M_query *q);\n"
+    "PRAX_API PRAX_MUST const $M_list *$M_find_many_with(prax_session *s, const $M_query *q);\n"
+    "PRAX_API PRAX_MUST int64_t $M_count_with(prax_session *s, const $M_query *q);\n"
+    "PRAX_API PRAX_MUST int $M_exists_with(prax_session *s, const $M_query *q);\n"
+    "PRAX_API PRAX_MUST int $M_update_with(prax_session *s, $M_key key, const $M_set *set);\n"
+    "PRAX_API PRAX_MUST int64_t $M_update_many_with(prax_session *s, "
+    "const $M_update_many_args *a);\n"
+    "PRAX_API PRAX_MUST int $M_delete(prax_session *s, $M_key key);\n"
+    "PRAX_API PRAX_MUST int64_t $M_delete_many_with(prax_session *s, "
+    "const $M_delete_many_args *a);\n"
+    "PRAX_API PRAX_MUST prax_cursor *$M_open_with(prax_session *s, const $M_query *q);\n"
+    "PRAX_API PRAX_MUST int $M_next(prax_cursor *c, const $M **row);\n"
+    "PRAX_API PRAX_MUST const $M_where *$M_where_keep(prax_session *s, const $M_where *w);\n";
+
+static const char macros[] =
+    "#define $M_create(s, ...) $M_create_with((s), &(const $M_new){ __VA_ARGS__ })\n"
+    "#define $M_create_many(s, rows, n, ...) $M_create_many_with((s), (rows), (n), "
+    "PRAX_ARGS($M_create_many_args, __VA_ARGS__))\n"
+    "#define $M_get(s, key, ...) $M_get_with((s), (key), PRAX_ARGS($M_fetch, __VA_ARGS__))\n"
+    "#define $M_find_first(s, ...) $M_find_first_with((s), $M_q(__VA_ARGS__))\n"
+    "#define $M_find_many(s, ...) $M_find_many_with((s), $M_q(__VA_ARGS__))\n"
+    "#define $M_count(s, ...) $M_count_with((s), $M_q(__VA_ARGS__))\n"
+    "#define $M_exists(s, ...) $M_exists_with((s), $M_q(__VA_ARGS__))\n"
+    "#define $M_update(s, key, ...) $M_update_with((s), (key), &(const $M_set){ __VA_ARGS__ })\n"
+    "#define $M_update_many(s, ...) $M_update_many_with((s), "
+    "PRAX_ARGS($M_update_many_args, __VA_ARGS__))\n"
+    "#define $M_delete_many(s, ...) $M_delete_many_with((s), "
+    "PRAX_ARGS($M_delete_many_args, __VA_ARGS__))\n"
+    "#define $M_open(s, ...) $M_open_with((s), $M_q(__VA_ARGS__))\n"
+    "#define $M_each(u, s, ...) \\\n"
+    "    for (prax_cursor *u##_c PRAX_CLEAN(prax_cursor_cleanup_) = $M_open((s), __VA_ARGS__), \\\n"
+    "                     *u##_go = u##_c; \\\n"
+    "         u##_go; u##_go = NULL) \\\n"
+    "        for (const $M *u = NULL; $M_next(u##_c, &u) == 1;)\n\n";
+
+static void emit_model(struct pxi_emit *e)
+{
+    emit(e, "/* ---- $0 ---- */\nPRAX_SHAPES($M);\n", e->model->name.text);
+    emit_keys(e);
+    emit_row(e);
+    emit_query(e);
+    emit_writes(e);
+    emit(e, functions);
+    emit(e, macros);
+}
+
+void pxi_gen_header(struct pxi_buf *out, const struct pxi_schema *schema, const char *source)
+{
+    struct pxi_emit e = { .out = out, .schema = schema };
+    emit(&e, intro, source);
+    for (uint32_t i = 0; i < schema->enums.count; i++)
+        emit_enum(&e, &schema->enums.items[i]);
+    for (uint32_t i = 0; i < schema->models.count; i++) {
+        e.model = &schema->models.items[i];
+        emit_model(&e);
+    }
+    emit(
+        &e,
+        "/* Creates all tables in an empty database; ESCHEMA, and nothing changed, if one exists.\n"
+        " * Details: prax_db_error. */\n"
+        "PRAX_API PRAX_MUST int $P_create_tables(prax_db *db);\n\n"
+        "#ifdef __cplusplus\n}\n#endif\n#endif\n");
+    pxi_buf_free(&e.line);
+}

@@ -1,0 +1,358 @@
+/* source.c - PREFIX.c: the tables that describe the models, and a wrapper a verb. */
+#include "orm/gen/emit.h"
+#include <string.h>
+
+static void emit_enum(struct pxi_emit *e, const struct pxi_enum *en)
+{
+    const char *n = en->c_name;
+    emit(e, "static const char *const $P_$0_labels[] = { NULL, ", n);
+    for (uint32_t i = 0; i < en->labels.count; i++)
+        emit(e, i ? ", \"$0\"" : "\"$0\"", en->labels.items[i].name.text);
+    emit(e, " };\nstatic const prax_enum_type $P_$0_type = { \"$1\", ", n, en->name.text);
+    pxi_emit_number(e, en->labels.count);
+    emit(e, ", $P_$0_labels };\n", n);
+    emit(e,
+         "const char *$P_$0_label($P_$0 v)\n{\n"
+         "    return (unsigned)v <= $P_$0_type.n_labels ? $P_$0_labels[v] : NULL;\n}\n"
+         "int $P_$0_parse(const char *label, $P_$0 *out)\n{\n"
+         "    for (unsigned i = 1; label && i <= $P_$0_type.n_labels; i++)\n"
+         "        if (!strcmp(label, $P_$0_labels[i])) {\n"
+         "            *out = ($P_$0)i;\n"
+         "            return 0;\n"
+         "        }\n"
+         "    return PRAX_EINVAL;\n}\n\n",
+         n);
+}
+
+static const char *default_type(const struct pxi_column *c)
+{
+    switch (c->type) {
+    case PRAX_T_Boolean:
+        return "bool ";
+    case PRAX_T_Float:
+        return "double ";
+    case PRAX_T_Decimal:
+        return "prax_decimal ";
+    case PRAX_T_String:
+        return "const char *";
+    case PRAX_T_Uuid:
+        return "prax_uuid ";
+    case PRAX_T_Enum:
+        return "int ";
+    default:
+        return "int64_t ";
+    }
+}
+
+/* INT64_MIN has no literal of its own. */
+static void emit_integer(struct pxi_emit *e, int64_t n)
+{
+    if (n == INT64_MIN) {
+        emit(e, "INT64_MIN");
+        return;
+    }
+    emit(e, "INT64_C(");
+    pxi_emit_number(e, n);
+    emit(e, ")");
+}
+
+static void emit_uuid(struct pxi_emit *e, const char *text)
+{
+    emit(e, "{ .b = { ");
+    for (int i = 0; *text; i++) {
+        text += *text == '-';
+        pxi_buf_fmt(&e->line, "%s0x%.2s", i ? ", " : "", text);
+        text += 2;
+    }
+    emit(e, " } }");
+}
+
+static void emit_default(struct pxi_emit *e, const struct pxi_column *c)
+{
+    emit(e, "    .$0 = ", c->c_name);
+    switch (c->type) {
+    case PRAX_T_Boolean:
+        emit(e, c->number ? "true" : "false");
+        break;
+    case PRAX_T_Float:
+        emit(e, strchr(c->text, '.') ? "$0" : "$0.0", c->text);
+        break;
+    case PRAX_T_String:
+        pxi_emit_string(e, c->text);
+        break;
+    case PRAX_T_Uuid:
+        emit_uuid(e, c->text);
+        break;
+    case PRAX_T_Enum:
+        pxi_emit_number(e, c->number);
+        break;
+    case PRAX_T_Decimal:
+        emit(e, "{ .units = ");
+        emit_integer(e, c->number);
+        emit(e, ", .scale = ");
+        pxi_emit_number(e, c->scale);
+        emit(e, " }");
+        break;
+    default:
+        emit_integer(e, c->number);
+    }
+    emit(e, ",\n");
+}
+
+static void emit_defaults(struct pxi_emit *e)
+{
+    const struct pxi_model *m = e->model;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->columns.count; i++) {
+        const struct pxi_column *c = &m->columns.items[i];
+        if (c->def != PRAX_D_VALUE)
+            continue;
+        emit(e, n++ ? "" : "static const struct {\n");
+        emit(e, "    $0$1;\n", default_type(c), c->c_name);
+    }
+    if (n == 0)
+        return;
+    emit(e, "} $M_defaults = {\n");
+    for (uint32_t i = 0; i < m->columns.count; i++)
+        if (m->columns.items[i].def == PRAX_D_VALUE)
+            emit_default(e, &m->columns.items[i]);
+    emit(e, "};\n");
+}
+
+static const char *const type_names[] = {
+#define PRAX_TYPE(schema, ...) "PRAX_T_" #schema,
+#include <prax/types.def>
+};
+
+static bool is_key_part(const struct pxi_model *m, uint32_t column)
+{
+    const struct pxi_key *id = &m->keys.items[0];
+    for (uint32_t i = 0; i < id->columns.count; i++)
+        if (id->columns.items[i] == column)
+            return true;
+    return false;
+}
+
+static void emit_flags(struct pxi_emit *e, uint32_t column)
+{
+    const struct pxi_column *c = &e->model->columns.items[column];
+    struct pxi_ctype t = pxi_ctype_of(e->schema, c);
+    const char *flags[] = {
+        c->optional ? "PRAX_C_NULL" : NULL,
+        c->def != PRAX_D_NONE ? "PRAX_C_DEFAULT" : NULL,
+        is_key_part(e->model, column) ? "PRAX_C_ID" : NULL,
+        pxi_new_kind(c, &t) == PXI_NEW_PLAIN ? "PRAX_C_PLAIN" : NULL,
+        c->is_auto ? "PRAX_C_ROWID" : NULL,
+    };
+    bool any = false;
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (flags[i]) {
+            emit(e, any ? " | $0" : ", .flags = $0", flags[i]);
+            any = true;
+        }
+}
+
+static void emit_column(struct pxi_emit *e, uint32_t column)
+{
+    static const char *const defaults[] = { "", ", .def = PRAX_D_AUTO", ", .def = PRAX_D_NOW",
+                                            ", .def = PRAX_D_UUID", ", .def = PRAX_D_VALUE" };
+    const struct pxi_column *c = &e->model->columns.items[column];
+    emit(e, "    { .name = \"$0\", .db_name = ", c->c_name);
+    pxi_emit_string(e, c->db_name);
+    emit(e, ", .row_off = offsetof($M,\t$0), .new_off = offsetof($M_new,\t$0), .set_off = ",
+         c->c_name);
+    emit(e, pxi_in_set(c) ? "offsetof($M_set,\t$0)" : "PRAX_NO_OFF", c->c_name);
+    emit(e, ", .type = $0", type_names[c->type]);
+    emit_flags(e, column);
+    emit(e, defaults[c->def]);
+    if (c->type == PRAX_T_Decimal) {
+        emit(e, ", .scale = ");
+        pxi_emit_number(e, c->scale);
+        emit(e, ", .precision = ");
+        pxi_emit_number(e, c->precision);
+    }
+    if (c->enum_type)
+        emit(e, ", .enum_type = &$P_$0_type", c->enum_type->c_name);
+    if (c->def == PRAX_D_VALUE)
+        emit(e, ", .value = &$M_defaults.$0", c->c_name);
+    emit(e, " },\n");
+}
+
+static void emit_keys(struct pxi_emit *e)
+{
+    const struct pxi_model *m = e->model;
+    emit(e, "static const uint16_t $M_key_columns[] = { ");
+    for (uint32_t i = 0; i < m->unique_keys; i++)
+        for (uint32_t j = 0; j < m->keys.items[i].columns.count; j++) {
+            emit(e, i + j ? ", " : "");
+            pxi_emit_number(e, m->keys.items[i].columns.items[j]);
+        }
+    emit(e, " };\nstatic const uint16_t $M_key_offs[] = {\n");
+    for (uint32_t i = 0; i < m->unique_keys; i++) {
+        const struct pxi_key *key = &m->keys.items[i];
+        for (uint32_t j = 0; j < key->columns.count; j++)
+            emit(e,
+                 key->columns.count > 1 ? "    offsetof($M_key,\tu.$0.$1),\n"
+                                        : "    offsetof($M_key,\tu.$1),\n",
+                 key->c_name, m->columns.items[key->columns.items[j]].c_name);
+    }
+    emit(e, "};\nstatic const prax_key $M_keys[] = {\n");
+    for (uint32_t i = 0, at = 0; i < m->unique_keys; at += m->keys.items[i++].columns.count) {
+        emit(e, "    { \"$0\", ", m->keys.items[i].c_name);
+        pxi_emit_number(e, m->keys.items[i].columns.count);
+        emit(e, ", $M_key_columns + ");
+        pxi_emit_number(e, at);
+        emit(e, ", $M_key_offs + ");
+        pxi_emit_number(e, at);
+        emit(e, " },\n");
+    }
+    emit(e, "};\n");
+}
+
+static const char model_tail[] = "    .prefix = \"$M\",\n"
+                                 "    .columns = $M_columns,\n"
+                                 "    .keys = $M_keys,\n"
+                                 "    .where_off = $M_where_off,\n"
+                                 "    .loaded_off = offsetof($M,\tloaded),\n"
+                                 "    .fields_size = sizeof($M_fields),\n"
+                                 "    .query_select_off = offsetof($M_query,\tselect),\n"
+                                 "    .query_where_off = offsetof($M_query,\twhere),\n"
+                                 "    .fetch_select_off = offsetof($M_fetch,\tselect),\n"
+                                 "    .update_where_off = offsetof($M_update_many_args,\twhere),\n"
+                                 "    .update_set_off = offsetof($M_update_many_args,\tset),\n"
+                                 "    .delete_where_off = offsetof($M_delete_many_args,\twhere),\n"
+                                 "    .row_size = sizeof($M),\n"
+                                 "    .where_size = sizeof($M_where),\n"
+                                 "    .query_size = sizeof($M_query),\n"
+                                 "    .new_size = sizeof($M_new),\n"
+                                 "    .set_size = sizeof($M_set),\n"
+                                 "    .key_size = sizeof($M_key),\n"
+                                 "};\n\n";
+
+static const char functions[] =
+    "const $M *$M_create_with(prax_session *s, const $M_new *row)\n"
+    "{\n    return prax_gen_create(s, &$M_model, row);\n}\n"
+    "int64_t $M_create_many_with(prax_session *s, const $M_new *rows, size_t n, "
+    "const $M_create_many_args *a)\n"
+    "{\n    return prax_gen_create_many(s, &$M_model, rows, n, a);\n}\n"
+    "const $M *$M_get_with(prax_session *s, $M_key key, const $M_fetch *f)\n"
+    "{\n    return prax_gen_get(s, &$M_model, &key, f);\n}\n"
+    "const $M *$M_find_first_with(prax_session *s, const $M_query *q)\n"
+    "{\n    return prax_gen_find_first(s, &$M_model, q);\n}\n"
+    "const $M_list *$M_find_many_with(prax_session *s, const $M_query *q)\n"
+    "{\n    return prax_gen_find_many(s, &$M_model, q);\n}\n"
+    "int64_t $M_count_with(prax_session *s, const $M_query *q)\n"
+    "{\n    return prax_gen_count(s, &$M_model, q);\n}\n"
+    "int $M_exists_with(prax_session *s, const $M_query *q)\n"
+    "{\n    return prax_gen_exists(s, &$M_model, q);\n}\n"
+    "int $M_update_with(prax_session *s, $M_key key, const $M_set *set)\n"
+    "{\n    return prax_gen_update(s, &$M_model, &key, set);\n}\n"
+    "int64_t $M_update_many_with(prax_session *s, const $M_update_many_args *a)\n"
+    "{\n    return prax_gen_update_many(s, &$M_model, a);\n}\n"
+    "int $M_delete(prax_session *s, $M_key key)\n"
+    "{\n    return prax_gen_delete(s, &$M_model, &key);\n}\n"
+    "int64_t $M_delete_many_with(prax_session *s, const $M_delete_many_args *a)\n"
+    "{\n    return prax_gen_delete_many(s, &$M_model, a);\n}\n"
+    "prax_cursor *$M_open_with(prax_session *s, const $M_query *q)\n"
+    "{\n    return prax_gen_open(s, &$M_model, q);\n}\n"
+    "int $M_next(prax_cursor *c, const $M **row)\n"
+    "{\n    const void *p = NULL;\n    int code = prax_gen_next(c, &p);\n    *row = p;\n"
+    "    return code;\n}\n"
+    "const $M_where *$M_where_keep(prax_session *s, const $M_where *w)\n"
+    "{\n    return prax_gen_keep_where(s, &$M_model, w);\n}\n\n";
+
+static void emit_model(struct pxi_emit *e)
+{
+    const struct pxi_model *m = e->model;
+    emit(e, "/* ---- $0 ---- */\n", m->name.text);
+    emit_defaults(e);
+    emit(e, "static const prax_column $M_columns[] = {\n");
+    for (uint32_t i = 0; i < m->columns.count; i++)
+        emit_column(e, i);
+    emit(e, "};\n");
+    emit_keys(e);
+    emit(e, "static const uint16_t $M_where_off[] = {\n    ");
+    for (uint32_t i = 0; i < m->columns.count; i++)
+        emit(e, i ? ", offsetof($M_where,\t$0)" : "offsetof($M_where,\t$0)",
+             m->columns.items[i].c_name);
+    emit(e, ",\n};\nstatic const prax_model $M_model = {\n    .abi = PRAX_MODEL_ABI,\n"
+            "    .n_columns = ");
+    pxi_emit_number(e, m->columns.count);
+    emit(e, ",\n    .n_keys = ");
+    pxi_emit_number(e, m->unique_keys);
+    emit(e, ",\n    .name = \"$0\",\n    .table = ", m->name.text);
+    pxi_emit_string(e, m->table);
+    emit(e, ",\n");
+    emit(e, model_tail);
+    emit(e, functions);
+}
+
+/* A statement as neighbouring literals, one a line of SQL. */
+static void emit_sql(struct pxi_emit *e, char *sql)
+{
+    for (char *line = sql, *next; line; line = next) {
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = 0;
+        emit(e, "    ");
+        pxi_emit_string(e, line);
+        if (next) { /* the line end belongs into the literal: in front of its closing quote */
+            e->line.size -= e->line.size > 0;
+            emit(e, "\\n\"");
+        }
+        emit(e, next ? "\n" : ",\n");
+    }
+}
+
+static void emit_ddl(struct pxi_emit *e)
+{
+    struct pxi_buf sql = { 0 };
+    emit(e, "static const char *const $P_ddl[] = {\n");
+    for (uint32_t i = 0; i < e->schema->models.count; i++) {
+        const struct pxi_model *m = &e->schema->models.items[i];
+        for (uint32_t j = m->unique_keys; j <= m->keys.count; j++) {
+            pxi_buf_clear(&sql);
+            if (j == m->unique_keys)
+                pxi_gen_sqlite_table(&sql, m);
+            else
+                pxi_gen_sqlite_index(&sql, m, &m->keys.items[j - 1]);
+            if (pxi_buf_ok(&sql))
+                emit_sql(e, sql.data);
+            e->out->broken |= !pxi_buf_ok(&sql);
+        }
+    }
+    emit(e, "    NULL,\n};\n");
+    pxi_buf_free(&sql);
+}
+
+static void emit_create_tables(struct pxi_emit *e)
+{
+    emit(e, "static const prax_model *const $P_models[] = {\n");
+    for (uint32_t i = 0; i < e->schema->models.count; i++)
+        emit(e, "    &$P_$0_model,\n", e->schema->models.items[i].c_name);
+    emit(e, "};\n");
+    emit_ddl(e);
+    emit(e, "int $P_create_tables(prax_db *db)\n{\n"
+            "    return prax_gen_create_tables(db, $P_models, ");
+    pxi_emit_number(e, e->schema->models.count);
+    emit(e, ", $P_ddl);\n}\n");
+}
+
+void pxi_gen_source(struct pxi_buf *out, const struct pxi_schema *schema, const char *source)
+{
+    struct pxi_emit e = { .out = out, .schema = schema };
+    emit(&e,
+         "/* $P.c - generated from $0; do not edit. Tables; the library does the work. */\n"
+         "#include \"$P.h\"\n#include <prax/model.h>\n",
+         source);
+    emit(&e, schema->enums.count ? "#include <string.h>\n\n" : "\n");
+    for (uint32_t i = 0; i < schema->enums.count; i++)
+        emit_enum(&e, &schema->enums.items[i]);
+    for (uint32_t i = 0; i < schema->models.count; i++) {
+        e.model = &schema->models.items[i];
+        emit_model(&e);
+    }
+    e.model = NULL;
+    emit_create_tables(&e);
+    pxi_buf_free(&e.line);
+}

@@ -1,0 +1,267 @@
+/* diagnostic.c - see diagnostic.h. Texts are templates with numbered holes, not printf formats:
+ * every argument is a string, so a call can be wrong in its words but never in its types. A source
+ * line is shown through a window, so that a line of megabytes cannot fill the terminal. */
+#include "orm/schema/diagnostic.h"
+#include "orm/schema/limits.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    WINDOW = 90,   /* characters of a source line that are shown */
+    NEAR = 2,      /* edits that "did you mean" forgives */
+    WORD_MAX = 64, /* bytes; longer words are not compared */
+};
+
+static const struct {
+    const char *code, *text, *hint;
+} catalogue[] = {
+#define PXI_DIAG(name, code, text, hint) { code, text, hint },
+#include "orm/schema/diagnostics.def"
+#undef PXI_DIAG
+};
+
+const char *pxi_diag_code_text(enum pxi_diag_code code)
+{
+    return catalogue[code].code;
+}
+
+/* The argument that a template names at t, or NULL if t is no hole. */
+static const char *hole(const char *t, const char *const args[3], bool *is_hole)
+{
+    *is_hole = t[0] == '{' && t[1] >= '0' && t[1] <= '2' && t[2] == '}';
+    return *is_hole ? args[t[1] - '0'] : NULL;
+}
+
+/* The filled template in the arena; NULL if it is empty, lacks an argument or memory is out. */
+static const char *fill(struct pxi_arena *arena, const char *template, const char *const args[3])
+{
+    char text[1024]; /* longer only with names beyond any limit; then it is cut */
+    size_t n = 0;
+    for (const char *t = template; *t && n < sizeof text - 1; t++) {
+        bool is_hole;
+        const char *arg = hole(t, args, &is_hole);
+        if (!is_hole) {
+            text[n++] = *t;
+            continue;
+        }
+        if (!arg)
+            return NULL;
+        size_t size = strnlen(arg, sizeof text - 1 - n);
+        memcpy(text + n, arg, size);
+        n += size;
+        t += 2;
+    }
+    return n ? pxi_arena_text(arena, text, n) : NULL;
+}
+
+bool pxi_diag_full(const struct pxi_diags *d)
+{
+    return d->count > PXI_ERRORS_MAX || d->arena->full;
+}
+
+static struct pxi_diag *diag_room(struct pxi_diags *d)
+{
+    if (d->count < d->capacity)
+        return &d->items[d->count++];
+    uint32_t capacity = d->capacity ? d->capacity * 2 : 16;
+    void *grown = pxi_arena_extend(d->arena, d->items, d->capacity * sizeof *d->items,
+                                   capacity * sizeof *d->items);
+    if (!grown)
+        return NULL;
+    d->items = grown;
+    d->capacity = capacity;
+    return &d->items[d->count++];
+}
+
+void pxi_diag_add(struct pxi_diags *d, enum pxi_diag_code code, struct pxi_span at,
+                  const char *const args[3])
+{
+    static const char *const limit[3] = { "1000" };
+    _Static_assert(PXI_ERRORS_MAX == 1000, "the text of TOO_MANY_ERRORS says so");
+    if (pxi_diag_full(d))
+        return;
+    if (d->count == PXI_ERRORS_MAX) {
+        code = PXI_S_TOO_MANY_ERRORS;
+        args = limit;
+    }
+    struct pxi_diag *diag = diag_room(d);
+    if (!diag)
+        return;
+    diag->code = code;
+    diag->at = at;
+    diag->text = fill(d->arena, catalogue[code].text, args);
+    diag->hint = fill(d->arena, catalogue[code].hint, args);
+}
+
+static int by_position(const void *a, const void *b)
+{
+    const struct pxi_diag *x = a, *y = b;
+    bool x_last = x->code == PXI_S_TOO_MANY_ERRORS, y_last = y->code == PXI_S_TOO_MANY_ERRORS;
+    if (x_last != y_last)
+        return x_last ? 1 : -1;
+    return (x->at.start > y->at.start) - (x->at.start < y->at.start);
+}
+
+/* Insertion keeps equals in order and is linear for the parser's part, which is sorted already. */
+void pxi_diag_sort(struct pxi_diags *d)
+{
+    for (uint32_t i = 1; i < d->count; i++) {
+        struct pxi_diag moving = d->items[i];
+        uint32_t k = i;
+        for (; k > 0 && by_position(&d->items[k - 1], &moving) > 0; k--)
+            d->items[k] = d->items[k - 1];
+        d->items[k] = moving;
+    }
+}
+
+static bool is_first_byte(char c)
+{
+    return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+static uint32_t count_characters(const char *text, size_t size)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < size; i++)
+        n += is_first_byte(text[i]);
+    return n;
+}
+
+struct pxi_place pxi_source_place(const char *text, size_t size, uint32_t at)
+{
+    struct pxi_place p = { .line = 1 };
+    if (at > size)
+        at = (uint32_t)size;
+    const char *line = text, *stop = text + at, *newline;
+    while (line < stop && (newline = memchr(line, '\n', (size_t)(stop - line)))) {
+        line = newline + 1;
+        p.line++;
+    }
+    const char *end = line < text + size ? memchr(line, '\n', (size_t)(text + size - line)) : NULL;
+    if (!end)
+        end = text + size;
+    if (end > line && end[-1] == '\r')
+        end--;
+    p.line_start = (uint32_t)(line - text);
+    p.line_size = (uint32_t)(end - line);
+    p.column = count_characters(line, (size_t)(stop - line)) + 1;
+    return p;
+}
+
+struct style {
+    const char *bold, *red, *green, *off;
+};
+
+/* Steps over one character; never past end. */
+static const char *next_character(const char *p, const char *end)
+{
+    do
+        p++;
+    while (p < end && !is_first_byte(*p));
+    return p;
+}
+
+/* The part of the line that is shown: the whole, or WINDOW characters with the span in them. */
+static void add_window(struct pxi_buf *out, const struct pxi_source *src, struct pxi_place p,
+                       struct pxi_span at, const struct style *style)
+{
+    const char *line = src->text + p.line_start, *end = line + p.line_size;
+    const char *mark = src->text + at.start, *from = line;
+    uint32_t skip = p.column > WINDOW - 20 ? p.column - WINDOW / 2 : 0;
+    for (uint32_t i = 0; i < skip && from < end; i++)
+        from = next_character(from, end);
+    const char *to = from;
+    for (uint32_t i = 0; i < WINDOW && to < end; i++)
+        to = next_character(to, end);
+
+    pxi_buf_fmt(out, "%5u | %s", p.line, from > line ? "..." : "");
+    pxi_buf_add(out, from, (size_t)(to - from));
+    pxi_buf_fmt(out, "%s\n      | %s", to < end ? "..." : "", from > line ? "   " : "");
+    for (const char *c = from; c < mark && c < to; c = next_character(c, to))
+        pxi_buf_char(out, *c == '\t' ? '\t' : ' ');
+    pxi_buf_fmt(out, "%s^", style->green);
+    const char *span_end = mark + at.size < to ? mark + at.size : to;
+    for (const char *c = mark < to ? next_character(mark, to) : to; c < span_end;
+         c = next_character(c, to))
+        pxi_buf_char(out, '~');
+    pxi_buf_fmt(out, "%s\n", style->off);
+}
+
+void pxi_diag_render(struct pxi_buf *out, const struct pxi_source *src, const struct pxi_diag *diag,
+                     bool color)
+{
+    static const struct style plain = { "", "", "", "" };
+    static const struct style ansi = { "\033[1m", "\033[1;31m", "\033[1;32m", "\033[0m" };
+    const struct style *s = color ? &ansi : &plain;
+    struct pxi_place p = pxi_source_place(src->text, src->size, diag->at.start);
+    pxi_buf_fmt(out, "%s%s:%u:%u:%s %serror[%s]:%s %s%s%s\n", s->bold, src->file, p.line, p.column,
+                s->off, s->red, catalogue[diag->code].code, s->off, s->bold, diag->text, s->off);
+    add_window(out, src, p, diag->at, s);
+    if (diag->hint)
+        pxi_buf_fmt(out, "      | hint: %s\n", diag->hint);
+}
+
+void pxi_diag_json(struct pxi_json *out, const struct pxi_source *src, const struct pxi_diag *diag)
+{
+    struct pxi_place p = pxi_source_place(src->text, src->size, diag->at.start);
+    pxi_json_begin(out, '{');
+    pxi_json_key(out, "file");
+    pxi_json_text(out, src->file);
+    pxi_json_key(out, "line");
+    pxi_json_u64(out, p.line);
+    pxi_json_key(out, "column");
+    pxi_json_u64(out, p.column);
+    pxi_json_key(out, "length");
+    pxi_json_u64(out, count_characters(src->text + diag->at.start, diag->at.size));
+    pxi_json_key(out, "code");
+    pxi_json_text(out, catalogue[diag->code].code);
+    pxi_json_key(out, "message");
+    pxi_json_text(out, diag->text);
+    pxi_json_key(out, "hint");
+    pxi_json_text(out, diag->hint);
+    pxi_json_end(out, '}');
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+/* Edits (insert, delete, replace, swap neighbours) between two words; case does not count. More
+ * than NEAR is NEAR + 1. */
+static unsigned edits(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+    unsigned row[3][WORD_MAX + 1] = { { 0 } };
+    for (size_t j = 0; j <= b_size; j++)
+        row[0][j] = (unsigned)j;
+    for (size_t i = 1; i <= a_size; i++) {
+        unsigned *now = row[i % 3], *up = row[(i + 2) % 3], *up2 = row[(i + 1) % 3];
+        unsigned best = now[0] = (unsigned)i;
+        for (size_t j = 1; j <= b_size; j++) {
+            char x = lower(a[i - 1]), y = lower(b[j - 1]);
+            unsigned cost = up[j - 1] + (x != y);
+            cost = up[j] + 1 < cost ? up[j] + 1 : cost;
+            cost = now[j - 1] + 1 < cost ? now[j - 1] + 1 : cost;
+            if (i > 1 && j > 1 && x == lower(b[j - 2]) && y == lower(a[i - 2]) &&
+                up2[j - 2] + 1 < cost)
+                cost = up2[j - 2] + 1;
+            now[j] = cost;
+            best = cost < best ? cost : best;
+        }
+        if (best > NEAR + 1)
+            return NEAR + 1;
+    }
+    return row[a_size % 3][b_size];
+}
+
+void pxi_suggest_offer(struct pxi_suggest *s, const char *word)
+{
+    size_t a = strlen(s->word), b = strlen(word);
+    if (a >= WORD_MAX || b >= WORD_MAX || a > b + NEAR || b > a + NEAR)
+        return;
+    unsigned n = edits(s->word, a, word, b);
+    if (n > NEAR || n * 2 > a || (s->best && n >= s->distance))
+        return;
+    s->best = word;
+    s->distance = n;
+}

@@ -1,0 +1,41 @@
+/* lexer.h - a schema's text as tokens.
+ *
+ * Blanks, line ends and comments separate tokens; `///` comments are kept with the token that
+ * follows them. A token knows whether it is the first of its line, which is all that line ends
+ * mean in the grammar. Errors inside a token are reported here; a character that begins no token
+ * is a token of its own, for the parser to reject or to skip.
+ */
+#ifndef PXI_SCHEMA_LEXER_H
+#define PXI_SCHEMA_LEXER_H
+#include "orm/schema/schema.h"
+
+enum pxi_token_kind {
+    PXI_T_END, /* also when memory ran out: every loop of the parser stops at it */
+    PXI_T_NAME,
+    PXI_T_TEXT,   /* "...", unescaped */
+    PXI_T_NUMBER, /* -2.50 */
+    PXI_T_STRAY,  /* a character of no token */
+    /* punctuation is its own character; @@ is '@' with text "@@" */
+};
+
+struct pxi_token {
+    int kind; /* enum pxi_token_kind, or the character */
+    bool first;
+    struct pxi_span at;
+    const char *text;       /* NUL-terminated; NULL for END */
+    const char *doc;        /* the /// lines in front, without slashes, or NULL */
+    struct pxi_span doc_at; /* the last of them */
+};
+
+struct pxi_lexer {
+    const char *text; /* text[size] */
+    uint32_t size, at;
+    struct pxi_diags *diags;
+};
+
+/* Checks the text as such: size, UTF-8, control characters. False if there was a diagnostic; then
+ * tokens would only repeat it. */
+bool pxi_lexer_open(struct pxi_lexer *lx, struct pxi_diags *diags, const char *text, size_t size);
+struct pxi_token pxi_lexer_next(struct pxi_lexer *lx);
+
+#endif

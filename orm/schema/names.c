@@ -1,0 +1,350 @@
+/* names.c - see names.h. A clash is found before the C compiler would, because its message would
+ * point into generated code; the check therefore writes down every name of names.def. */
+#include "orm/schema/names.h"
+#include "orm/base/map.h"
+#include <stdio.h>
+#include <string.h>
+
+static struct pxi_symbol **symbol_slot(const struct pxi_symbols *s, const char *name, uint64_t hash)
+{
+    uint32_t i = (uint32_t)hash & (s->size - 1);
+    while (s->table[i] && (s->table[i]->hash != hash || strcmp(s->table[i]->name, name) != 0))
+        i = (i + 1) & (s->size - 1);
+    return &s->table[i];
+}
+
+struct pxi_symbol *pxi_symbol_find(const struct pxi_symbols *s, const char *name)
+{
+    return s->count ? *symbol_slot(s, name, pxi_hash(name, strlen(name))) : NULL;
+}
+
+static bool symbols_grow(struct pxi_symbols *s)
+{
+    struct pxi_symbols grown = *s;
+    grown.size = s->size ? s->size * 2 : 64;
+    grown.table = pxi_arena_zero(s->arena, grown.size, sizeof *grown.table);
+    if (!grown.table)
+        return false;
+    for (uint32_t i = 0; i < s->size; i++)
+        if (s->table[i])
+            *symbol_slot(&grown, s->table[i]->name, s->table[i]->hash) = s->table[i];
+    *s = grown;
+    return true;
+}
+
+struct pxi_symbol *pxi_symbol_add(struct pxi_symbols *s, const struct pxi_symbol *symbol)
+{
+    if (s->count * 2 >= s->size && !symbols_grow(s))
+        return NULL;
+    uint64_t hash = pxi_hash(symbol->name, strlen(symbol->name));
+    struct pxi_symbol **slot = symbol_slot(s, symbol->name, hash);
+    if (*slot)
+        return *slot;
+    struct pxi_symbol *copy = pxi_arena_copy(s->arena, symbol, sizeof *symbol);
+    if (!copy)
+        return NULL;
+    copy->hash = hash;
+    *slot = copy;
+    s->count++;
+    return NULL;
+}
+
+static bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+static bool is_lower_or_digit(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+const char *pxi_snake(struct pxi_arena *a, const char *name)
+{
+    size_t size = strlen(name), n = 0;
+    char *out = pxi_arena_get(a, 2 * size + 1, 1);
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < size; i++) {
+        if (i > 0 && is_upper(name[i]) && is_lower_or_digit(name[i - 1]))
+            out[n++] = '_';
+        out[n++] = is_upper(name[i]) ? (char)(name[i] + 32) : name[i];
+    }
+    out[n] = 0;
+    return out;
+}
+
+static const char *shifted(struct pxi_arena *a, const char *name, char from, int by)
+{
+    char *out = pxi_arena_text(a, name, strlen(name));
+    for (char *p = out; p && *p; p++)
+        if (*p >= from && *p <= from + 25)
+            *p = (char)(*p + by);
+    return out;
+}
+
+const char *pxi_upper(struct pxi_arena *a, const char *name)
+{
+    return shifted(a, name, 'a', -32);
+}
+
+const char *pxi_lower(struct pxi_arena *a, const char *name)
+{
+    return shifted(a, name, 'A', 32);
+}
+
+const char *pxi_join(struct pxi_arena *a, const char *const *parts, size_t n)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!parts[i])
+            return NULL;
+        size += strlen(parts[i]);
+    }
+    char *out = pxi_arena_get(a, size + 1, 1), *end = out;
+    for (size_t i = 0; out && i < n; i++)
+        end = stpcpy(end, parts[i]);
+    return out;
+}
+
+bool pxi_name_shape(const char *name)
+{
+    if (name[0] == '_' || name[0] == 0 || (name[0] >= '0' && name[0] <= '9'))
+        return false;
+    return !strstr(name, "__") && name[strlen(name) - 1] != '_';
+}
+
+/* Small letters only, as every C name of a field is. Keywords of C11, C++20 and GNU C, macros that
+ * gcc and clang define by themselves or that prax.h brings, and types that it uses. */
+static const char *const keywords[] = {
+    "alignas",
+    "alignof",
+    "and",
+    "and_eq",
+    "asm",
+    "auto",
+    "bitand",
+    "bitor",
+    "bool",
+    "break",
+    "case",
+    "catch",
+    "char",
+    "char8_t",
+    "char16_t",
+    "char32_t",
+    "class",
+    "co_await",
+    "co_return",
+    "co_yield",
+    "compl",
+    "concept",
+    "const",
+    "const_cast",
+    "consteval",
+    "constexpr",
+    "constinit",
+    "continue",
+    "decltype",
+    "default",
+    "delete",
+    "do",
+    "double",
+    "dynamic_cast",
+    "else",
+    "enum",
+    "explicit",
+    "export",
+    "extern",
+    "false",
+    "float",
+    "for",
+    "friend",
+    "goto",
+    "if",
+    "inline",
+    "int",
+    "long",
+    "mutable",
+    "namespace",
+    "new",
+    "noexcept",
+    "not",
+    "not_eq",
+    "nullptr",
+    "operator",
+    "or",
+    "or_eq",
+    "private",
+    "protected",
+    "public",
+    "register",
+    "reinterpret_cast",
+    "requires",
+    "restrict",
+    "return",
+    "short",
+    "signed",
+    "sizeof",
+    "static",
+    "static_assert",
+    "static_cast",
+    "struct",
+    "switch",
+    "template",
+    "this",
+    "thread_local",
+    "throw",
+    "true",
+    "try",
+    "typedef",
+    "typeid",
+    "typename",
+    "typeof",
+    "union",
+    "unsigned",
+    "using",
+    "virtual",
+    "void",
+    "volatile",
+    "wchar_t",
+    "while",
+    "xor",
+    "xor_eq",
+};
+static const char *const macros[] = { "unix", "linux", "i386", "errno", "offsetof", "assert" };
+static const char *const types[] = {
+    "int64_t", "int32_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "size_t", "ptrdiff_t",
+};
+static const char *const members[] = { "loaded", "any_of", "all_of", "none_of", "if_version" };
+
+static bool is_in(const char *name, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(name, list[i]))
+            return true;
+    return false;
+}
+#define IS_IN(name, list) is_in((name), (list), sizeof(list) / sizeof *(list))
+
+const char *pxi_name_reserved(const char *c_name)
+{
+    if (IS_IN(c_name, keywords))
+        return "is a keyword of C or C++";
+    if (IS_IN(c_name, macros))
+        return "is a macro of the compiler or of a standard header";
+    if (IS_IN(c_name, types) || !strncmp(c_name, "prax_", 5))
+        return "is a type that prax.h uses";
+    if (IS_IN(c_name, members))
+        return "is a member that every generated struct may have";
+    return NULL;
+}
+
+struct namer {
+    const struct pxi_schema *schema;
+    struct pxi_diags *diags;
+    struct pxi_arena *arena;
+    struct pxi_symbols all;
+    const char *owner; /* of the names that are given now */
+    struct pxi_span at;
+    bool clashed; /* the owner has its diagnostic: one is enough */
+};
+
+static void give(struct namer *n, const char *name)
+{
+    if (!name)
+        return;
+    struct pxi_symbol symbol = { .name = name, .owner = n->owner, .at = n->at };
+    const struct pxi_symbol *other = pxi_symbol_add(&n->all, &symbol);
+    if (!other || n->clashed || other->owner == n->owner)
+        return;
+    n->clashed = true;
+    pxi_diag(n->diags, NAME_CLASH, n->at, n->owner, name, other->owner);
+}
+
+static void own(struct namer *n, const char *kind, const struct pxi_name *name)
+{
+    n->owner = pxi_concat(n->arena, kind, " '", name->text, "'");
+    n->at = name->at;
+    n->clashed = false;
+}
+
+static const char *add_prefix(struct namer *n, const char *a, const char *b, const char *c)
+{
+    return pxi_concat(n->arena, n->schema->prefix, "_", a, b, c);
+}
+
+static const char *add_upper(struct namer *n, const char *a, const char *b, const char *c)
+{
+    const char *name = add_prefix(n, a, b, c);
+    return name ? pxi_upper(n->arena, name) : NULL;
+}
+
+static void give_enum(struct namer *n, const struct pxi_enum *e)
+{
+    if (!e->c_name)
+        return;
+    own(n, "enum", &e->name);
+#define PXI_ENUM_NAME(mid, suffix) give(n, add_prefix(n, mid, e->c_name, suffix));
+#include "orm/schema/names.def"
+    give(n, add_upper(n, e->c_name, "_", "unset"));
+    for (uint32_t i = 0; i < e->labels.count; i++) {
+        own(n, "label", &e->labels.items[i].name);
+        give(n, add_upper(n, e->c_name, "_", e->labels.items[i].c_name));
+    }
+}
+
+static void give_order(struct namer *n, const struct pxi_model *m, const struct pxi_column *c)
+{
+    static const char *const suffixes[] = { "_asc", "_desc", "_asc_nulls_first",
+                                            "_desc_nulls_last" };
+    const char *stem = pxi_concat(n->arena, m->c_name, "_", c->c_name);
+    for (int i = 0; stem && i < (c->optional ? 4 : 2); i++)
+        give(n, add_upper(n, stem, suffixes[i], ""));
+}
+
+static void give_model(struct namer *n, const struct pxi_model *m)
+{
+    if (!m->c_name)
+        return;
+    own(n, "model", &m->name);
+#define PXI_MODEL_NAME(suffix)  give(n, add_prefix(n, m->c_name, suffix, ""));
+#define PXI_MODEL_CONST(suffix) give(n, add_upper(n, m->c_name, suffix, ""));
+#include "orm/schema/names.def"
+    for (uint32_t i = 0; i < m->unique_keys; i++) {
+        n->at = m->keys.items[i].at;
+        give(n, add_prefix(n, m->c_name, "_by_", m->keys.items[i].c_name));
+        give(n, add_upper(n, m->c_name, "_by_", m->keys.items[i].c_name));
+    }
+    for (uint32_t i = 0; i < m->columns.count; i++) {
+        own(n, "field", &m->columns.items[i].name);
+        give_order(n, m, &m->columns.items[i]);
+    }
+}
+
+/* A member called like a type hides it from the members behind it, which C++ refuses. */
+static void check_members(struct namer *n, const struct pxi_model *m)
+{
+    for (uint32_t i = 0; i < m->columns.count; i++) {
+        const struct pxi_column *c = &m->columns.items[i];
+        const struct pxi_symbol *type = c->c_name ? pxi_symbol_find(&n->all, c->c_name) : NULL;
+        own(n, "field", &c->name);
+        if (type)
+            pxi_diag(n->diags, NAME_CLASH, c->name.at, n->owner, c->c_name, type->owner);
+    }
+}
+
+void pxi_names_check(const struct pxi_schema *schema, struct pxi_diags *diags)
+{
+    struct namer n = { .schema = schema, .diags = diags, .arena = diags->arena };
+    n.all.arena = n.arena;
+    n.owner = "the schema itself";
+#define PXI_SCHEMA_NAME(name) give(&n, add_prefix(&n, name, "", ""));
+#include "orm/schema/names.def"
+    for (uint32_t i = 0; i < schema->enums.count; i++)
+        give_enum(&n, &schema->enums.items[i]);
+    for (uint32_t i = 0; i < schema->models.count; i++)
+        give_model(&n, &schema->models.items[i]);
+    for (uint32_t i = 0; i < schema->models.count; i++)
+        check_members(&n, &schema->models.items[i]);
+}

@@ -1,0 +1,5 @@
+# Generated code that tests use. blog.prax is the schema of the database tests: every tests/db test
+# may include "blog.h" and is linked with blog.c.
+DB_TEST_C := $(wildcard tests/db/test_*.c)
+$(eval $(call prax_generate,tests/golden/schema/blog.prax,blog,$(DB_TEST_C:%.c=$(B)/%.o)))
+$(foreach t,$(notdir $(DB_TEST_C:%.c=%)),$(eval TEST_GEN_$(t) := $(B)/gen/blog.o))
