@@ -2,8 +2,8 @@
  *
  * An operation is pxi_op_begin ... pxi_op_end around its work, on the stack of its verb; whatever
  * fails in between, end is called. Begin and end keep what an observer sees: the thread's context,
- * the record's phase (one store each), the counters of this thread. Clocks are read only if somebody
- * listened to VERB__done when the operation began, or slow operations are logged.
+ * the record's phase (one store each), the counters of this thread. Clocks are read only if
+ * somebody listened to VERB__done when the operation began, or slow operations are logged.
  */
 #ifndef PXI_CLIENT_H
 #define PXI_CLIENT_H
@@ -13,7 +13,7 @@
 #include <prax/usdt.h>
 
 enum {
-    PXI_SESSIONS_KEPT = 16,          /* closed sessions kept for the next open */
+    PXI_SESSIONS_KEPT = 16,           /* closed sessions kept for the next open */
     PXI_SESSION_BYTES_KEPT = 4 << 20, /* arena of such a one: a list of some 40,000 rows */
     PXI_SCRATCH_KEPT = 1 << 20,
 };
@@ -51,13 +51,12 @@ struct prax_session {
     struct prax_cursor *cursors;
     struct pxi_tx tx;
     struct pxi_watch watch;
-    int kept_error; /* of a prax_keep that failed: the next operation fails with it */
+    int kept_error;  /* of a prax_keep that failed: the next operation fails with it */
     uint32_t serial; /* of the last mark that is still good */
     uint32_t timeout_ms, rows_max;
     bool read_only;
     struct pxi_arena arena, scratch;
     struct prax_op_record rec;
-    struct prax_cursor *spare;
     struct prax_session *next; /* idle ones */
     struct pxi_error err;
 };
@@ -68,11 +67,14 @@ struct pxi_op {
     const prax_model *m;
     struct pxi_link *link;
     struct pxi_plan *plan;
-    struct pxi_stmt *stmt; /* started */
-    bool stmt_new, timed;
+    struct pxi_stmt *stmt;                                /* started */
+    int (*check)(const struct pxi_op *op, size_t values); /* of a prepared statement; or NULL */
+    struct pxi_arena *keep; /* a cursor's: values and plan must outlive the call that gives them */
+    bool stmt_new, timed, started; /* started: VERB__start was fired */
     enum prax_verb verb;
     const struct prax_op_record *outer;
     uint64_t start_ns, phase_ns; /* when the operation and its phase began, if timed */
+    uint64_t spent_ns;           /* before it was suspended */
     uint64_t allocs;
 };
 
@@ -83,6 +85,11 @@ int pxi_op_begin(struct pxi_op *op, prax_session *s, const prax_model *m, enum p
                  struct prax_op_record *rec);
 /* Finishes the statement, counts, fires, logs, lets the connection go. Returns rc. */
 int64_t pxi_op_end(struct pxi_op *op, int64_t rc, uint64_t rows);
+/* A cursor's operation between two calls: the caller's code runs. Resume returns as begin does;
+ * reenter goes back without asking whether it may. */
+void pxi_op_suspend(struct pxi_op *op);
+void pxi_op_reenter(struct pxi_op *op);
+int pxi_op_resume(struct pxi_op *op);
 /* Keeps an error of our own: "text". Returns code. */
 int pxi_op_fail(const struct pxi_op *op, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -102,6 +109,10 @@ int pxi_op_connect(struct pxi_op *op);
  * VERB__start fires here. */
 int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r);
 int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *plan, bool cached);
+/* Tells observers which statement the operation is about. */
+void pxi_op_show(struct pxi_op *op, struct pxi_plan *p);
+/* What a M_query asks for. */
+struct pxi_request pxi_request_of(const prax_model *m, enum prax_verb verb, const void *query);
 /* Finishes the statement before the end, so that the same operation can start another. */
 void pxi_op_finish(struct pxi_op *op);
 /* Steps a statement that returns no rows: rows changed. */
@@ -135,11 +146,25 @@ void pxi_tx_poison(prax_session *s, int code);
 
 /* ---- cursors (cursor.c) ---- */
 
-/* Ends a cursor's statement and takes it from the session; the object stays for its owner. */
-void pxi_cursor_detach(struct prax_cursor *c);
-void pxi_cursor_free_spare(prax_session *s);
-
-/* Values of raw SQL as parameters. */
-int pxi_raw_values(struct pxi_shape *sh, const prax_val *v, size_t n);
+struct prax_cursor {
+    prax_session *s;          /* NULL: ended, and no longer in its list */
+    prax_db *db;              /* a reference */
+    struct prax_cursor *next; /* of the session's open ones */
+    struct pxi_op op;
+    struct prax_op_record rec;
+    struct pxi_arena arena; /* the row buffer, and behind `behind` the texts of the current row */
+    struct pxi_mark behind;
+    char *row;
+    int64_t end;      /* what next says from now on: 1 while there may be rows, 0, error */
+    int column_error; /* of a prax_col_* since the last next, which fails with it */
+    bool on_row;
+    uint64_t rows, opened_ns;
+};
+/* A cursor that is in no list yet; NULL: out of memory. */
+prax_cursor *pxi_cursor_new(prax_session *s);
+/* Its statement has started (rc 0) or not: opens it or frees it. */
+prax_cursor *pxi_cursor_ready(prax_cursor *c, int rc);
+/* Ends a cursor and takes it from the session; the object stays for its owner. */
+void pxi_cursor_detach(prax_cursor *c);
 
 #endif

@@ -1,6 +1,6 @@
 /* op.c - the frame of every operation: see client.h. */
-#include "orm/client/client.h"
 #include "orm/base/fork.h"
+#include "orm/client/client.h"
 #include "usdt/context.h"
 #include "usdt/probe.h"
 #include "usdt/stats.h"
@@ -20,13 +20,20 @@ static const uint8_t probes[] = {
     PRAX_VERBS(VERB_PROBE)
 };
 static const char *const verb_names[] = {
-    [PRAX_NO_VERB] = "transaction", [PRAX_GET] = "get",
-    [PRAX_FIND_FIRST] = "find_first", [PRAX_COUNT] = "count",
-    [PRAX_EXISTS] = "exists", [PRAX_FIND_MANY] = "find_many",
-    [PRAX_EACH] = "each", [PRAX_CREATE] = "create",
-    [PRAX_CREATE_MANY] = "create_many", [PRAX_UPDATE] = "update",
-    [PRAX_UPDATE_MANY] = "update_many", [PRAX_DELETE] = "delete",
-    [PRAX_DELETE_MANY] = "delete_many", [PRAX_RAW_QUERY] = "sql_open",
+    [PRAX_NO_VERB] = "transaction",
+    [PRAX_GET] = "get",
+    [PRAX_FIND_FIRST] = "find_first",
+    [PRAX_COUNT] = "count",
+    [PRAX_EXISTS] = "exists",
+    [PRAX_FIND_MANY] = "find_many",
+    [PRAX_EACH] = "each",
+    [PRAX_CREATE] = "create",
+    [PRAX_CREATE_MANY] = "create_many",
+    [PRAX_UPDATE] = "update",
+    [PRAX_UPDATE_MANY] = "update_many",
+    [PRAX_DELETE] = "delete",
+    [PRAX_DELETE_MANY] = "delete_many",
+    [PRAX_RAW_QUERY] = "sql_open",
     [PRAX_RAW_EXEC] = "sql_exec",
 };
 
@@ -92,8 +99,9 @@ static int refuse(const struct pxi_op *op)
         return pxi_op_fail(op, PRAX_EINVAL,
                            "the handle was opened before fork; open one in the child");
     if (op->m && op->m->abi != PRAX_MODEL_ABI)
-        return pxi_op_fail(op, PRAX_ESCHEMA, "generated for another version of Prax: generate it "
-                                             "again");
+        return pxi_op_fail(op, PRAX_ESCHEMA,
+                           "generated for another version of Prax: generate it "
+                           "again");
     if (s->kept_error) {
         int code = s->kept_error;
         s->kept_error = 0;
@@ -110,6 +118,18 @@ static int refuse(const struct pxi_op *op)
     return 0;
 }
 
+static int enter(struct pxi_op *op)
+{
+    prax_session *s = op->s;
+    pxi_context_swap(op->rec);
+    if (s->timeout_ms)
+        s->watch.deadline_ns = pxi_clock_ns() + (uint64_t)s->timeout_ms * 1000000;
+    bool odd = s->db->forks != pxi_forks || s->kept_error || s->tx.poison_depth ||
+               __atomic_load_n(&s->watch.cancel, __ATOMIC_RELAXED) ||
+               (op->m && op->m->abi != PRAX_MODEL_ABI);
+    return __builtin_expect(odd, 0) ? refuse(op) : 0;
+}
+
 int pxi_op_begin(struct pxi_op *op, prax_session *s, const prax_model *m, enum prax_verb verb,
                  struct prax_op_record *rec)
 {
@@ -121,20 +141,42 @@ int pxi_op_begin(struct pxi_op *op, prax_session *s, const prax_model *m, enum p
     op->link = NULL;
     op->plan = NULL;
     op->stmt = NULL;
-    op->timed = false;
+    op->keep = NULL;
+    op->check = NULL;
+    op->timed = op->started = false;
+    op->spent_ns = 0;
     op->outer = pxi_context_swap(NULL);
     fill_record(op, st);
     if (s->err.e.code)
         pxi_error_clear(&s->err);
     if (pxi_verb_done_on(op->rec->verb) || __builtin_expect(s->db->slow_ns != 0, 0))
         start_clock(op, st);
-    pxi_context_swap(op->rec);
-    if (s->timeout_ms)
-        s->watch.deadline_ns = pxi_clock_ns() + (uint64_t)s->timeout_ms * 1000000;
-    bool odd = s->db->forks != pxi_forks || s->kept_error || s->tx.poison_depth ||
-               __atomic_load_n(&s->watch.cancel, __ATOMIC_RELAXED) ||
-               (m && m->abi != PRAX_MODEL_ABI);
-    return __builtin_expect(odd, 0) ? refuse(op) : 0;
+    return enter(op);
+}
+
+void pxi_op_suspend(struct pxi_op *op)
+{
+    if (op->timed) {
+        pxi_op_phase_timed(op, PRAX_PHASE_OTHER);
+        op->spent_ns += op->phase_ns - op->start_ns;
+    }
+    op->rec->phase = PRAX_PHASE_OTHER;
+    pxi_context_swap(op->outer);
+}
+
+void pxi_op_reenter(struct pxi_op *op)
+{
+    op->outer = pxi_context_swap(op->rec);
+    if (op->timed)
+        op->start_ns = op->phase_ns = pxi_clock_ns();
+}
+
+int pxi_op_resume(struct pxi_op *op)
+{
+    pxi_op_reenter(op);
+    if (op->s->err.e.code)
+        pxi_error_clear(&op->s->err);
+    return enter(op);
 }
 
 void pxi_op_phase_timed(struct pxi_op *op, enum prax_phase phase)
@@ -243,8 +285,8 @@ static int prepare(struct pxi_op *op)
     pxi_op_phase(op, PRAX_PHASE_PREPARE);
     pxi_stats_add(st, &st->prepares, 1);
     PXI_PROBE(stmt__prepare__start, op->rec, p->sql, p->fingerprint);
-    int rc = op->link->driver->prepare(op->link->conn, p->sql, p->sql_size,
-                                       p->id != PXI_PLAN_ONCE, &op->stmt);
+    int rc = op->link->driver->prepare(op->link->conn, p->sql, p->sql_size, p->id != PXI_PLAN_ONCE,
+                                       &op->stmt);
     op->stmt_new = true;
     PXI_PROBE(stmt__prepare__done, op->rec, p->sql, start ? pxi_clock_ns() - start : 0, rc);
     if (rc == PRAX_EINVAL)
@@ -252,17 +294,15 @@ static int prepare(struct pxi_op *op)
     return rc < 0 ? pxi_op_explain(op, rc) : 0;
 }
 
-static void show_plan(struct pxi_op *op, const struct pxi_plan *p, bool cached)
+void pxi_op_show(struct pxi_op *op, struct pxi_plan *p)
 {
     struct prax_op_record *r = op->rec;
-    struct prax_stats *st = pxi_stats_here();
+    op->plan = p;
     open_record(r);
     r->sql = (uintptr_t)p->sql;
     r->sql_size = p->sql_size;
     r->fingerprint = p->fingerprint;
-    r->flags |= cached ? PRAX_OP_CACHED : 0;
     close_record(r);
-    pxi_stats_add(st, cached ? &st->plan_hits : &st->plan_misses, 1);
 }
 
 static uint64_t bytes_of(const struct pxi_shape *sh)
@@ -273,18 +313,44 @@ static uint64_t bytes_of(const struct pxi_shape *sh)
     return bytes;
 }
 
+/* A cursor outlives the call: what the caller lent, and what lies in scratch memory, is copied. */
+static int keep_all(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan **plan)
+{
+    for (unsigned i = 0; i < sh->n_values; i++) {
+        struct pxi_value *v = &sh->values[i];
+        if (v->kind < PXI_TEXT)
+            continue;
+        v->u.p = pxi_arena_copy(op->keep, v->u.p, v->size);
+        if (!v->u.p)
+            return pxi_op_full(op, op->keep);
+    }
+    if ((*plan)->id == PXI_PLAN_ONCE && !(*plan = pxi_plan_copy(op->keep, *plan)))
+        return pxi_op_full(op, op->keep);
+    return 0;
+}
+
 int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *plan, bool cached)
 {
-    int rc = op->link ? 0 : pxi_op_connect(op);
-    op->plan = plan;
-    show_plan(op, plan, cached);
+    struct prax_stats *st = pxi_stats_here();
+    int rc = op->keep ? keep_all(op, sh, &plan) : 0;
+    if (rc == 0 && !op->link)
+        rc = pxi_op_connect(op);
+    if (!plan)
+        return rc;
+    pxi_op_show(op, plan);
+    op->rec->flags |= cached ? PRAX_OP_CACHED : 0;
+    pxi_stats_add(st, cached ? &st->plan_hits : &st->plan_misses, 1);
     if (rc < 0)
         return rc;
     op->stmt = pxi_link_stmt(op->link, plan->id);
     op->stmt_new = false;
     if (__builtin_expect(!op->stmt, 0) && (rc = prepare(op)) < 0)
         return rc;
-    pxi_verb_start(op->rec);
+    if (op->check && (rc = op->check(op, sh->n_values)) < 0)
+        return rc;
+    if (!op->started)
+        pxi_verb_start(op->rec);
+    op->started = true;
     pxi_op_phase(op, PRAX_PHASE_BIND);
     op->rec->bytes_in += bytes_of(sh);
     rc = op->link->driver->start(op->stmt, sh->values, sh->n_values);
@@ -383,7 +449,7 @@ static void show_done(struct pxi_op *op, int code)
     if (op->timed) {
         pxi_op_phase_timed(op, PRAX_PHASE_OTHER);
         r->allocs = pxi_stats_here()->allocs - op->allocs;
-        ns = op->phase_ns - op->start_ns;
+        ns = op->spent_ns + op->phase_ns - op->start_ns;
         pxi_verb_done(r, ns);
     }
     log_op(op, code, ns);

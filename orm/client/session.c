@@ -71,7 +71,6 @@ prax_session *prax_session_open_with(prax_db *db, const prax_session_opts *o)
 
 void pxi_session_free(prax_session *s)
 {
-    pxi_cursor_free_spare(s);
     pxi_arena_free(&s->arena);
     pxi_arena_free(&s->scratch);
     pxi_heap_free(&s->db->heap, s, sizeof *s);

@@ -3,11 +3,11 @@
  * Guards nest by depth: 1 is BEGIN, deeper ones are savepoints p2, p3, ... A statement that fails
  * poisons the innermost guard, on every database alike: until that guard ends, all is EABORTED. A
  * guard whose begin failed is poisoned from its birth, so its body cannot run outside of it.
- * SQLite rolls back a whole transaction by itself on some errors (disk full, out of memory); then the
- * outermost guard is the poisoned one.
+ * SQLite rolls back a whole transaction by itself on some errors (disk full, out of memory); then
+ * the outermost guard is the poisoned one.
  */
-#include "orm/client/client.h"
 #include "orm/base/fork.h"
+#include "orm/client/client.h"
 #include "usdt/probe.h"
 #include "usdt/stats.h"
 #include <stdio.h>

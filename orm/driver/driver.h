@@ -74,13 +74,14 @@ struct pxi_driver {
     /* Binds v[n], n being at most what the statement has (else EINVAL). */
     int (*start)(struct pxi_stmt *st, const struct pxi_value *v, unsigned n);
     int (*step)(struct pxi_stmt *st); /* 1 row, 0 end, < 0 error */
-    /* The current row into row, texts and blobs into a: their bytes. ETYPE; ENOMEM and ELIMIT when a
-     * is full. Then *failed is the index of the column. */
-    int64_t (*row)(struct pxi_stmt *st, const struct pxi_program *p, char *row,
-                   struct pxi_arena *a, unsigned *failed);
+    /* The current row into row, texts and blobs into a: their bytes. ETYPE; ENOMEM and ELIMIT when
+     * a is full. Then *failed is the index of the column. */
+    int64_t (*row)(struct pxi_stmt *st, const struct pxi_program *p, char *row, struct pxi_arena *a,
+                   unsigned *failed);
     /* Ends the statement, whatever its state, and forgets its values. */
     void (*finish)(struct pxi_stmt *st);
-    int64_t (*changes)(struct pxi_conn *c); /* rows of the last write */
+    int64_t (*changes)(struct pxi_conn *c); /* rows of the last INSERT, UPDATE or DELETE */
+    int64_t (*total)(struct pxi_conn *c);   /* of all of them: whether the last statement was one */
     int64_t (*last_id)(struct pxi_conn *c);
     bool (*read_only)(struct pxi_stmt *st); /* the statement changes nothing */
     /* Statements without parameters and rows: BEGIN and the like, DDL. */

@@ -97,6 +97,11 @@ static int64_t changes(struct pxi_conn *c)
     return sqlite3_changes64(pxi_sqlite_of(c)->db);
 }
 
+static int64_t total(struct pxi_conn *c)
+{
+    return sqlite3_total_changes64(pxi_sqlite_of(c)->db);
+}
+
 static int64_t last_id(struct pxi_conn *c)
 {
     return sqlite3_last_insert_rowid(pxi_sqlite_of(c)->db);
@@ -189,6 +194,7 @@ const struct pxi_driver pxi_sqlite = {
     .row = pxi_sqlite_row,
     .finish = finish,
     .changes = changes,
+    .total = total,
     .last_id = last_id,
     .read_only = read_only,
     .exec = exec,

@@ -35,7 +35,7 @@ void pxi_sqlite_close(struct pxi_conn *c);
 void pxi_sqlite_watch(struct pxi_conn *c, struct pxi_watch *w);
 
 /* sqlite_row.c */
-int64_t pxi_sqlite_row(struct pxi_stmt *st, const struct pxi_program *p, char *row, struct pxi_arena *a,
-                   unsigned *failed);
+int64_t pxi_sqlite_row(struct pxi_stmt *st, const struct pxi_program *p, char *row,
+                       struct pxi_arena *a, unsigned *failed);
 
 #endif

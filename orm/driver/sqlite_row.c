@@ -191,7 +191,7 @@ static int read_column(sqlite3_stmt *st, int i, const struct pxi_out *o, char *t
 }
 
 int64_t pxi_sqlite_row(struct pxi_stmt *stmt, const struct pxi_program *p, char *row,
-                   struct pxi_arena *a, unsigned *failed)
+                       struct pxi_arena *a, unsigned *failed)
 {
     sqlite3_stmt *st = pxi_sqlite_stmt(stmt);
     int64_t bytes = 0;

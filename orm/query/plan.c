@@ -37,7 +37,7 @@ struct pxi_plan *pxi_plans_find(const struct pxi_plans *c, uint64_t hash, const 
     return __atomic_load_n(&c->slots[slot_of(c, hash, key, size)].plan, __ATOMIC_ACQUIRE);
 }
 
-static struct pxi_plan *copy(struct pxi_arena *a, const struct pxi_plan *plan)
+struct pxi_plan *pxi_plan_copy(struct pxi_arena *a, const struct pxi_plan *plan)
 {
     struct pxi_plan *p = pxi_arena_copy(a, plan, sizeof *plan);
     size_t loaded_size = plan->model ? plan->model->fields_size : 0;
@@ -59,7 +59,7 @@ struct pxi_plan *pxi_plans_add(struct pxi_plans *c, uint64_t hash, struct pxi_pl
     struct pxi_plan *mine = s->plan;
     if (!mine && c->count < PXI_PLANS_MAX) {
         struct pxi_mark mark = pxi_arena_mark(&c->arena);
-        mine = copy(&c->arena, plan);
+        mine = pxi_plan_copy(&c->arena, plan);
         if (mine) {
             mine->id = c->count++;
             s->hash = hash;

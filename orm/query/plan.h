@@ -48,6 +48,8 @@ struct pxi_plans {
 
 bool pxi_plans_init(struct pxi_plans *c, const struct pxi_heap *heap);
 void pxi_plans_free(struct pxi_plans *c);
+/* NULL: the arena is full. */
+struct pxi_plan *pxi_plan_copy(struct pxi_arena *a, const struct pxi_plan *plan);
 /* NULL if there is none. Any thread, no lock. */
 struct pxi_plan *pxi_plans_find(const struct pxi_plans *c, uint64_t hash, const void *key,
                                 size_t size);
