@@ -5,6 +5,7 @@
  */
 #include "bench/lib/bench.h"
 #include "loader/attach/uprobe.h"
+#include "loader/target/maps.h"
 #include "usdt/probe.h"
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -63,24 +64,22 @@ static int load_empty(void)
         { .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
         { .code = BPF_JMP | BPF_EXIT },
     };
-    LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = ATTACH_UPROBE_MULTI);
+    LIBBPF_OPTS(bpf_prog_load_opts, o,
+                .expected_attach_type = (enum bpf_attach_type)ATTACH_UPROBE_MULTI);
     return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "empty", "GPL", code, 2, &o);
 }
 
-/* File offset of code in this program: the mapping that holds it tells. */
+/* File offset of code in this program. */
 static uint64_t offset_of(const void *code)
 {
-    FILE *f = fopen("/proc/self/maps", "re");
-    char line[512];
+    struct maps maps;
     uint64_t offset = 0;
-    while (f && fgets(line, sizeof line, f)) {
-        unsigned long start, end, at;
-        if (sscanf(line, "%lx-%lx %*s %lx", &start, &end, &at) == 3 && (uintptr_t)code >= start &&
-            (uintptr_t)code < end)
-            offset = (uintptr_t)code - start + at;
-    }
-    if (f)
-        fclose(f);
+    if (maps__read(&maps, getpid()) < 0)
+        return 0;
+    const struct mapping *m = maps__find(&maps, (uintptr_t)code);
+    if (m)
+        offset = (uintptr_t)code - m->start + m->offset;
+    maps__free(&maps);
     return offset;
 }
 

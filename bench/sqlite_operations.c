@@ -19,7 +19,7 @@ struct world {
     int64_t next_id, serial;
     struct raw_user bulk[RAW_BULK];
     app_user_new bulk_new[RAW_BULK];
-    char emails[RAW_BULK][32];
+    char emails[RAW_BULK][40];
 };
 
 static void fail(struct world *w, const char *what)
@@ -28,13 +28,13 @@ static void fail(struct world *w, const char *what)
     exit(1);
 }
 
-static char *email_of(int64_t i, char text[32])
+static char *email_of(int64_t i, char text[40])
 {
-    snprintf(text, 32, "user%lld@example.org", (long long)i);
+    snprintf(text, 40, "user%lld@example.org", (long long)i);
     return text;
 }
 
-static struct raw_user sample(int64_t i, char email[32])
+static struct raw_user sample(int64_t i, char email[40])
 {
     return (struct raw_user){ .email = email_of(i, email),
                               .name = i % 5 ? "Ada Lovelace" : NULL,
@@ -58,9 +58,9 @@ static app_user_new sample_new(const struct raw_user *u)
 
 static int fill(struct world *w)
 {
-    char email[32];
+    char email[40];
     raw_step(w->raw.begin);
-    w->tx = prax_tx_begin_with(w->session, NULL);
+    w->tx = prax_tx_begin_with(w->session, &(prax_tx_opts){ .size = sizeof(prax_tx_opts) });
     for (int64_t i = 1; i <= ROWS; i++) {
         struct raw_user u = sample(i, email);
         PRAX_SCOPE(w->session);
@@ -165,7 +165,7 @@ static void begin(void *ctx, uint64_t calls)
     struct world *w = ctx;
     (void)calls;
     raw_step(w->raw.begin);
-    w->tx = prax_tx_begin_with(w->session, NULL);
+    w->tx = prax_tx_begin_with(w->session, &(prax_tx_opts){ .size = sizeof(prax_tx_opts) });
 }
 
 static void rollback(void *ctx)
@@ -178,7 +178,7 @@ static void rollback(void *ctx)
 static void raw_insert_run(void *ctx, uint64_t calls)
 {
     struct world *w = ctx;
-    char email[32];
+    char email[40];
     for (uint64_t i = 0; i < calls; i++) {
         struct raw_user u = sample(ROWS + 1 + (int64_t)i, email);
         u.id = raw_insert(&w->raw, &u);
@@ -189,7 +189,7 @@ static void raw_insert_run(void *ctx, uint64_t calls)
 static void prax_insert_run(void *ctx, uint64_t calls)
 {
     struct world *w = ctx;
-    char email[32];
+    char email[40];
     for (uint64_t i = 0; i < calls; i++) {
         PRAX_SCOPE(w->session);
         struct raw_user u = sample(ROWS + 1 + (int64_t)i, email);
@@ -239,11 +239,12 @@ static void raw_update_run(void *ctx, uint64_t calls)
 static void prax_update_run(void *ctx, uint64_t calls)
 {
     struct world *w = ctx;
-    for (uint64_t i = 0; i < calls; i++)
+    for (uint64_t i = 0; i < calls; i++) {
         if (app_user_update(w->session, app_user_by_id((int64_t)(i * 7919 % ROWS) + 1),
                             .name = prax_set("Grace Hopper"),
                             .age = prax_set((int64_t)(i % 90))) != 1)
             fail(w, "update");
+    }
 }
 
 int main(int argc, char **argv)

@@ -61,11 +61,12 @@ static int64_t some_customer(struct worker *w)
 static void write_document(struct worker *w, char text[DOCUMENT_SIZE])
 {
     size_t n = (size_t)snprintf(text, DOCUMENT_SIZE, "{\"items\":[");
-    while (n < DOCUMENT_SIZE - 120)
+    while (n < DOCUMENT_SIZE - 120) {
         n += (size_t)snprintf(text + n, DOCUMENT_SIZE - n,
                               "{\"sku\":\"%08" PRIx64 "\",\"quantity\":%u,\"gift\":%s},",
                               next_random(w) & 0xffffffff, (unsigned)(next_random(w) % 9) + 1,
                               next_random(w) & 1 ? "true" : "false");
+    }
     snprintf(text + n - 1, DOCUMENT_SIZE - n + 1, "]}");
 }
 
@@ -249,7 +250,7 @@ struct settings {
 static int parse(int argc, char **argv, struct settings *o)
 {
     *o = (struct settings){ .threads = 4, .seconds = 10 };
-    for (int c; (c = getopt(argc, argv, "t:s:n:")) != -1;)
+    for (int c; (c = getopt(argc, argv, "t:s:n:")) != -1;) {
         switch (c) {
         case 't':
             o->threads = (unsigned)strtoul(optarg, NULL, 10);
@@ -263,6 +264,7 @@ static int parse(int argc, char **argv, struct settings *o)
         default:
             return -1;
         }
+    }
     o->file = optind < argc ? argv[optind] : NULL;
     return o->threads >= 1 && o->threads <= THREADS_MAX && optind + 1 >= argc ? 0 : -1;
 }
@@ -319,11 +321,12 @@ int main(int argc, char **argv)
     int status = prax_db_open(&db, .url = url, .pool_max = o.threads);
     if (status == 0)
         status = shop_create_tables(db);
-    if (status < 0)
+    if (status < 0) {
         fprintf(stderr, "profile_queries: %s\n",
                 db ? prax_db_error(db)->message : prax_strerror(PRAX_ENOMEM));
-    else
+    } else {
         status = run(db, &o, counts);
+    }
     prax_db_close(db);
     if (!o.file)
         remove_files(own);
