@@ -13,17 +13,17 @@
  */
 #ifndef PRAX_USDT_H
 #define PRAX_USDT_H
-#if !defined(__bpf__) && !defined(BPFTRACE)
+#ifndef __bpf__
 #include <stdint.h>
-#else
-#ifndef PRAX_USDT_NO_TYPES /* bpf/core.h has them already */
+#endif
+/* BPF programs and bpftrace have no such header, or an empty one. */
+#if !defined(UINT32_MAX) && !defined(PRAX_USDT_NO_TYPES) /* bpf/core.h has them already */
 typedef unsigned char uint8_t;
 typedef unsigned short uint16_t;
 typedef unsigned int uint32_t;
 typedef unsigned long long uint64_t;
 typedef int int32_t;
 typedef long long int64_t;
-#endif
 #endif
 
 #define PRAX_USDT_VERSION 1
