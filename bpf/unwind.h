@@ -30,7 +30,7 @@ enum {
 	PXB_PAGE_SHIFT = 10,	/* 1 KiB of text: 10 to 30 rows, a search of 5 steps */
 	PXB_PAGES_MAX = 1 << 18,
 	PXB_RULES_MAX = 1 << 13,
-	PXB_MAPPINGS_MAX = 256,	   /* executable mappings of a process; node has 12, postgres 43 */
+	PXB_MAPPINGS_MAX = 256,	   /* of a process, executable; postgres has 43 */
 	PXB_CONTEXTS_MAX = 4,	   /* copies of Prax in a process */
 	PXB_TRAMPOLINE_SIZE = 128, /* bytes: a slot of [uprobes]; the trampoline has the first */
 	PXB_GUESS_MAX = 1 << 20,   /* bytes: how far above rsp a guessed frame may be */
@@ -83,7 +83,7 @@ struct pxb_mapping {
 
 /* What programs know of a process; by tgid. Sorted by start, not overlapping. */
 struct pxb_process {
-	uint64_t salt;			    /* of ids: differs after an exec or a dlclose, too */
+	uint64_t salt;			    /* of ids; another after exec, dlclose */
 	uint32_t n;			    /* mappings in use */
 	uint32_t n_contexts;		    /* copies of Prax */
 	int64_t contexts[PXB_CONTEXTS_MAX]; /* thread pointer + this = address of the context */

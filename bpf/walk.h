@@ -252,18 +252,18 @@ PXB_STEP_LINKAGE int pxb_step(struct pxb_walk *w, const struct pxb_process *p)
 
 	end = pxb_find(w, p);
 	if (end && w->leaf && w->trampoline && w->ip - w->trampoline < PXB_TRAMPOLINE_SIZE)
-		return pxb_step_trampoline(w);
+		return (int)pxb_step_trampoline(w);
 	if (end && !pxb_guess(w))
-		return end;
+		return (int)end;
 	switch (w->rule.kind) {
 	case PXB_RULE_END:
 		return PXB_END_OK;
 	case PXB_RULE_BAD:
 		return PXB_END_BAD_RULE;
 	case PXB_RULE_SIGNAL:
-		return pxb_step_signal(w);
+		return (int)pxb_step_signal(w);
 	default:
-		return pxb_step_rule(w);
+		return (int)pxb_step_rule(w);
 	}
 }
 

@@ -283,7 +283,8 @@ static struct made *make(void)
 
 static size_t put(struct made *m, size_t at, const void *bytes, size_t size)
 {
-    memcpy(m->frame + at, bytes, size);
+    if (size > 0)
+        memcpy(m->frame + at, bytes, size);
     return at + size;
 }
 

@@ -2,7 +2,10 @@
  * thread and on three others, with a signal handler that takes its time too.
  *
  * Waits for a byte on standard input, so that an observer can attach, then runs until it is killed.
- * Known to the test: main, worker, collate, on_alarm, traced. */
+ * Known to the test: main, worker, collate, on_alarm, traced; and context, the thread's operation:
+ * the main thread has one, the others none. */
+#include "prax/usdt.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -15,6 +18,7 @@
 enum { THREADS = 3, ROWS = 300 };
 
 static volatile unsigned long sink;
+static __thread struct prax_op_record *volatile context;
 
 static __attribute__((noinline)) int collate(void *arg, int n1, const void *a, int n2,
                                              const void *b)
@@ -73,12 +77,25 @@ static void *worker(void *arg)
 
 int main(void)
 {
+    static const char model[] = "User", sql[] = "SELECT id, name FROM users";
+    static struct prax_op_record record = {
+        .size = sizeof(record),
+        .version = PRAX_USDT_VERSION,
+        .verb = PRAX_USDT_QUERY_MANY,
+        .phase = PRAX_PHASE_EXECUTE,
+        .fingerprint = 4711,
+        .model_size = sizeof(model) - 1,
+        .sql_size = sizeof(sql) - 1,
+    };
     struct itimerval timer = { { 0, 20000 }, { 0, 20000 } };
     pthread_t thread;
     char go;
 
     if (read(STDIN_FILENO, &go, 1) != 1)
         return 1;
+    record.model = (uint64_t)(uintptr_t)model;
+    record.sql = (uint64_t)(uintptr_t)sql;
+    context = &record;
     signal(SIGALRM, on_alarm);
     setitimer(ITIMER_REAL, &timer, NULL);
     for (int i = 0; i < THREADS; i++)
