@@ -47,9 +47,9 @@ uint32_t *op_sums__order(const struct profile *p, const struct op_sum *sums, uin
     *n = 0;
     for (uint32_t op = 1; ranked && order && op < p->n_ops; op++) {
         const struct op_sum *s = &sums[op];
+        struct ranked r = { s->stats ? s->stats->ns : 0, s->cpu, s->heap_bytes, op };
         if (s->stats || s->cpu || s->heap_blocks)
-            ranked[(*n)++] =
-                (struct ranked){ s->stats ? s->stats->ns : 0, s->cpu, s->heap_bytes, op };
+            ranked[(*n)++] = r;
     }
     if (ranked && order) {
         qsort(ranked, *n, sizeof *ranked, by_time);

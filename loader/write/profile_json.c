@@ -101,7 +101,7 @@ void heap__json(struct pxi_json *j, const struct profile *p)
     member(j, "failed", h->failed);
     pxi_json_key(j, "sites");
     pxi_json_begin(j, '[');
-    for (uint32_t i = 0; i < n && i < STACKS_MAX; i++)
+    for (uint32_t i = 0; groups && i < n && i < STACKS_MAX; i++)
         add_site(j, p, &groups[i]);
     pxi_json_end(j, ']');
     pxi_json_end(j, '}');

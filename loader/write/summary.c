@@ -125,8 +125,9 @@ static void add_queries(struct page *g)
     }
     section(g, "Queries");
     if (!calls) {
-        pxi_buf_text(g->out, g->p->meta.has_prax ? "none finished while recording\n"
-                                                 : "no process with Prax in it was seen\n");
+        const char *why = g->p->meta.has_prax ? "none finished while recording\n"
+                                              : "no process with Prax in it was seen\n";
+        pxi_buf_text(g->out, why);
         return;
     }
     counted(g->out, calls, "call, ", "calls, ");
@@ -217,7 +218,7 @@ static void add_chain(struct page *g, const struct lines *l, const struct hot *h
     for (uint32_t i = h->line->n - 1; i-- > first;) {
         const char *name = l->labels[h->line->labels[i]].text;
         if (used + text__width(name, strlen(name)) + 6 > g->width && i + 2 < h->line->n) {
-            used += put(g, DIM, " < ...", g->width - used);
+            put(g, DIM, " < ...", g->width - used);
             break;
         }
         used += put(g, DIM, i + 2 == h->line->n ? "< " : " < ", g->width - used);
@@ -317,7 +318,7 @@ static void add_heap(struct page *g)
     pxi_buf_text(g->out, " in ");
     text__count(g->out, h->live_blocks);
     pxi_buf_char(g->out, '\n');
-    if (n) {
+    if (groups && n) {
         paint(g, DIM);
         pxi_buf_text(g->out, "     bytes     blocks       left  site\n");
         paint(g, PLAIN);
@@ -438,10 +439,11 @@ struct summary_opts summary_opts__of(int fd)
     const char *columns = getenv("COLUMNS"), *no_color = getenv("NO_COLOR");
     bool tty = isatty(fd);
     unsigned width = 0;
-    if (columns)
+    if (columns) {
         width = (unsigned)strtoul(columns, NULL, 10);
-    else if (tty && ioctl(fd, TIOCGWINSZ, &size) == 0)
+    } else if (tty && ioctl(fd, TIOCGWINSZ, &size) == 0) {
         width = size.ws_col;
+    }
     return (struct summary_opts){ .width = width < 1000 ? width : 1000,
                                   .color = tty && !(no_color && *no_color) };
 }

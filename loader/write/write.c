@@ -122,9 +122,9 @@ static bool wanted(const struct profile_meta *m, enum part part)
 
 static void complain(const struct write_opts *o, const char *name, int err, int *first)
 {
+    const char *dir = o->dir ? o->dir : "profile";
     if (err && !o->quiet)
-        fprintf(stderr, "prax-bpf: write: %s/%s: %s\n", o->dir ? o->dir : "profile", name,
-                strerror(-err));
+        fprintf(stderr, "prax-bpf: write: %s/%s: %s\n", dir, name, strerror(-err));
     if (!*first)
         *first = err;
 }
