@@ -122,7 +122,8 @@ static int open_output(struct record *r)
     if (r->dir_fd >= 0)
         return CLI_OK;
     return cli__fail(CLI_CANNOT, r->dir, "cannot be opened as a folder: %s; choose another with -o",
-                     r->dir_fd == -ELOOP ? "it is a symbolic link" : strerror(-r->dir_fd));
+                     r->dir_fd == -ENOTDIR ? "it is a file or a symbolic link"
+                                           : strerror(-r->dir_fd));
 }
 
 /* The command as a shell would take it. */

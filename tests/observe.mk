@@ -10,3 +10,8 @@ $(B)/tests/bpf/victims/query_fire $(B)/tests/bpf/victims/attach_loop: %: %.o $(B
 
 $(B)/tests/bpf/victims/heap_known $(B)/tests/bpf/victims/attach_plain: %: %.o
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
+
+# A program that carries its own malloc.
+TEST_DEPS += $(B)/tests/bpf/victims/heap_static
+$(B)/tests/bpf/victims/heap_static: $(B)/tests/bpf/victims/heap_known.o
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -static -o $@ $^

@@ -42,13 +42,17 @@ static void print_all(unsigned long rounds)
 
 __attribute__((noinline)) static void work(void)
 {
-    static const struct prax_op_record op = { .size = sizeof op,
-                                              .version = PRAX_USDT_VERSION,
-                                              .verb = PRAX_USDT_QUERY_ONE };
+    static const char sql[] = "SELECT 1";
+    struct prax_op_record op = { .size = sizeof op,
+                                 .version = PRAX_USDT_VERSION,
+                                 .verb = PRAX_USDT_QUERY_ONE,
+                                 .sql = (uintptr_t)sql,
+                                 .sql_size = sizeof sql - 1,
+                                 .fingerprint = 1 };
     void *volatile p = malloc(32);
     free(p);
     if (*pxi_verb_probes[op.verb].done_on)
-        pxi_verb_probes[op.verb].done(&op, "", "SELECT 1", 1000, 1, 0);
+        pxi_verb_probes[op.verb].done(&op, "", sql, 1000, 1, 0);
 }
 
 int main(void)
