@@ -29,7 +29,7 @@ static const struct cli_option options[] = {
 
 static const struct cli_command command = {
     .name = "trace",
-    .arguments = "TARGET [--min-ms N] [--verb V] [--model M] [--errors] [--summary] [--json] "
+    .arguments = "TARGET [--min-ms N] [--verb V] [--model M] [--errors] [--summary|--json] "
                  "[-d SECONDS]",
     .help =
         "Shows every operation of Prax in a running program: time, thread, verb, model, duration,\n"
