@@ -1,15 +1,11 @@
-/* skeleton.h - the generated skeleton of the BPF programs, with the types that it names, and
- * without the warnings that generated code gives here. */
+/* skeleton.h - the generated skeleton of the BPF programs, with the types that it names. What is
+ * included below the pragma counts as a system header: generated code is not ours to warn about. */
 #ifndef LOADER_SKELETON_H
 #define LOADER_SKELETON_H
 #include "bpf/unwind.h"
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wconversion"
-#include "prax.skel.h"
-#pragma GCC diagnostic pop
-
 #include <bpf/bpf.h>
+
+#pragma GCC system_header
+#include "prax.skel.h"
 
 #endif
