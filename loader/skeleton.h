@@ -4,8 +4,14 @@
 #define LOADER_SKELETON_H
 #include "bpf/unwind.h"
 #include <bpf/bpf.h>
+#include <stdlib.h>
 
 #pragma GCC system_header
+#ifdef __clang_analyzer__ /* which cannot see that bpf_object__destroy_skeleton() frees this */
+void *skeleton__calloc(size_t n, size_t size);
+#define calloc skeleton__calloc
+#endif
 #include "prax.skel.h"
+#undef calloc
 
 #endif
