@@ -202,7 +202,7 @@ static struct hot *find_hot(const struct lines *l, uint32_t *n)
         }
         struct hot *h = e->value;
         h->weight += line->weight;
-        if (line->weight > h->heaviest) {
+        if (!h->line || line->weight > h->heaviest) {
             h->heaviest = line->weight;
             h->line = line;
         }
