@@ -9,6 +9,8 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
 
+VERSION := $(shell sed -n 's/^.define PRAX_VERSION "\(.*\)"/\1/p' orm/include/prax/version.h)
+
 PROFILE ?= dev
 V       ?= 0
 B       := build/$(PROFILE)
@@ -112,6 +114,17 @@ demo: ## deps, build, profile a real program from the kernel, show what it did
 	@mk/deps.sh
 	@$(MAKE) --no-print-directory PROFILE=profiling programs
 	@B=build/profiling mk/demo.sh
+
+PREFIX ?= /usr/local
+install: programs ## copy programs, library, headers and prax.pc to $(DESTDIR)$(PREFIX)
+	$(Q)install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include/prax)
+	$(Q)install -m 755 $(B)/prax $(B)/prax-bpf $(DESTDIR)$(PREFIX)/bin
+	$(Q)install -m 644 $(B)/libprax.a $(DESTDIR)$(PREFIX)/lib
+	$(Q)install -m 755 $(B)/libprax.so $(DESTDIR)$(PREFIX)/lib/libprax.so.0
+	$(Q)ln -sf libprax.so.0 $(DESTDIR)$(PREFIX)/lib/libprax.so
+	$(Q)install -m 644 orm/include/prax/* usdt/include/prax/* $(DESTDIR)$(PREFIX)/include/prax
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' orm/prax.pc.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/prax.pc
 
 clean: ## forget everything that was built
 	$(Q)rm -rf build

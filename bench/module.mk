@@ -1,3 +1,14 @@
-# Benches: every bench/NAME.c is a program on the harness in bench/lib.
-BENCH_C := $(wildcard bench/*.c)
-BENCHES += $(BENCH_C:%.c=$(B)/%)
+# Benches: bench/NAME.c is a program on the harness in bench/lib. `make bench` runs them all.
+BENCH_NAMES := sqlite_operations probe_cost
+BENCHES     += $(BENCH_NAMES:%=$(B)/bench/%)
+BENCH_LIB   := $(call obj,$(wildcard bench/lib/*.c))
+
+$(eval $(call prax_generate,bench/app.prax,app,$(call obj,bench/sqlite_operations.c)))
+
+$(B)/bench/sqlite_operations: $(call obj,bench/sqlite_operations.c bench/raw_sqlite.c) $(B)/gen/app.o \
+    $(BENCH_LIB) $(B)/libprax.a
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PRAX_LIBS)
+
+$(B)/bench/probe_cost: $(call obj,bench/probe_cost.c) $(B)/gen/app.o $(BENCH_LIB) $(B)/libloader.a \
+    $(B)/libprax.a
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LOADER_LIBS) $(PRAX_LIBS)

@@ -8,6 +8,8 @@
  */
 #include "bpf/context.h"
 
+enum { INT3 = 0xcc };
+
 /* The kernel's stack at the sample; id, or 0. */
 static __always_inline uint64_t kernel_stack(struct bpf_perf_event_data *ctx, struct pxb_walk *w,
 					     uint64_t salt)
@@ -34,11 +36,15 @@ static __always_inline uint64_t kernel_stack(struct bpf_perf_event_data *ctx, st
 static __noinline int user_regs(struct pxb_walk *w)
 {
 	struct pt_regs *regs = (struct pt_regs *)w->frames; /* not in use yet, and large enough */
+	uint8_t before;
 
 	if (bpf_probe_read_kernel(regs, sizeof(*regs),
 				  (void *)bpf_task_pt_regs(bpf_get_current_task_btf())))
 		return -1;
 	pxb_regs_fill(w, regs);
+	/* On the way to a probe: the breakpoint was executed, the instruction that it hides not. */
+	if (bpf_probe_read_user(&before, 1, (void *)(w->ip - 1)) == 0 && before == INT3)
+		w->ip--;
 	return 0;
 }
 

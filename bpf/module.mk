@@ -17,5 +17,7 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 $(B)/bpf/prax.linked.o: $(BPF_OBJ)
 	$(call say,BPFLINK,$@)$(BPFTOOL) gen object $@ $^
 
+# bpftool's code is not up to our warnings, and names the types of the tables.
 $(B)/gen/prax.skel.h: $(B)/bpf/prax.linked.o
-	$(call say,SKEL,$@)mkdir -p $(@D) && $(BPFTOOL) gen skeleton $< name prax > $@
+	$(call say,SKEL,$@)mkdir -p $(@D) && { echo '#pragma GCC system_header' && \
+	    echo '#include "bpf/unwind.h"' && $(BPFTOOL) gen skeleton $< name prax; } > $@

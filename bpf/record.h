@@ -124,8 +124,8 @@ struct pxb_alloc {
 struct pxb_counters {
 	uint64_t lost[PXB_KINDS];
 	uint64_t ends[PXB_ENDS]; /* samples by end of their user stack */
-	uint64_t samples;	 /* programs run, kernel threads and other processes left out */
-	uint64_t probe_hits[4];	 /* runs of: query probes, allocation entries, returns, frees */
+	uint64_t samples;	 /* of observed processes */
+	uint64_t probe_hits[4];	 /* of queries, allocation entries, returns, frees */
 	uint64_t busy;		 /* stacks not taken because the scratch was in use */
 	uint64_t no_memory;	 /* a map was full */
 	uint64_t run_ns;	 /* reserved for self-timing */

@@ -11,19 +11,19 @@
 
 enum { REPAIR_DEPTH = 64 }; /* MAX_URETPROBE_DEPTH: more are never pending */
 
-/* The return address that a pending uretprobe of this thread replaced in `slot`; 0: none known. A
- * kernel without these fields has no uretprobes that look like this. */
-__noinline uint64_t pxb_repair(uint64_t slot)
+/* See PXB_REPAIR in walk.h. A kernel without these fields has no uretprobes that look like this. */
+__noinline uint64_t pxb_repair(struct pxb_walk *w, uint64_t slot)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct return_instance *ri;
 
-	if (!bpf_core_field_exists(struct return_instance, orig_ret_vaddr))
+	if (!w || !bpf_core_field_exists(struct return_instance, orig_ret_vaddr))
 		return 0;
 	ri = BPF_CORE_READ(task, utask, return_instances);
-#pragma unroll 1
-	for (int i = 0; i < REPAIR_DEPTH && ri; i++) {
-		if (BPF_CORE_READ(ri, stack) == slot)
+	_Pragma("unroll 1") for (int i = 0; i < REPAIR_DEPTH && ri; i++)
+	{
+		w->word[3] = BPF_CORE_READ(ri, stack);
+		if (slot == 0 || w->word[3] == slot)
 			return BPF_CORE_READ(ri, orig_ret_vaddr);
 		ri = BPF_CORE_READ(ri, next);
 	}
@@ -47,7 +47,7 @@ static __always_inline uint64_t trampoline_address(void)
 #define PXB_PAGE(w, i) ((void)(w), pages[(i) & (PXB_PAGES_MAX - 1)])
 #define PXB_RULE(w, i) ((void)(w), rules[(i) & (PXB_RULES_MAX - 1)])
 #define PXB_READ(w, to, size, addr) bpf_probe_read_user(to, size, (void *)(addr))
-#define PXB_REPAIR(w, slot) pxb_repair(slot)
+#define PXB_REPAIR(w, slot) pxb_repair(w, slot)
 #include "bpf/walk.h"
 
 __noinline uint64_t pxb_send_stack(struct pxb_walk *w)
@@ -89,7 +89,6 @@ static __always_inline uint64_t copy_text(struct pxb_scratch *s, const struct pr
 		s->text[0] = 0;
 		model = 1;
 	}
-	model &= PXB_MODEL_MAX - 1 + PXB_MODEL_MAX;
 	if (model > PXB_MODEL_MAX)
 		model = PXB_MODEL_MAX;
 	if (kept > PXB_SQL_MAX - 1)

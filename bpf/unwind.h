@@ -4,16 +4,16 @@
  *
  * The tables are flat arrays that the loader writes and everybody reads:
  *
- *	rules	what to do: where the CFA is and where the caller's rbp and rip are. All objects
- *		share them, for a program uses few: 365 in the worst of many objects.
- *	rows	{pc, rule}, 4 bytes, sorted by pc within an object: `rule` holds from here to the
- *		next row. pc keeps its low 10 bits only, for
- *	pages	has one entry for each 1 KiB of an object's text, and one more: the index of the
- *		first row at or behind its start. Row pages[g] - 1 is then the one in force at the
- *		page's start, and the search runs over the few rows of one page.
+ *   rules  What to do: where the CFA is and where the caller's rbp and rip are. All objects share
+ *          them, for code uses few: 365 in the worst of many objects.
+ *   rows   {pc, rule}, 4 bytes, sorted by pc within an object; `rule` holds from here to the next
+ *          row. Of pc the low 10 bits are kept, for
+ *   pages  has one entry for each 1 KiB of an object's text, and one more: the index of the first
+ *          row at or behind its start. Row pages[g] - 1 is then the one in force at the page's
+ *          start, and the search runs over the few rows of one page.
  *
- * Every object starts with a row for vaddr 0 and ends with one for the end of its text, both
- * PXB_RULE_NONE, so that the look-up needs no bounds but the number of pages. A gap between
+ * Every object starts with a row for its first page's start, and ends with one for the end of its
+ * text that is PXB_RULE_NONE, so the look-up needs no bounds but the number of pages. A gap between
  * functions is such a row too; else the rule of the function before would be used in it.
  *
  * A process is a sorted list of mappings, found by tgid.
@@ -26,13 +26,14 @@
 #include "bpf/record.h"
 
 enum {
-	PXB_ROWS_MAX = 1 << 21, /* 8 MiB: a process tree on 200 MiB of text at 10 rows a KiB */
+	PXB_ROWS_MAX = 1 << 21, /* 8 MiB: the rows of 100 MiB of text, at 20 a KiB */
 	PXB_PAGE_SHIFT = 10,	/* 1 KiB of text: 10 to 30 rows, a search of 5 steps */
 	PXB_PAGES_MAX = 1 << 18,
 	PXB_RULES_MAX = 1 << 13,
-	PXB_MAPPINGS_MAX = 256,	 /* executable mappings of a process; node has 12, postgres 43 */
-	PXB_CONTEXTS_MAX = 4,	 /* copies of Prax in a process */
-	PXB_GUESS_MAX = 1 << 20, /* bytes: how far above rsp a guessed frame may be */
+	PXB_MAPPINGS_MAX = 256,	   /* of a process, executable; postgres has 43 */
+	PXB_CONTEXTS_MAX = 4,	   /* copies of Prax in a process */
+	PXB_TRAMPOLINE_SIZE = 128, /* bytes: a slot of [uprobes]; the trampoline has the first */
+	PXB_GUESS_MAX = 1 << 20,   /* bytes: how far above rsp a guessed frame may be */
 };
 
 /* DWARF numbers: rax rdx rcx rbx rsi rdi rbp rsp r8..r15 */
@@ -75,14 +76,14 @@ struct pxb_row {
 
 struct pxb_mapping {
 	uint64_t start, end;
-	uint64_t bias;	/* address - bias = vaddr in the object, less than 4 GiB */
+	uint64_t bias;	/* address - bias = offset from the object's first page */
 	uint32_t page;	/* index of the object's first page entry */
 	uint32_t pages; /* how many pages; there is an entry more; 0 = an object without rows */
 };
 
 /* What programs know of a process; by tgid. Sorted by start, not overlapping. */
 struct pxb_process {
-	uint64_t salt;			    /* of ids: differs after an exec or a dlclose, too */
+	uint64_t salt;			    /* of ids; another after exec, dlclose */
 	uint32_t n;			    /* mappings in use */
 	uint32_t n_contexts;		    /* copies of Prax */
 	int64_t contexts[PXB_CONTEXTS_MAX]; /* thread pointer + this = address of the context */

@@ -5,11 +5,16 @@
  * The walker is one source for BPF and for user space (unit tests, the preload). Who wants it
  * defines these first and includes this file:
  *
- *	PXB_ROW(w, i), PXB_PAGE(w, i), PXB_RULE(w, i)	values from the tables; i may be anything
- *	PXB_READ(w, to, size, addr)	0, or not 0 if the target's memory cannot be read
- *	PXB_REPAIR(w, slot)		the return address that a uretprobe replaced in `slot`; 0 if
- *					it is not known. Asked only for w->trampoline
- *	PXB_STEP_LINKAGE		`static inline`, or nothing: in BPF the step must be global
+ *   PXB_ROW(w, i), PXB_PAGE(w, i), PXB_RULE(w, i)
+ *       values from the tables; i may be anything
+ *   PXB_READ(w, to, size, addr)
+ *       0, or not 0 if the target's memory cannot be read
+ *   PXB_REPAIR(w, slot)
+ *       the return address that a uretprobe replaced in `slot`, 0 if it is not known; for slot 0
+ *       that of the newest one that is pending; its slot goes to w->word[3]. Asked only where
+ *       w->trampoline was met
+ *   PXB_STEP_LINKAGE
+ *       `static inline`; `__noinline` in BPF, where the step must be global
  *
  * and calls pxb_walk_begin(), sets regs[] and ip, and calls pxb_walk(). The step is a function of
  * its own because the verifier checks a global one once, not once an iteration: 127 iterations of
@@ -25,6 +30,12 @@
 #define PXB_WALK_H
 #include "bpf/unwind.h"
 
+#ifdef __clang__
+#define PXB_NO_UNROLL _Pragma("unroll 1")
+#else
+#define PXB_NO_UNROLL
+#endif
+
 /* A frame's pc for look-ups: a call may be its function's last instruction. */
 static inline uint64_t pxb_pc(const struct pxb_walk *w)
 {
@@ -36,7 +47,7 @@ static inline uint32_t pxb_find_mapping(const struct pxb_process *p, uint64_t pc
 {
 	uint32_t low = 0, high = p->n;
 
-#pragma unroll 1
+	PXB_NO_UNROLL
 	for (int i = 0; i < 9 && low < high; i++) {
 		uint32_t mid = (low + high) / 2;
 
@@ -61,7 +72,7 @@ static inline uint32_t pxb_find_rule(struct pxb_walk *w, const struct pxb_mappin
 		return PXB_RULE_NONE;
 	low = PXB_PAGE(w, m->page + page);
 	high = PXB_PAGE(w, m->page + page + 1);
-#pragma unroll 1
+	PXB_NO_UNROLL
 	for (int i = 0; i <= PXB_PAGE_SHIFT && low < high; i++) {
 		uint32_t mid = (low + high) / 2;
 
@@ -136,17 +147,17 @@ static inline enum pxb_end pxb_find_cfa(struct pxb_walk *w)
 
 	if (r->kind == PXB_RULE_PLT) {
 		w->word[2] = w->regs[PXB_REG_SP] + 8;
-		if ((w->ip & 15) >= (uint64_t)(int64_t)r->offset)
+		if ((w->ip & 15) >= (uint64_t)r->offset)
 			w->word[2] += 8;
 		return PXB_END_NONE;
 	}
 	if (!w->leaf && r->reg != PXB_REG_SP && r->reg != PXB_REG_BP)
 		return PXB_END_BAD_RULE;
-	w->word[2] = base + (int64_t)r->offset;
+	w->word[2] = base + (uint64_t)r->offset;
 	if (r->kind == PXB_RULE_DEREF) {
-		if (PXB_READ(w, &w->word[2], 8, base + (int64_t)r->offset))
+		if (PXB_READ(w, &w->word[2], 8, base + (uint64_t)r->offset))
 			return PXB_END_FAULT;
-		w->word[2] += (int64_t)r->add;
+		w->word[2] += (uint64_t)r->add;
 	}
 	return PXB_END_NONE;
 }
@@ -169,7 +180,7 @@ static inline enum pxb_end pxb_find_saved(struct pxb_walk *w, uint64_t cfa)
 	}
 	if (r->bp == PXB_BP_CFA || r->bp == PXB_BP_BP) {
 		if (PXB_READ(w, w->word, 8,
-			     (r->bp == PXB_BP_CFA ? cfa : bp) + (int64_t)r->bp_offset))
+			     (r->bp == PXB_BP_CFA ? cfa : bp) + (uint64_t)r->bp_offset))
 			return PXB_END_FAULT;
 	}
 	return PXB_END_NONE;
@@ -203,6 +214,29 @@ static inline enum pxb_end pxb_step_rule(struct pxb_walk *w)
 	return PXB_END_NONE;
 }
 
+/* A function with a return probe has returned, and its thread is in the trampoline: rbp is the
+ * caller's. Linux arch/x86/kernel/uprobes.c, uretprobe_trampoline_entry: three pushes and a system
+ * call, which puts the return address in the place of the first; at 13 pop r11, at 15 pop rcx, at
+ * 16 ret. Before 6.11 it was a breakpoint: nothing is ever pushed. */
+static inline enum pxb_end pxb_step_trampoline(struct pxb_walk *w)
+{
+	uint64_t at = w->ip - w->trampoline, sp = w->regs[PXB_REG_SP];
+	uint64_t ra = PXB_REPAIR(w, 0);
+
+	if (ra == 0 || at > 13 || w->word[3] + 8 - sp > 24) { /* of a function further out */
+		sp += at <= 13 ? 16 : at <= 15 ? 8 : 0;
+		w->word[3] = sp;
+		if (PXB_READ(w, &ra, 8, sp))
+			return PXB_END_FAULT;
+		if (ra == 0 || at < 13)
+			return PXB_END_TRAMPOLINE;
+	}
+	w->ip = ra;
+	w->regs[PXB_REG_SP] = w->word[3] + 8;
+	w->leaf = 0;
+	return PXB_END_NONE;
+}
+
 /* Notes the frame at hand and goes to its caller; not 0 (enum pxb_end) when the walk is over. */
 PXB_STEP_LINKAGE int pxb_step(struct pxb_walk *w, const struct pxb_process *p)
 {
@@ -217,17 +251,19 @@ PXB_STEP_LINKAGE int pxb_step(struct pxb_walk *w, const struct pxb_process *p)
 	w->hash = pxb_hash(w->hash, w->ip);
 
 	end = pxb_find(w, p);
+	if (end && w->leaf && w->trampoline && w->ip - w->trampoline < PXB_TRAMPOLINE_SIZE)
+		return (int)pxb_step_trampoline(w);
 	if (end && !pxb_guess(w))
-		return end;
+		return (int)end;
 	switch (w->rule.kind) {
 	case PXB_RULE_END:
 		return PXB_END_OK;
 	case PXB_RULE_BAD:
 		return PXB_END_BAD_RULE;
 	case PXB_RULE_SIGNAL:
-		return pxb_step_signal(w);
+		return (int)pxb_step_signal(w);
 	default:
-		return pxb_step_rule(w);
+		return (int)pxb_step_rule(w);
 	}
 }
 

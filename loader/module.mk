@@ -1,5 +1,6 @@
 # The prax-bpf command. Everything but main.c is in an archive, so that tests can link it.
-LOADER_SRC := $(filter-out loader/main.c,$(wildcard loader/*.c loader/*/*.c))
+LOADER_SRC := $(filter-out loader/main.c,$(wildcard loader/*.c loader/*/*.c)) \
+              $(wildcard loader/*/*.S)
 LOADER_LIBS := -lbpf -ldw -lelf -lz -lm
 
 PROGRAMS += $(B)/prax-bpf

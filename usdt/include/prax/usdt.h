@@ -13,17 +13,17 @@
  */
 #ifndef PRAX_USDT_H
 #define PRAX_USDT_H
-#if !defined(__bpf__) && !defined(BPFTRACE)
+#ifndef __bpf__
 #include <stdint.h>
-#else
-#ifndef PRAX_USDT_NO_TYPES /* bpf/core.h has them already */
+#endif
+/* BPF programs and bpftrace have no such header, or an empty one. */
+#if !defined(UINT32_MAX) && !defined(PRAX_USDT_NO_TYPES) /* bpf/core.h has them already */
 typedef unsigned char uint8_t;
 typedef unsigned short uint16_t;
 typedef unsigned int uint32_t;
 typedef unsigned long long uint64_t;
 typedef int int32_t;
 typedef long long int64_t;
-#endif
 #endif
 
 #define PRAX_USDT_VERSION 1
@@ -95,13 +95,16 @@ struct prax_op_record {
 
 #define PRAX_OP_HEAD_SIZE 64 /* the part that a sampler reads */
 
-/* Counters of one thread: one writer, relaxed stores; a reader sums all blocks of the list. Index 0
- * of the arrays is not used by verbs; errors[n] counts code -n. Times are not kept here. */
+/* Counters of one thread: one writer, relaxed stores; a reader sums all blocks of the list, at any
+ * time, with no lock. A thread that ends leaves its figures where they are, and the next thread
+ * counts on in the same block: blocks are never freed, unlinked or cleared, so a list that was read
+ * once only grows at its head. operations[0] is not used; errors[n] counts code -n, errors[0] codes
+ * beyond the table. Times are not kept here. */
 #define PRAX_STATS_ERRORS 32
 struct prax_stats {
     uint64_t next;          /* struct prax_stats *: the list; 0 = end */
     uint32_t size;          /* bytes of this struct */
-    uint32_t tid;           /* owner; 0 = the block into which finished threads are folded */
+    uint32_t tid;           /* owner now; 0 = none, or the block of threads without one */
     uint64_t operations[8]; /* by enum prax_usdt_verb */
     uint64_t errors[PRAX_STATS_ERRORS];
     uint64_t rows, bytes_in, bytes_out;

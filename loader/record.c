@@ -1,0 +1,277 @@
+/* record.c - `prax-bpf record`: a session into a profile folder.
+ *
+ * The folder is opened before anything is observed, so that an hour's recording does not end in "no
+ * permission". It is made and entered as the invoking user, and not through a symbolic link.
+ */
+#include "loader/session_run.h"
+#include "loader/symbol/symbol.h"
+#include "loader/write/write.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <prax/version.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { HZ_DEFAULT = 99, HZ_MAX = 10000 };
+
+enum { OPT_OUT, OPT_CPU, OPT_HEAP, OPT_QUERIES, OPT_SECONDS };
+static const struct cli_option options[] = {
+    [OPT_OUT] = { "-o", "DIR", "profile folder to write (default: profile)" },
+    [OPT_CPU] = { "--cpu", "[=HZ]", "sample where CPU time goes (default: 99 a second)" },
+    [OPT_HEAP] = { "--heap", "[=exact]", "every malloc and free, with stacks" },
+    [OPT_QUERIES] = { "--queries", NULL, "every operation of Prax, with its call site" },
+    [OPT_SECONDS] = { "-d", "SECONDS", "stop after so long" },
+    { NULL, NULL, NULL },
+};
+
+static const struct cli_command command = {
+    .name = "record",
+    .arguments = "TARGET [-o DIR] [--cpu[=HZ]] [--heap[=exact]] [--queries] [-d SECONDS]",
+    .help =
+        "Records what a program does into a folder: flame graph, folded stacks, heap summary,\n"
+        "queries. With no kind chosen: --cpu --queries. Ends with the program, at Ctrl-C, or\n"
+        "after -d; the output is complete in each case. A program without Prax in it is sampled\n"
+        "and its heap recorded all the same.\n"
+        "\n"
+        "  prax-bpf record -- ./app           from its start; its exit status is ours\n"
+        "  prax-bpf record -p 1234 -d 30      a running process, for half a minute\n"
+        "  prax-bpf record --heap -- ./app    who allocates, what is left at the end",
+    .options = options,
+    .run = cmd_record,
+};
+
+struct record {
+    struct run run;
+    struct cli_target target;
+    const char *dir;
+    int dir_fd;
+    struct profile *profile;
+    struct pxi_buf warnings;
+};
+
+static bool take_heap(struct cli_args *a, struct session_options *o)
+{
+    o->heap = !a->value || strcmp(a->value, "exact") == 0;
+    if (o->heap)
+        return true;
+    a->status = cli__fail(CLI_USAGE, "--heap", "%s: only --heap=exact is there", a->value);
+    a->done = true;
+    return false;
+}
+
+static int parse(struct record *r, int argc, char **argv)
+{
+    struct session_options *o = &r->run.options;
+    struct cli_args a = {
+        .command = &command, .argc = argc, .argv = argv, .at = 1, .target = &r->target
+    };
+    double hz = HZ_DEFAULT;
+    for (int i = cli_args__next(&a); i != -2; i = cli_args__next(&a)) {
+        if (i == OPT_OUT) {
+            r->dir = a.value;
+        } else if (i == OPT_CPU && (!a.value || cli_args__number(&a, "--cpu", 1, HZ_MAX, &hz))) {
+            o->hz = (unsigned)hz;
+        } else if (i == OPT_HEAP) {
+            (void)take_heap(&a, o);
+        } else if (i == OPT_QUERIES) {
+            o->queries = true;
+        } else if (i == OPT_SECONDS) {
+            (void)cli_args__number(&a, "-d", 0.001, 1e7, &r->run.seconds);
+        } else if (i == -1) {
+            return cli__fail(CLI_USAGE, a.value, "unexpected; a command comes behind --");
+        }
+    }
+    if (a.done)
+        return a.status ? a.status : -1;
+    if (!o->hz && !o->heap && !o->queries) {
+        o->hz = HZ_DEFAULT;
+        o->queries = true;
+    }
+    o->query_stacks = o->queries;
+    return cli_target__resolve(&r->target);
+}
+
+/* Opens the folder, making it where it is missing. -errno. */
+static int open_dir(const char *dir)
+{
+    if (mkdir(dir, 0755) && errno != EEXIST)
+        return -errno;
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static int open_output(struct record *r)
+{
+    struct invoker user = invoker__find();
+    uid_t uid = geteuid();
+    gid_t gid = getegid();
+    if (user.other) {
+        (void)setfsgid(user.gid);
+        (void)setfsuid(user.uid);
+    }
+    r->dir_fd = open_dir(r->dir);
+    (void)setfsuid(uid);
+    (void)setfsgid(gid);
+    if (r->dir_fd >= 0)
+        return CLI_OK;
+    return cli__fail(CLI_CANNOT, r->dir, "cannot be opened as a folder: %s; choose another with -o",
+                     r->dir_fd == -ENOTDIR ? "it is a file or a symbolic link"
+                                           : strerror(-r->dir_fd));
+}
+
+/* The command as a shell would take it. */
+static void quote_command(struct pxi_buf *out, char *const *argv)
+{
+    for (; *argv; argv++) {
+        bool plain = **argv && strspn(*argv, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                             "0123456789_@%+=:,./-") == strlen(*argv);
+        if (out->size)
+            pxi_buf_char(out, ' ');
+        if (plain) {
+            pxi_buf_text(out, *argv);
+            continue;
+        }
+        pxi_buf_char(out, '\'');
+        for (const char *p = *argv; *p; p++) {
+            if (*p == '\'') {
+                pxi_buf_text(out, "'\\''");
+            } else {
+                pxi_buf_char(out, *p);
+            }
+        }
+        pxi_buf_char(out, '\'');
+    }
+}
+
+static void warn(struct record *r)
+{
+    const struct session_options *o = &r->run.options;
+    const struct session_facts *f = &r->run.facts;
+    struct pxi_buf *w = &r->warnings;
+    if (o->queries && !f->has_prax)
+        pxi_buf_text(w, "no Prax in the target: nothing to say of queries\n");
+    if (o->heap && !f->has_heap)
+        pxi_buf_text(w, "no malloc and free found in the target: nothing to say of its heap\n");
+    if (o->heap && !r->target.command)
+        pxi_buf_text(w, "blocks allocated before the recording are invisible\n");
+    if (f->late_links) {
+        pxi_buf_fmt(w,
+                    "allocations of %" PRIu64 " child programs were seen %" PRIu64
+                    " us late on average\n",
+                    f->late_links, f->late_ns / f->late_links / 1000);
+    }
+    if (f->events_lost) {
+        pxi_buf_fmt(w, "%" PRIu64 " records of mappings were lost: stacks may be cut\n",
+                    f->events_lost);
+    }
+    if (f->unresolved)
+        pxi_buf_fmt(w, "%" PRIu64 " records of unknown processes were dropped\n", f->unresolved);
+    if (run__is_incomplete(&r->run))
+        pxi_buf_text(w, "over 1 % was lost: the recording is incomplete\n");
+}
+
+static const char *keep(struct record *r, const struct pxi_buf *b)
+{
+    return b->size ? profile__text(r->profile, b->data, b->size) : NULL;
+}
+
+static void fill_meta(struct record *r)
+{
+    struct profile_meta *m = &r->profile->meta;
+    const struct session_options *o = &r->run.options;
+    struct pxi_buf text = { 0 };
+    struct utsname name;
+    struct timespec wall;
+    (void)clock_gettime(CLOCK_REALTIME, &wall);
+    if (r->target.command)
+        quote_command(&text, r->target.command);
+    m->command = keep(r, &text);
+    pxi_buf_free(&text);
+    if (uname(&name) == 0) {
+        m->host = profile__text(r->profile, name.nodename, strlen(name.nodename));
+        m->kernel = profile__text(r->profile, name.release, strlen(name.release));
+    }
+    m->version = PRAX_VERSION;
+    m->start_ns = r->run.start_ns;
+    m->wall_start_ns = (uint64_t)wall.tv_sec * 1000000000u + (uint64_t)wall.tv_nsec -
+                       (r->run.end_ns - r->run.start_ns);
+    m->hz = o->hz;
+    m->with_cpu = o->hz != 0;
+    m->with_heap = o->heap;
+    m->with_queries = o->queries;
+    m->has_prax = r->run.facts.has_prax;
+    m->exit_status = launch__exit_status(&r->run.launch);
+    m->counters = r->run.facts.counters;
+    m->overhead_ns = r->run.facts.overhead_ns;
+    m->warnings = keep(r, &r->warnings);
+}
+
+static int write_output(struct record *r)
+{
+    struct write_opts o = { .dir_fd = r->dir_fd,
+                            .dir = r->dir,
+                            .chown = r->run.user.other,
+                            .uid = r->run.user.uid,
+                            .gid = r->run.user.gid };
+    if (symbolize(r->profile, NULL) == -ENOMEM || !profile__ok(r->profile))
+        return cli__fail(CLI_CANNOT, r->dir, "out of memory");
+    if (write__all(r->profile, &o))
+        return CLI_CANNOT; /* told */
+    struct summary_opts s = summary_opts__of(STDERR_FILENO);
+    struct pxi_buf text = { 0 };
+    s.dir = r->dir;
+    write_summary(r->profile, &s, &text);
+    if (pxi_buf_ok(&text))
+        (void)fwrite(text.data, 1, text.size, stderr);
+    pxi_buf_free(&text);
+    return CLI_OK;
+}
+
+static int record(struct record *r)
+{
+    int status = open_output(r);
+    if (status)
+        return status;
+    r->profile = profile__new();
+    if (!r->profile)
+        return cli__fail(CLI_CANNOT, "start", "out of memory");
+    r->run.target = &r->target;
+    r->run.options.profile = r->profile;
+    if (isatty(STDERR_FILENO) && !r->target.command)
+        cli__note("recording", "Ctrl-C ends it");
+    status = run__observe(&r->run);
+    if (status)
+        return status;
+    warn(r);
+    profile__finish(r->profile, r->run.end_ns);
+    fill_meta(r);
+    status = write_output(r);
+    if (status)
+        return status;
+    if (run__is_incomplete(&r->run))
+        return CLI_INCOMPLETE;
+    return run__exit_status(&r->run, CLI_OK);
+}
+
+int cmd_record(int argc, char **argv)
+{
+    struct record r = { .dir = "profile", .dir_fd = -1 };
+    int status = parse(&r, argc, argv);
+    if (status == CLI_OK)
+        status = record(&r);
+    run__close(&r.run);
+    profile__free(r.profile);
+    pxi_buf_free(&r.warnings);
+    cli_target__free(&r.target);
+    if (r.dir_fd >= 0)
+        close(r.dir_fd);
+    return status < 0 ? CLI_OK : status;
+}

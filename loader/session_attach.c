@@ -1,0 +1,218 @@
+/* session_attach.c - where the programs are put.
+ *
+ * Prax's probes are on the file: one link serves every process that runs it, and BPF leaves out
+ * those that are not observed. The allocation family is libc's, so a link there would trap the
+ * whole machine: it gets a link for each process, and for children when their fork or exec is heard
+ * of; how late that was is counted. CPU events are on each thread and inherited by what it starts.
+ */
+#include "loader/session_internal.h"
+#include "loader/skeleton.h"
+#include "orm/base/clock.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Loads what will be attached, for the way in which it will be. */
+int attach__prepare(struct session *s)
+{
+    const struct session_options *o = &s->options;
+    bool multi = s->features.multi;
+    bool pair = o->heap && !s->features.session;
+    const struct {
+        struct bpf_program *program;
+        bool wanted;
+        enum uprobe_kind kind;
+    } all[] = {
+        { s->skeleton->progs.query_done, o->queries, UPROBE_ENTRY },
+        { s->skeleton->progs.heap_session, o->heap && !pair, UPROBE_SESSION },
+        { s->skeleton->progs.heap_enter, pair, UPROBE_ENTRY },
+        { s->skeleton->progs.heap_return, pair, UPROBE_RETURN },
+        { s->skeleton->progs.heap_free, o->heap, UPROBE_ENTRY },
+    };
+    bpf_program__set_autoload(s->skeleton->progs.cpu_sample, o->hz != 0);
+    int err = 0;
+    for (size_t i = 0; !err && i < sizeof all / sizeof all[0]; i++) {
+        bpf_program__set_autoload(all[i].program, all[i].wanted);
+        err = bpf_program__set_expected_attach_type(
+            all[i].program, (enum bpf_attach_type)uprobe__attach_type(multi, all[i].kind));
+    }
+    return err;
+}
+
+static int attach(struct session *s, struct uprobes *links, const struct bpf_program *program,
+                  struct uprobe_options *o, const struct uprobe_site *sites, size_t n)
+{
+    o->multi = s->features.multi;
+    return uprobes__attach(links, bpf_program__fd(program), o, sites, n);
+}
+
+static void attach_queries(void *session, struct image *image)
+{
+    struct session *s = session;
+    if (image->probed || image->n_queries == 0)
+        return;
+    image->probed = true;
+    struct uprobe_options o = { .kind = UPROBE_ENTRY, .path = image->opener };
+    int err =
+        attach(s, &s->queries, s->skeleton->progs.query_done, &o, image->queries, image->n_queries);
+    if (err)
+        (void)cli__refused("query probes", err);
+}
+
+void attach__images(struct session *s)
+{
+    if (s->started && s->options.queries)
+        images__each(&s->images, attach_queries, s);
+}
+
+/* Allocation functions of one image in one process. */
+static int attach_family(struct session *s, struct proc *p, struct image *image)
+{
+    struct uprobe_options o = { .path = image->opener, .pid = p->pid };
+    struct uprobe_site free_site = { .offset = image->free_offset };
+    size_t before = p->heap.n;
+    int err = 0;
+    if (s->features.session) {
+        o.kind = UPROBE_SESSION;
+        err =
+            attach(s, &p->heap, s->skeleton->progs.heap_session, &o, image->calls, image->n_calls);
+    } else {
+        o.kind = UPROBE_RETURN;
+        err = attach(s, &p->heap, s->skeleton->progs.heap_return, &o, image->calls, image->n_calls);
+        o.kind = UPROBE_ENTRY;
+        if (!err) {
+            err = attach(s, &p->heap, s->skeleton->progs.heap_enter, &o, image->calls,
+                         image->n_calls);
+        }
+    }
+    o.kind = UPROBE_ENTRY;
+    if (!err)
+        err = attach(s, &p->heap, s->skeleton->progs.heap_free, &o, &free_site, 1);
+    return p->heap.n > before ? 0 : err;
+}
+
+static bool is_done(const struct proc *p, const struct image *image)
+{
+    for (size_t i = 0; i < p->n_heap_done; i++) {
+        if (p->heap_done[i] == image)
+            return true;
+    }
+    return false;
+}
+
+static void attach_image(struct session *s, struct proc *p, struct image *image)
+{
+    struct image **done = realloc(p->heap_done, (p->n_heap_done + 1) * sizeof(void *));
+    if (!done)
+        return;
+    p->heap_done = done;
+    p->heap_done[p->n_heap_done++] = image;
+    int err = attach_family(s, p, image);
+    if (err == -ESRCH) /* gone meanwhile */
+        return;
+    if (err) {
+        (void)cli__refused("allocation probes", err);
+        return;
+    }
+    s->facts.has_heap = true;
+    if (p->born_ns) {
+        s->facts.late_links++;
+        s->facts.late_ns += pxi_clock_ns() - p->born_ns;
+        p->born_ns = 0;
+    }
+}
+
+void attach__heap(struct session *s, struct proc *p)
+{
+    for (size_t i = 0; s->options.heap && i < p->n; i++) {
+        struct image *image = p->areas[i].to_ns == UINT64_MAX ? p->areas[i].image : NULL;
+        if (image && image->n_calls && !is_done(p, image))
+            attach_image(s, p, image);
+    }
+}
+
+static int add_sampler(struct session *s, pid_t tid)
+{
+    struct perf_event_attr attr = { .size = sizeof attr,
+                                    .type = PERF_TYPE_SOFTWARE,
+                                    .config = PERF_COUNT_SW_CPU_CLOCK,
+                                    .freq = 1,
+                                    .sample_freq = s->options.hz,
+                                    .inherit = 1,
+                                    .exclude_idle = 1,
+                                    .exclude_hv = 1 };
+    int fd = (int)syscall(SYS_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+    if (fd < 0)
+        return errno == ESRCH ? 0 : -errno;
+    int *all = realloc(s->samplers, (s->n_samplers + 1) * sizeof *all);
+    if (!all || ioctl(fd, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(s->skeleton->progs.cpu_sample))) {
+        int err = all ? -errno : -ENOMEM;
+        s->samplers = all ? all : s->samplers;
+        close(fd);
+        return err;
+    }
+    s->samplers = all;
+    all[s->n_samplers++] = fd;
+    return 0;
+}
+
+static int list_threads(pid_t pid, struct pids *out)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    if (!tasks)
+        return -ESRCH;
+    int err = 0;
+    for (struct dirent *entry; !err && (entry = readdir(tasks));) {
+        pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+        err = tid > 0 ? pids__add(out, tid) : 0;
+    }
+    closedir(tasks);
+    return err;
+}
+
+/* Listed once, before the first event: a thread that appears meanwhile is the child of one that has
+ * its event already and inherits it (an event of its own would count it twice), or of one that has
+ * not, and is missed; the window is microseconds a thread. */
+int attach__samplers(struct session *s, pid_t pid)
+{
+    struct pids threads = { 0 };
+    int err = list_threads(pid, &threads);
+    for (size_t i = 0; i < threads.n && !err; i++)
+        err = add_sampler(s, threads.items[i]);
+    pids__free(&threads);
+    return err == -ESRCH ? 0 : err;
+}
+
+int attach__start(struct session *s)
+{
+    int err = 0;
+    s->started = true;
+    attach__images(s);
+    for (size_t i = 0; i < s->procs.count && !err; i++) {
+        struct proc *p = procs__at(s, i);
+        attach__heap(s, p);
+        if (s->options.hz)
+            err = attach__samplers(s, p->pid);
+    }
+    return err;
+}
+
+void attach__stop(struct session *s)
+{
+    for (size_t i = 0; i < s->n_samplers; i++)
+        close(s->samplers[i]);
+    free(s->samplers);
+    s->samplers = NULL;
+    s->n_samplers = 0;
+    uprobes__close(&s->queries);
+    for (size_t i = 0; i < s->procs.count; i++)
+        uprobes__close(&procs__at(s, i)->heap);
+}

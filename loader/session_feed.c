@@ -1,0 +1,145 @@
+/* session_feed.c - records of BPF into the profile.
+ *
+ * Stacks and operations come before the first record that names them, by id; they are stored at
+ * once and the id is kept. Frames become (image, vaddr) with the areas of that moment. A record
+ * that names an id whose own record was lost has no stack or operation: the loss is in the
+ * counters.
+ */
+#include "loader/session_internal.h"
+
+#include <string.h>
+
+static void remember(struct pxi_map *map, uint64_t id, uint32_t index)
+{
+    struct pxi_map_entry *entry = pxi_map_put(map, &id, sizeof id, NULL);
+    if (entry)
+        entry->value = (void *)(uintptr_t)index;
+}
+
+static uint32_t recall(const struct pxi_map *map, uint64_t id)
+{
+    const struct pxi_map_entry *entry = id ? pxi_map_get(map, &id, sizeof id) : NULL;
+    return entry ? (uint32_t)(uintptr_t)entry->value : 0;
+}
+
+/* The process of a record. One that is not known may be a child whose fork was not read yet. */
+static struct proc *find(struct session *s, const struct pxb_head *head)
+{
+    struct proc *p = procs__get(s, (pid_t)head->tgid);
+    if (!p) {
+        events__drain(s->events, procs__event, s);
+        p = procs__get(s, (pid_t)head->tgid);
+    }
+    if (!p)
+        s->facts.unresolved++;
+    return p;
+}
+
+static uint32_t user_frame(struct session *s, const struct proc *p, const struct pxb_stack *r,
+                           uint16_t i)
+{
+    bool leaf = i == 0 && r->leaf;
+    uint64_t look =
+        r->frames[i] - !leaf; /* a return address may be the first of the next function */
+    const struct area *a = proc__area(p, look, r->head.ts);
+    if (!a || !a->image)
+        return profile__frame(s->profile, 0, r->frames[i], false, leaf);
+    return profile__frame(s->profile, a->image->module, r->frames[i] - a->bias, false, leaf);
+}
+
+static void on_stack(struct session *s, const struct pxb_stack *r, size_t size)
+{
+    if (size < sizeof *r || r->n > PXB_FRAMES_MAX || size < sizeof *r + r->n * sizeof r->frames[0])
+        return;
+    const struct proc *p = r->kernel ? NULL : find(s, &r->head);
+    uint32_t kernel = r->kernel ? profile__module(s->profile, "[kernel]", NULL, NULL, 0) : 0;
+    if (!r->kernel && !p)
+        return;
+    if (p && r->n && !proc__area(p, r->frames[0], r->head.ts)) /* mapped a moment ago? */
+        events__drain(s->events, procs__event, s);
+    for (uint16_t i = 0; i < r->n; i++) {
+        s->frames[i] =
+            r->kernel ? profile__frame(s->profile, kernel, r->frames[i], true, i == 0 && r->leaf)
+                      : user_frame(s, p, r, i);
+    }
+    remember(&s->stacks, r->id, profile__stack(s->profile, s->frames, r->n, r->end, r->kernel));
+}
+
+static void on_op(struct session *s, const struct pxb_op *r, size_t size)
+{
+    size_t model = (size_t)r->model_size + 1;
+    if (size < sizeof *r || size < sizeof *r + model + r->sql_kept + 1 || r->text[r->model_size] ||
+        r->text[model + r->sql_kept])
+        return;
+    const char *sql = r->sql_kept ? r->text + model : NULL;
+    remember(&s->ops, r->id,
+             profile__op(s->profile, r->verb, r->text, sql, r->sql_size, r->fingerprint));
+}
+
+static void on_sample(struct session *s, const struct pxb_sample *r)
+{
+    const struct proc *p = find(s, &r->head);
+    if (p) {
+        profile__cpu(s->profile, proc__process(p, r->head.ts), recall(&s->stacks, r->ustack),
+                     recall(&s->stacks, r->kstack), recall(&s->ops, r->op), r->phase);
+    }
+}
+
+static void on_query(struct session *s, const struct pxb_query *r)
+{
+    uint32_t op = recall(&s->ops, r->op);
+    profile__query(s->profile, op, recall(&s->stacks, r->ustack), r);
+    if (s->options.on_query && s->profile->ops) {
+        struct session_query q = { .record = r, .op = &s->profile->ops[op] };
+        s->options.on_query(s->options.ctx, &q);
+    }
+}
+
+static void on_alloc(struct session *s, const struct pxb_alloc *r)
+{
+    const struct proc *p = find(s, &r->head);
+    if (p) {
+        profile__heap(s->profile, proc__process(p, r->head.ts), recall(&s->stacks, r->ustack),
+                      recall(&s->ops, r->op), r);
+    }
+}
+
+int feed__record(void *session, void *data, size_t size)
+{
+    struct session *s = session;
+    const struct pxb_head *head = data;
+    static const size_t sizes[PXB_KINDS] = {
+        [PXB_SAMPLE] = sizeof(struct pxb_sample),
+        [PXB_QUERY] = sizeof(struct pxb_query),
+        [PXB_ALLOC] = sizeof(struct pxb_alloc),
+        [PXB_FREE] = sizeof(struct pxb_alloc),
+        [PXB_REALLOC_ENTER] = sizeof(struct pxb_alloc),
+        [PXB_REALLOC_EXIT] = sizeof(struct pxb_alloc),
+    };
+    if (size < sizeof *head || head->kind >= PXB_KINDS || size < sizes[head->kind])
+        return 0;
+    switch ((enum pxb_kind)head->kind) {
+    case PXB_STACK:
+        on_stack(s, data, size);
+        break;
+    case PXB_OP:
+        on_op(s, data, size);
+        break;
+    case PXB_SAMPLE:
+        on_sample(s, data);
+        break;
+    case PXB_QUERY:
+        on_query(s, data);
+        break;
+    case PXB_ALLOC:
+    case PXB_FREE:
+    case PXB_REALLOC_ENTER:
+    case PXB_REALLOC_EXIT:
+        on_alloc(s, data);
+        break;
+    case PXB_NONE:
+    case PXB_KINDS:
+        break;
+    }
+    return 0;
+}

@@ -1,0 +1,251 @@
+/* session_image.c - see session_image.h. */
+#include "loader/session_image.h"
+
+#include "bpf/heap.h"
+#include "loader/attach/insn.h"
+#include "loader/target/notes.h"
+#include "loader/target/symtab.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    VDSO_SIZE_MAX = 1 << 20,    /* bytes; it has 8 KiB */
+    FUNCTION_BYTES_MAX = 16384, /* looked at for a place of a probe */
+};
+
+struct image_key {
+    uint64_t device, inode, modified, size;
+};
+
+void images__init(struct images *i, struct profile *p, struct unwind *u)
+{
+    *i = (struct images){ .profile = p, .unwind = u };
+    pxi_map_init(&i->by_key);
+}
+
+static void image_free(struct image *image)
+{
+    if (!image)
+        return;
+    elf_file__close(&image->elf);
+    free(image->memory);
+    free(image->queries);
+    free(image);
+}
+
+void images__free(struct images *i)
+{
+    for (size_t k = 0; k < i->by_key.count; k++)
+        image_free(i->by_key.entries[k].value);
+    pxi_map_free(&i->by_key);
+}
+
+void images__each(struct images *i, void (*fn)(void *ctx, struct image *image), void *ctx)
+{
+    for (size_t k = 0; k < i->by_key.count; k++) {
+        if (i->by_key.entries[k].value)
+            fn(ctx, i->by_key.entries[k].value);
+    }
+}
+
+static bool is_verb_done(const struct usdt_probe *p)
+{
+    static const char *const names[] = {
+#define PRAX_VERB(name, text) #name "__done",
+#include "usdt/probes.def"
+    };
+    if (strcmp(p->provider, "prax") != 0)
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(p->name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the sled nop, nop5 stands at a file offset: only then may a probe sit behind its start.
+ */
+static bool has_sled(const struct elf_file *f, uint64_t offset)
+{
+    static const uint8_t sled[] = {
+        0x90, 0x0f, 0x1f, 0x44, 0x00, 0x00, 0x66, 0x2e, 0x0f, 0x1f, 0x84
+    };
+    void *code = NULL;
+    if (elf_file__load(f, offset, sizeof sled, sizeof sled, &code))
+        return false;
+    bool same = memcmp(code, sled, sizeof sled) == 0;
+    free(code);
+    return same;
+}
+
+static void find_queries(const struct images *i, struct image *image)
+{
+    struct usdt_probes probes;
+    if (usdt_probes__read(&probes, &image->elf, NULL))
+        return;
+    image->queries = calloc(probes.n ? probes.n : 1, sizeof *image->queries);
+    for (size_t k = 0; image->queries && k < probes.n; k++) {
+        const struct usdt_probe *p = &probes.items[k];
+        if (!is_verb_done(p))
+            continue;
+        uint64_t at = p->offset + (has_sled(&image->elf, p->offset) ? i->slot : 0);
+        image->queries[image->n_queries++] =
+            (struct uprobe_site){ .offset = at, .semaphore = p->semaphore_offset };
+    }
+    usdt_probes__free(&probes);
+}
+
+/* File offset at which the entry of a function is probed; 0: none. */
+static uint64_t place(const struct elf_file *f, const struct function *fn)
+{
+    void *code = NULL;
+    uint64_t left = 0;
+    int64_t offset = fn->address ? elf_file__offset(f, fn->address, &left) : -1;
+    if (offset <= 0)
+        return 0;
+    uint64_t size = fn->size < left ? fn->size : left;
+    size = size < FUNCTION_BYTES_MAX ? size : FUNCTION_BYTES_MAX;
+    if (size == 0 || elf_file__load(f, (uint64_t)offset, size, FUNCTION_BYTES_MAX, &code))
+        return (uint64_t)offset;
+    uint64_t at = (uint64_t)offset + insn__place(code, size);
+    free(code);
+    return at;
+}
+
+/* The allocation family; functions that share an address are one. */
+static void find_heap(struct image *image)
+{
+    static const char *const names[] = { "free",     "malloc",        "calloc", "realloc",
+                                         "memalign", "aligned_alloc", "valloc", "posix_memalign" };
+    static const enum pxb_heap_call calls[] = { PXB_CALL_NONE,    PXB_CALL_MALLOC,
+                                                PXB_CALL_CALLOC,  PXB_CALL_REALLOC,
+                                                PXB_CALL_ALIGNED, PXB_CALL_ALIGNED,
+                                                PXB_CALL_MALLOC,  PXB_CALL_POSIX_MEMALIGN };
+    enum { N = sizeof names / sizeof names[0] };
+    struct function found[N];
+    (void)symtab__find(&image->elf, names, N, found); /* what was found before an error stays */
+    if (!found[0].address || !found[1].address)
+        return;
+    image->free_offset = place(&image->elf, &found[0]);
+    for (size_t k = 1; k < N; k++) {
+        bool twin = false;
+        for (size_t j = 1; j < k; j++)
+            twin |= found[j].address == found[k].address;
+        uint64_t offset = twin ? 0 : place(&image->elf, &found[k]);
+        if (offset) {
+            image->calls[image->n_calls++] =
+                (struct uprobe_site){ .offset = offset, .cookie = calls[k] };
+        }
+    }
+}
+
+/* Reads all that a session wants to know of a file; path as the target saw it. */
+static void inspect(struct images *i, struct image *image, const void *key, size_t key_size,
+                    const char *path)
+{
+    const char *name = strrchr(path, '/');
+    name = name ? name + 1 : path;
+    image->object = unwind__object(i->unwind, key, key_size, &image->elf);
+    image->module = profile__module(i->profile, path, image->opener[0] ? image->opener : NULL,
+                                    image->elf.build_id, image->elf.build_id_size);
+    image->n_descriptors = prax_notes__find(&image->elf, image->descriptors, PRAX_COPIES_MAX);
+    if (i->with_queries)
+        find_queries(i, image);
+    if (i->with_heap && strncmp(name, "ld-", 3) != 0) /* ld.so's own malloc is for its start only */
+        find_heap(image);
+}
+
+static struct image *open_file(struct images *i, int fd, const struct image_key *key,
+                               const char *path)
+{
+    struct image *image = calloc(1, sizeof *image);
+    int err = image ? elf_file__open(&image->elf, fd) : -ENOMEM;
+    if (!image)
+        close(fd);
+    if (err) {
+        free(image);
+        return NULL;
+    }
+    (void)snprintf(image->opener, sizeof image->opener, "/proc/self/fd/%d", image->elf.fd);
+    inspect(i, image, key, sizeof *key, path);
+    return image;
+}
+
+static struct image *file_image(struct images *i, pid_t pid, const struct mapping *m)
+{
+    struct stat st;
+    int fd = mapped_file__open(pid, m);
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &st)) {
+        close(fd);
+        return NULL;
+    }
+    struct image_key key = { st.st_dev, st.st_ino,
+                             (uint64_t)st.st_mtim.tv_sec * 1000000000u +
+                                 (uint64_t)st.st_mtim.tv_nsec,
+                             (uint64_t)st.st_size };
+    bool is_new = false;
+    struct pxi_map_entry *entry = pxi_map_put(&i->by_key, &key, sizeof key, &is_new);
+    if (!entry || !is_new) {
+        close(fd);
+        return entry ? entry->value : NULL;
+    }
+    entry->value = open_file(i, fd, &key, m->path);
+    return entry->value;
+}
+
+/* The vdso has no file: its image is read from the process. */
+static struct image *vdso_image(struct images *i, pid_t pid, const struct mapping *m)
+{
+    static const char key[] = "[vdso]";
+    bool is_new = false;
+    struct pxi_map_entry *entry = pxi_map_put(&i->by_key, key, sizeof key, &is_new);
+    size_t size = m->end - m->start;
+    if (!entry || !is_new || size > VDSO_SIZE_MAX)
+        return entry ? entry->value : NULL;
+    struct image *image = calloc(1, sizeof *image);
+    if (image)
+        image->memory = malloc(size);
+    if (!image || !image->memory || target_memory__read(pid, m->start, image->memory, size) ||
+        elf_file__open_memory(&image->elf, image->memory, size)) {
+        free(image ? image->memory : NULL);
+        free(image);
+        return NULL;
+    }
+    inspect(i, image, key, sizeof key, key);
+    entry->value = image;
+    return image;
+}
+
+/* The page to which the kernel redirects probes on a 5-byte nop. */
+static struct image *trampoline_image(struct images *i)
+{
+    static const char key[] = "[uprobes-trampoline]";
+    bool is_new = false;
+    struct pxi_map_entry *entry = pxi_map_put(&i->by_key, key, sizeof key, &is_new);
+    if (!entry || !is_new)
+        return entry ? entry->value : NULL;
+    struct image *image = calloc(1, sizeof *image);
+    if (image) {
+        image->elf.fd = -1;
+        image->object = unwind__trampoline(i->unwind);
+        image->module = profile__module(i->profile, key, NULL, NULL, 0);
+    }
+    entry->value = image;
+    return image;
+}
+
+struct image *images__get(struct images *i, pid_t pid, const struct mapping *m)
+{
+    if (strcmp(m->path, "[vdso]") == 0)
+        return vdso_image(i, pid, m);
+    if (strcmp(m->path, "[uprobes-trampoline]") == 0)
+        return trampoline_image(i);
+    return m->inode ? file_image(i, pid, m) : NULL;
+}

@@ -1,0 +1,49 @@
+/* session_image.h - the files that code is mapped from, each read once.
+ *
+ * An image stays open for the whole session: the kernel is told to probe it, and names are looked
+ * up in it at the end, by /proc/self/fd/N, so neither a deletion, nor the end of a container, nor a
+ * file put in its place matters.
+ */
+#ifndef LOADER_SESSION_IMAGE_H
+#define LOADER_SESSION_IMAGE_H
+#include "loader/attach/uprobe.h"
+#include "loader/profile/profile.h"
+#include "loader/target/file.h"
+#include "loader/target/praxabi.h"
+#include "loader/unwind/unwind.h"
+
+enum { IMAGE_HEAP_SITES = 8 };
+
+struct image {
+    struct elf_file elf;
+    void *memory;    /* of the vdso; owned */
+    char opener[32]; /* /proc/self/fd/N */
+    uint32_t module; /* in the profile */
+    int object;      /* in the unwind tables; -1: none */
+    uint64_t descriptors[PRAX_COPIES_MAX];
+    size_t n_descriptors;
+    struct uprobe_site *queries; /* queries[n_queries]: the VERB__done probes */
+    size_t n_queries;
+    struct uprobe_site
+        calls[IMAGE_HEAP_SITES]; /* allocation functions; cookie enum pxb_heap_call */
+    size_t n_calls;
+    uint64_t free_offset; /* file offset for the probe of free; 0: none */
+    bool probed;          /* the query probes are attached (for all processes) */
+};
+
+struct images {
+    struct pxi_map by_key;
+    struct unwind *unwind;
+    struct profile *profile;
+    bool with_heap, with_queries;
+    uint8_t slot; /* of a probe's sled */
+};
+
+void images__init(struct images *i, struct profile *p, struct unwind *u);
+void images__free(struct images *i);
+/* The image behind a mapping of a process. NULL: none that can be read. */
+struct image *images__get(struct images *i, pid_t pid, const struct mapping *m);
+/* Calls fn for every image. */
+void images__each(struct images *i, void (*fn)(void *ctx, struct image *image), void *ctx);
+
+#endif

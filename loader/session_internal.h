@@ -1,0 +1,97 @@
+/* session_internal.h - what the parts of a session share; see session.h. */
+#ifndef LOADER_SESSION_INTERNAL_H
+#define LOADER_SESSION_INTERNAL_H
+#include "loader/cli.h"
+#include "loader/session.h"
+#include "loader/session_events.h"
+#include "loader/session_image.h"
+#include "orm/base/buf.h"
+
+/* A piece of code in an address space, for a while. */
+struct area {
+    uint64_t start, end;
+    uint64_t bias;           /* address - bias = vaddr in the image */
+    uint64_t from_ns, to_ns; /* when it was there; UINT64_MAX: it still is */
+    struct image *image;     /* NULL: code of no file */
+};
+
+/* A process, from the first exec that was seen to the last; after an exec another begins in the
+ * profile, but this stays the one of its pid. */
+struct proc {
+    pid_t pid;
+    uint32_t process; /* in the profile */
+    uint32_t before;  /* what `process` was until since_ns: records of it may be in flight */
+    uint64_t since_ns;
+    struct area *areas; /* areas[n]: in order of arrival */
+    size_t n, capacity;
+    bool gone, dirty;         /* dirty: BPF's mapping list is older than ours */
+    bool known;               /* its entry is in the map */
+    bool waiting;             /* a copy of Prax has not run its constructor yet */
+    uint32_t n_contexts;      /* copies that BPF was told of */
+    struct uprobes heap;      /* its own links */
+    struct image **heap_done; /* heap_done[n_heap_done]: images whose allocator is probed */
+    size_t n_heap_done;
+    uint64_t born_ns; /* of a child: when it was forked; 0: there from the start */
+};
+
+/* A process of the profile that is over. */
+struct ended {
+    uint32_t process;
+    uint64_t ts;
+};
+
+struct prax; /* the skeleton */
+struct ring_buffer;
+
+struct session {
+    struct session_options options;
+    struct features features;
+    struct profile *profile;
+    struct prax *skeleton;
+    struct unwind *unwind;
+    struct images images;
+    struct pxi_map procs; /* pid_t -> struct proc *; the newest of a pid */
+    struct events *events;
+    struct ring_buffer *ring;
+    struct uprobes queries; /* links for all processes */
+    int *samplers;          /* samplers[n_samplers]: perf events */
+    size_t n_samplers;
+    int follow[2];              /* links of the fork and exec programs; -1: none */
+    struct pxi_map stacks, ops; /* ids -> index in the profile */
+    uint32_t *frames;           /* scratch: frames[PXB_FRAMES_MAX] */
+    uint64_t serial;            /* of mapping lists, for their salt */
+    struct pxi_buf ended;       /* struct ended[]: to be told when records in flight are in */
+    struct session_facts facts;
+    bool started;
+};
+
+/* session_process.c */
+struct proc *procs__get(struct session *s, pid_t pid);                  /* NULL: not observed */
+static inline struct proc *procs__at(const struct session *s, size_t i) /* i < s->procs.count */
+{
+    return s->procs.entries[i].value;
+}
+int procs__add(struct session *s, pid_t pid);
+void procs__event(void *session, const struct event *ev);
+/* Takes in kernel records and tells BPF and the links what changed. */
+void procs__update(struct session *s);
+/* Closes the heaps of processes that are over; when the records from before were taken in. */
+void procs__bury(struct session *s);
+/* The process of the profile that p was at a time. */
+uint32_t proc__process(const struct proc *p, uint64_t ts);
+/* The area that held an address at a time, or NULL. */
+const struct area *proc__area(const struct proc *p, uint64_t address, uint64_t ts);
+void procs__free(struct session *s);
+
+/* session_attach.c */
+int attach__prepare(struct session *s); /* between open and load of the skeleton */
+int attach__start(struct session *s);
+void attach__images(struct session *s); /* query probes of images that have none yet */
+void attach__heap(struct session *s, struct proc *p);
+int attach__samplers(struct session *s, pid_t pid);
+void attach__stop(struct session *s);
+
+/* session_feed.c */
+int feed__record(void *session, void *data, size_t size); /* a ring_buffer_sample_fn */
+
+#endif
