@@ -34,12 +34,11 @@ __noinline uint64_t pxb_repair(struct pxb_walk *w, uint64_t slot)
  */
 static __always_inline uint64_t trampoline_address(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-
 	if (!bpf_core_field_exists(struct uprobes_state, xol_area) ||
 	    !bpf_core_field_exists(struct xol_area, vaddr))
 		return 0;
-	return BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
+	/* plain loads of kernel memory: what cannot be read is 0 */
+	return bpf_get_current_task_btf()->mm->uprobes_state.xol_area->vaddr;
 }
 
 #define PXB_STEP_LINKAGE __noinline
