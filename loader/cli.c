@@ -181,13 +181,28 @@ static int take_target(struct cli_args *a, const char *arg)
             continue;
         if (missing_value(a, &target_options[i]))
             return -2;
-        if (i == 1)
+        if (i == 1) {
             a->target->comm = a->value;
-        else if (pids__parse(&a->target->pids, a->value))
+        } else if (pids__parse(&a->target->pids, a->value)) {
             return end(a, cli__fail(CLI_USAGE, "-p", "%s: not a list of process ids", a->value));
+        }
         return 1;
     }
     return 0;
+}
+
+/* An option of the command's own, or a plain argument. */
+static int take_option(struct cli_args *a, const char *arg)
+{
+    const struct cli_option *options = a->command->options;
+    for (int i = 0; options && options[i].name; i++) {
+        if (matches(a, &options[i], arg))
+            return missing_value(a, &options[i]) ? -2 : i;
+    }
+    if (arg[0] == '-' && arg[1])
+        return unknown(a, arg);
+    a->value = arg;
+    return -1;
 }
 
 int cli_args__next(struct cli_args *a)
@@ -203,14 +218,7 @@ int cli_args__next(struct cli_args *a)
             return taken;
         if (taken)
             continue;
-        for (int i = 0; a->command->options && a->command->options[i].name; i++) {
-            if (matches(a, &a->command->options[i], arg))
-                return missing_value(a, &a->command->options[i]) ? -2 : i;
-        }
-        if (arg[0] == '-' && arg[1])
-            return unknown(a, arg);
-        a->value = arg;
-        return -1;
+        return take_option(a, arg);
     }
     return -2;
 }
@@ -234,9 +242,10 @@ static int check_pids(const struct pids *pids)
         pid_t pid = pids->items[i];
         if (process_info__read(&info, pid) || info.state == 'Z')
             return cli__fail(CLI_CANNOT, "-p", "no process %d; see: ps -e", (int)pid);
-        if (process__group(pid) != pid)
+        if (process__group(pid) != pid) {
             return cli__fail(CLI_CANNOT, "-p", "%d is a thread of process %d: give that", (int)pid,
                              (int)process__group(pid));
+        }
         if (info.kernel)
             return cli__fail(CLI_CANNOT, "-p", "%d is a thread of the kernel", (int)pid);
     }
@@ -246,16 +255,18 @@ static int check_pids(const struct pids *pids)
 int cli_target__resolve(struct cli_target *t)
 {
     int ways = (t->pids.n > 0) + (t->comm != NULL) + (t->command != NULL);
-    if (ways != 1)
+    if (ways != 1) {
         return cli__fail(CLI_USAGE, "target",
                          "%s -p PID, --comm NAME or -- CMD says what to observe",
                          ways ? "only one of" : "none given:");
+    }
     int err = t->comm ? pids__by_comm(&t->pids, t->comm) : 0;
     if (err)
         return cli__fail(CLI_CANNOT, "--comm", "%s", strerror(-err));
-    if (t->comm && t->pids.n == 0)
+    if (t->comm && t->pids.n == 0) {
         return cli__fail(CLI_CANNOT, "--comm", "no process is called %s; see: ps -eo comm",
                          t->comm);
+    }
     return check_pids(&t->pids);
 }
 

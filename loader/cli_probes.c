@@ -79,9 +79,10 @@ static int probes_of_file(const char *path)
     if (fd < 0)
         return cli__fail(CLI_CANNOT, path, "%s", strerror(errno));
     int err = elf_file__open(&f, fd);
-    if (err)
+    if (err) {
         return cli__fail(CLI_CANNOT, path, "%s",
                          err == -ENOEXEC ? "not an ELF file of this machine" : strerror(-err));
+    }
     size_t n = show_probes(&f, path, 0, 0);
     elf_file__close(&f);
     if (n == 0)

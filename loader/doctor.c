@@ -94,9 +94,10 @@ static void check_capabilities(struct doctor *d)
         { CAP_SYSLOG, false, "CAP_SYSLOG", "names of kernel functions" },
     };
     uint64_t have = capabilities();
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         line(d, have >> all[i].number & 1, all[i].needed, all[i].name,
              all[i].needed ? setcap : "add it to the list of setcap", "%s", all[i].use);
+    }
     line(d, true, false, "perf_event_paranoid", NULL, "%ld (CAP_PERFMON is above it)",
          read_setting("/proc/sys/kernel/perf_event_paranoid"));
     line(d, true, false, "unprivileged_bpf", NULL, "%ld (CAP_BPF is above it)",
@@ -109,12 +110,13 @@ static void check_slots(struct doctor *d, const struct features *f)
         const struct slot *s = &f->slots[i];
         char name[32];
         (void)snprintf(name, sizeof name, "probe at +%d", sled_offsets[i]);
-        if (s->error)
+        if (s->error) {
             line(d, false, i == 0, name, NULL, "refused: error %d", -s->error);
-        else
+        } else {
             line(d, s->counts, i == 0, name, NULL, "%" PRIu64 " ns a hit%s%s", s->ns,
                  s->rewritten ? ", rewritten to a call" : ", a trap",
                  f->slot == sled_offsets[i] ? " - used" : "");
+        }
     }
 }
 

@@ -37,11 +37,11 @@ static const struct cli_command command = {
     .arguments = "TARGET [-o DIR] [--cpu[=HZ]] [--heap[=exact]] [--queries] [-d SECONDS]",
     .help =
         "Records what a program does into a folder: flame graph, folded stacks, heap summary,\n"
-        "queries. With no kind chosen: --cpu --queries. Ends with the program, at Ctrl-C, or after\n"
-        "-d; the output is complete in each case. A program without Prax in it is sampled\n"
+        "queries. With no kind chosen: --cpu --queries. Ends with the program, at Ctrl-C, or\n"
+        "after -d; the output is complete in each case. A program without Prax in it is sampled\n"
         "and its heap recorded all the same.\n"
         "\n"
-        "  prax-bpf record -- ./app           from its first instruction; its exit status is ours\n"
+        "  prax-bpf record -- ./app           from its start; its exit status is ours\n"
         "  prax-bpf record -p 1234 -d 30      a running process, for half a minute\n"
         "  prax-bpf record --heap -- ./app    who allocates, what is left at the end",
     .options = options,
@@ -75,18 +75,19 @@ static int parse(struct record *r, int argc, char **argv)
     };
     double hz = HZ_DEFAULT;
     for (int i = cli_args__next(&a); i != -2; i = cli_args__next(&a)) {
-        if (i == OPT_OUT)
+        if (i == OPT_OUT) {
             r->dir = a.value;
-        else if (i == OPT_CPU && (!a.value || cli_args__number(&a, "--cpu", 1, HZ_MAX, &hz)))
+        } else if (i == OPT_CPU && (!a.value || cli_args__number(&a, "--cpu", 1, HZ_MAX, &hz))) {
             o->hz = (unsigned)hz;
-        else if (i == OPT_HEAP)
+        } else if (i == OPT_HEAP) {
             (void)take_heap(&a, o);
-        else if (i == OPT_QUERIES)
+        } else if (i == OPT_QUERIES) {
             o->queries = true;
-        else if (i == OPT_SECONDS)
+        } else if (i == OPT_SECONDS) {
             (void)cli_args__number(&a, "-d", 0.001, 1e7, &r->run.seconds);
-        else if (i == -1)
+        } else if (i == -1) {
             return cli__fail(CLI_USAGE, a.value, "unexpected; a command comes behind --");
+        }
     }
     if (a.done)
         return a.status ? a.status : -1;
@@ -122,7 +123,8 @@ static int open_output(struct record *r)
     if (r->dir_fd >= 0)
         return CLI_OK;
     return cli__fail(CLI_CANNOT, r->dir, "cannot be opened as a folder: %s; choose another with -o",
-                     r->dir_fd == -ELOOP ? "it is a symbolic link" : strerror(-r->dir_fd));
+                     r->dir_fd == -ENOTDIR ? "it is a file or a symbolic link"
+                                           : strerror(-r->dir_fd));
 }
 
 /* The command as a shell would take it. */
@@ -139,10 +141,11 @@ static void quote_command(struct pxi_buf *out, char *const *argv)
         }
         pxi_buf_char(out, '\'');
         for (const char *p = *argv; *p; p++) {
-            if (*p == '\'')
+            if (*p == '\'') {
                 pxi_buf_text(out, "'\\''");
-            else
+            } else {
                 pxi_buf_char(out, *p);
+            }
         }
         pxi_buf_char(out, '\'');
     }
@@ -159,14 +162,16 @@ static void warn(struct record *r)
         pxi_buf_text(w, "no malloc and free found in the target: nothing to say of its heap\n");
     if (o->heap && !r->target.command)
         pxi_buf_text(w, "blocks allocated before the recording are invisible\n");
-    if (f->late_links)
+    if (f->late_links) {
         pxi_buf_fmt(w,
                     "allocations of %" PRIu64 " child programs were seen %" PRIu64
                     " us late on average\n",
                     f->late_links, f->late_ns / f->late_links / 1000);
-    if (f->events_lost)
+    }
+    if (f->events_lost) {
         pxi_buf_fmt(w, "%" PRIu64 " records of mappings were lost: stacks may be cut\n",
                     f->events_lost);
+    }
     if (f->unresolved)
         pxi_buf_fmt(w, "%" PRIu64 " records of unknown processes were dropped\n", f->unresolved);
     if (run__is_incomplete(&r->run))

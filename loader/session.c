@@ -8,9 +8,7 @@
 
 #include "loader/session_internal.h"
 #include "loader/skeleton.h"
-#include "orm/base/clock.h"
 
-#include "loader/skeleton.h"
 #include <errno.h>
 #include <linux/capability.h>
 #include <poll.h>

@@ -86,9 +86,10 @@ static int attach_family(struct session *s, struct proc *p, struct image *image)
         o.kind = UPROBE_RETURN;
         err = attach(s, &p->heap, s->skeleton->progs.heap_return, &o, image->calls, image->n_calls);
         o.kind = UPROBE_ENTRY;
-        if (!err)
+        if (!err) {
             err = attach(s, &p->heap, s->skeleton->progs.heap_enter, &o, image->calls,
                          image->n_calls);
+        }
     }
     o.kind = UPROBE_ENTRY;
     if (!err)
@@ -107,7 +108,7 @@ static bool is_done(const struct proc *p, const struct image *image)
 
 static void attach_image(struct session *s, struct proc *p, struct image *image)
 {
-    struct image **done = realloc(p->heap_done, (p->n_heap_done + 1) * sizeof *done);
+    struct image **done = realloc(p->heap_done, (p->n_heap_done + 1) * sizeof(void *));
     if (!done)
         return;
     p->heap_done = done;

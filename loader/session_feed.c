@@ -57,10 +57,11 @@ static void on_stack(struct session *s, const struct pxb_stack *r, size_t size)
         return;
     if (p && r->n && !proc__area(p, r->frames[0], r->head.ts)) /* mapped a moment ago? */
         events__drain(s->events, procs__event, s);
-    for (uint16_t i = 0; i < r->n; i++)
+    for (uint16_t i = 0; i < r->n; i++) {
         s->frames[i] =
             r->kernel ? profile__frame(s->profile, kernel, r->frames[i], true, i == 0 && r->leaf)
                       : user_frame(s, p, r, i);
+    }
     remember(&s->stacks, r->id, profile__stack(s->profile, s->frames, r->n, r->end, r->kernel));
 }
 
@@ -78,9 +79,10 @@ static void on_op(struct session *s, const struct pxb_op *r, size_t size)
 static void on_sample(struct session *s, const struct pxb_sample *r)
 {
     const struct proc *p = find(s, &r->head);
-    if (p)
+    if (p) {
         profile__cpu(s->profile, proc__process(p, r->head.ts), recall(&s->stacks, r->ustack),
                      recall(&s->stacks, r->kstack), recall(&s->ops, r->op), r->phase);
+    }
 }
 
 static void on_query(struct session *s, const struct pxb_query *r)
@@ -96,9 +98,10 @@ static void on_query(struct session *s, const struct pxb_query *r)
 static void on_alloc(struct session *s, const struct pxb_alloc *r)
 {
     const struct proc *p = find(s, &r->head);
-    if (p)
+    if (p) {
         profile__heap(s->profile, proc__process(p, r->head.ts), recall(&s->stacks, r->ustack),
                       recall(&s->ops, r->op), r);
+    }
 }
 
 int feed__record(void *session, void *data, size_t size)

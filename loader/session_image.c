@@ -137,9 +137,10 @@ static void find_heap(struct image *image)
         for (size_t j = 1; j < k; j++)
             twin |= found[j].address == found[k].address;
         uint64_t offset = twin ? 0 : place(&image->elf, &found[k]);
-        if (offset)
+        if (offset) {
             image->calls[image->n_calls++] =
                 (struct uprobe_site){ .offset = offset, .cookie = calls[k] };
+        }
     }
 }
 

@@ -233,10 +233,11 @@ static int fork_child(struct launch *l, char *const *command, const struct invok
     if (l->pid == 0)
         run_child(command, user, fds[1]);
     close(fds[1]);
-    if (l->pid < 0)
+    if (l->pid < 0) {
         err = -errno;
-    else if (read(fds[0], &err, sizeof err) == (ssize_t)sizeof err)
+    } else if (read(fds[0], &err, sizeof err) == (ssize_t)sizeof err) {
         err = -err;
+    }
     close(fds[0]);
     int stop = l->pid > 0 ? wait_stop(l, &signal) : 0;
     return err ? err : stop;

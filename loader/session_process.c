@@ -69,10 +69,11 @@ static void add_area(struct session *s, struct proc *p, const struct mapping *m,
                       .from_ns = ts,
                       .to_ns = UINT64_MAX,
                       .image = images__get(&s->images, p->pid, m) };
-    if (a.image && a.image->elf.n_segments == 0)
+    if (a.image && a.image->elf.n_segments == 0) {
         a.bias = m->start; /* no ELF file: offsets in the mapping */
-    else if (a.image && !elf_file__bias(&a.image->elf, m->start, m->offset, &a.bias))
+    } else if (a.image && !elf_file__bias(&a.image->elf, m->start, m->offset, &a.bias)) {
         a.image = NULL;
+    }
     if (old && old->start == a.start && old->end == a.end && old->image == a.image &&
         old->bias == a.bias)
         return;
@@ -206,9 +207,10 @@ static void push(struct session *s, struct proc *p)
     out->salt = pxb_hash((uint64_t)p->pid, ++s->serial) | 1;
     for (size_t i = 0; i < p->n && out->n < PXB_MAPPINGS_MAX; i++) {
         const struct area *a = &p->areas[i];
-        if (a->to_ns == UINT64_MAX && a->image && a->image->object >= 0)
+        if (a->to_ns == UINT64_MAX && a->image && a->image->object >= 0) {
             unwind__mapping(s->unwind, a->image->object, a->start, a->end, a->bias,
                             &out->mappings[out->n++]);
+        }
     }
     qsort(out->mappings, out->n, sizeof out->mappings[0], by_start);
     out->n_contexts = p->n_contexts = find_contexts(p, out->contexts);
@@ -294,9 +296,10 @@ void procs__event(void *session, const struct event *ev)
         on_exec(s, p, ev);
         break;
     case EVENT_COMM:
-        if (ev->pid == ev->tid)
+        if (ev->pid == ev->tid) {
             (void)profile__process(s->profile, ev->pid, ev->text,
                                    s->profile->processes[p->process].start_ns);
+        }
         break;
     case EVENT_EXIT:
         on_end(s, p, ev);

@@ -40,7 +40,7 @@ static void take_signals(struct run *r, int fd, uint64_t *deadline_ns)
         bool running = r->launch.pid > 0 && !launch__reap(&r->launch);
         if (running && info.ssi_signo != SIGINT)
             (void)kill(r->launch.pid, (int)info.ssi_signo);
-        *deadline_ns = running && !r->interrupted ? now + GRACE_S * second_ns : now;
+        *deadline_ns = running && !r->interrupted ? now + second_ns * GRACE_S : now;
         r->interrupted = true;
     }
 }
@@ -59,7 +59,7 @@ static void loop(struct run *r, struct session *s, int signals)
         deadline_ns = r->start_ns + (uint64_t)(r->seconds * 1e9);
     while (!is_over(r, s, deadline_ns)) {
         uint64_t left = deadline_ns - pxi_clock_ns();
-        int timeout = left < POLL_MS * 1000000u ? (int)(left / 1000000u) + 1 : POLL_MS;
+        int timeout = left < UINT64_C(1000000) * POLL_MS ? (int)(left / 1000000u) + 1 : POLL_MS;
         session__poll(s, timeout, signals);
         take_signals(r, signals, &deadline_ns);
     }

@@ -29,8 +29,7 @@ static const struct cli_option options[] = {
 
 static const struct cli_command command = {
     .name = "trace",
-    .arguments = "TARGET [--min-ms N] [--verb V] [--model M] [--errors] [--summary] [--json] "
-                 "[-d SECONDS]",
+    .arguments = "TARGET [--min-ms N] [--verb V] [--model M] [--errors] [--summary] [--json] ...",
     .help =
         "Shows every operation of Prax in a running program: time, thread, verb, model, duration,\n"
         "rows, status, SQL (with placeholders: values are never seen). A few microseconds a query\n"
@@ -78,10 +77,11 @@ static void on_query(void *ctx, const struct session_query *q)
     if (t->summary || t->closed || !trace_filter__has(&t->filter, q->op))
         return;
     pxi_buf_clear(&t->line);
-    if (t->json)
+    if (t->json) {
         trace_line__json(&l, &t->line);
-    else
+    } else {
         trace_line__text(&l, &t->line);
+    }
     t->closed = fwrite(t->line.data, 1, t->line.size, stdout) != t->line.size;
 }
 
@@ -95,8 +95,8 @@ static bool is_over(void *ctx)
 
 static bool is_verb(const char *name)
 {
-    for (uint8_t v = 1; v < PRAX_USDT_VERBS; v++) {
-        if (strcmp(name, verb_name(v)) == 0)
+    for (unsigned v = 1; v < PRAX_USDT_VERBS; v++) {
+        if (strcmp(name, verb_name((uint8_t)v)) == 0)
             return true;
     }
     return false;
@@ -143,11 +143,12 @@ static int parse(struct trace *t, int argc, char **argv)
         take_option(t, &a, i);
     if (a.done)
         return a.status ? a.status : -1;
-    if (t->filter.verb && !is_verb(t->filter.verb))
+    if (t->filter.verb && !is_verb(t->filter.verb)) {
         return cli__fail(CLI_USAGE, "--verb",
                          "%s: there are query_many, query_one, execute_insert, execute_update, "
                          "execute_delete, raw_sql_query, raw_sql_execute",
                          t->filter.verb);
+    }
     return cli_target__resolve(&t->target);
 }
 
@@ -179,9 +180,10 @@ static void finish(struct trace *t)
             (void)fwrite(t->line.data, 1, t->line.size, stdout);
     }
     (void)fflush(stdout);
-    if (!t->run.facts.has_prax)
+    if (!t->run.facts.has_prax) {
         cli__note("trace", "no Prax in the target: nothing to trace; prax-bpf record works for any "
                            "program");
+    }
     if (lost)
         cli__note("trace", "%" PRIu64 " records were lost", lost);
 }

@@ -39,7 +39,7 @@ bool feature__forbidden(const char *name)
 static int load_counter(int map, uint32_t attach_type)
 {
     const struct bpf_insn code[] = {
-        { .code = BPF_LD | BPF_DW | BPF_IMM,
+        { .code = BPF_LD | BPF_IMM | BPF_DW,
           .dst_reg = BPF_REG_1,
           .src_reg = BPF_PSEUDO_MAP_VALUE,
           .imm = map },
@@ -174,10 +174,11 @@ static void detect(struct features *f, struct trial *t)
     f->multi = t->multi;
     f->entry_ns = f->slots[0].ns;
     for (int i = 1; i < SLED_SLOTS; i++) {
-        if (feature__forbidden("sled"))
+        if (feature__forbidden("sled")) {
             f->slots[i].error = -ENOTSUP;
-        else
+        } else {
             try_slot(&f->slots[i], t, sled_offsets[i], &entry, 1);
+        }
     }
     choose_slot(f);
     detect_session(f, t);

@@ -122,6 +122,8 @@ bool profile__ok(const struct profile *p)
 
 const char *profile__text(struct profile *p, const char *text, size_t size)
 {
+    if (size == 0)
+        return "";
     struct pxi_map *m = &p->index->texts;
     struct pxi_map_entry *e = p->broken ? NULL : pxi_map_put(m, text, size, NULL);
     if (e && !e->value)

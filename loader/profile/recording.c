@@ -1,7 +1,8 @@
 /* recording.c - recording.pxp: a profile as a file, and back.
  *
  *   file:   magic[8] "PRAXPXP\n", u32 version, u32 0, then chunks until "END."
- *   chunk:  tag[4], u32 0, u64 size, u64 XXH3 of the payload, payload[size]
+ *   chunk:  tag[4], u32 0, u64 size, u64 sum, payload[size]
+ *   sum:    XXH3 of the payload, xor XXH3 of the 16 bytes before it
  *   table:  u32 count, count items (slot 0 is not stored)
  *   text:   u32 size (all ones: NULL), bytes
  *   array:  u32 count, values; a reader takes what it knows and skips the rest
@@ -320,6 +321,12 @@ struct chunk_head {
     uint64_t size, sum;
 };
 
+static uint64_t sum_of(const struct chunk_head *head, const struct pxi_buf *payload)
+{
+    return pxi_hash(payload->data ? payload->data : "", payload->size) ^
+           pxi_hash(head, offsetof(struct chunk_head, sum));
+}
+
 /* ---- save --------------------------------------------------------------------------------------
  */
 
@@ -355,7 +362,7 @@ static int write_chunk(int fd, const char *tag, const struct pxi_buf *payload)
 {
     struct chunk_head head = { .size = payload->size };
     memcpy(head.tag, tag, sizeof head.tag);
-    head.sum = pxi_hash(payload->data ? payload->data : "", payload->size);
+    head.sum = sum_of(&head, payload);
     int err = write_fully(fd, &head, sizeof head);
     return err ? err : write_fully(fd, payload->data, payload->size);
 }
@@ -455,7 +462,7 @@ static int load_chunk(struct profile *p, int fd, struct pxi_buf *b, const char *
     if (got == 0)
         return -EINVAL;
     *why = "damaged: a checksum differs";
-    if (pxi_hash(b->data ? b->data : "", b->size) != head.sum)
+    if (sum_of(&head, b) != head.sum)
         return -EINVAL;
     if (memcmp(head.tag, "END.", 4) == 0)
         return 0;
@@ -489,7 +496,7 @@ static bool indexes_valid(const struct profile *p)
     for (uint32_t i = 1; i < p->n_frames; i++) {
         const struct frame *f = &p->frames[i];
         ok &= f->module < p->n_modules && f->symbols <= p->n_names &&
-              f->symbol <= p->n_names - f->symbols;
+              f->symbol <= p->n_names - f->symbols && (f->symbol || !f->symbols);
     }
     for (uint32_t i = 1; i < p->n_stacks; i++) {
         for (uint16_t k = 0; k < p->stacks[i].n; k++)
@@ -508,10 +515,11 @@ static int load_head(int fd, struct pxi_buf *b, const char **why)
     *why = "not a recording of prax-bpf";
     if (got == 0 || memcmp(b->data, MAGIC, 8) != 0)
         return -EINVAL;
-    uint32_t version;
-    memcpy(&version, b->data + 8, sizeof version);
-    *why = "made by a newer prax-bpf: read it with that one";
-    return version <= VERSION ? 0 : -EINVAL;
+    uint32_t version[2];
+    memcpy(version, b->data + 8, sizeof version);
+    if (version[0] > VERSION)
+        *why = "made by a newer prax-bpf: read it with that one";
+    return version[0] == VERSION && version[1] == 0 ? 0 : -EINVAL;
 }
 
 int profile__load(struct profile **out, int fd, const char **why)

@@ -1,6 +1,8 @@
 /* maps.c - see maps.h. One pass over the text; each line's path is left in place and terminated. */
 #include "loader/target/maps.h"
 
+#include "orm/base/buf.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -55,7 +57,9 @@ static void unescape(char *path)
     char *to = path;
     for (const char *from = path; *from; to++) {
         bool newline = strncmp(from, "\\012", 4) == 0;
-        *to = newline ? '\n' : *from;
+        *to = *from;
+        if (newline)
+            *to = '\n';
         from += newline ? 4 : 1;
     }
     *to = '\0';
@@ -146,53 +150,47 @@ const struct mapping *maps__find(const struct maps *m, uint64_t address)
     size_t low = 0;
     for (size_t high = m->n; low < high;) {
         size_t mid = low + (high - low) / 2;
-        if (m->items[mid].end <= address)
+        if (m->items[mid].end <= address) {
             low = mid + 1;
-        else
+        } else {
             high = mid;
+        }
     }
     return low < m->n && m->items[low].start <= address ? &m->items[low] : NULL;
 }
 
-/* Reads to the end of file into a growing block. */
-static int read_all(int fd, size_t limit, char **out, size_t *size)
+/* Appends all that a file has. */
+static int read_all(int fd, size_t limit, struct pxi_buf *out)
 {
-    char *text = NULL;
-    size_t used = 0;
-    for (size_t capacity = 0;;) {
-        if (used + 1 >= capacity) {
-            capacity = capacity ? capacity * 2 : 4096;
-            char *more = used < limit ? realloc(text, capacity) : NULL;
-            if (!more) {
-                free(text);
-                return used < limit ? -ENOMEM : -EFBIG;
-            }
-            text = more;
-        }
-        ssize_t n = read(fd, text + used, capacity - used - 1);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            int err = -errno;
-            free(text);
-            return err;
-        }
+    enum { PIECE = 4096 }; /* bytes; /proc gives no more at once */
+    for (;;) {
+        if (out->size > limit)
+            return -EFBIG;
+        if (!pxi_buf_reserve(out, PIECE + 1))
+            return -ENOMEM;
+        ssize_t n = read(fd, out->data + out->size, PIECE);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        out->size += n > 0 ? (size_t)n : 0;
+        out->data[out->size] = '\0';
         if (n == 0)
-            break;
-        used += (size_t)n;
+            return 0;
     }
-    text[used] = '\0';
-    *out = text;
-    *size = used;
-    return 0;
 }
 
 int proc_file__read(const char *path, size_t limit, char **out, size_t *size)
 {
+    struct pxi_buf text = { 0 };
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    int err = read_all(fd, limit, out, size);
+    int err = read_all(fd, limit, &text);
     close(fd);
-    return err;
+    if (err) {
+        pxi_buf_free(&text);
+        return err;
+    }
+    *out = text.data;
+    *size = text.size;
+    return 0;
 }

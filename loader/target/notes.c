@@ -111,10 +111,11 @@ int usdt_probes__read(struct usdt_probes *out, const struct elf_file *f, size_t 
         struct usdt_probe probe;
         if (!is_named(&note, "stapsdt", STAPSDT_TYPE))
             continue;
-        if (parse_probe(f, &note, &probe))
+        if (parse_probe(f, &note, &probe)) {
             err = add_probe(out, &probe);
-        else
+        } else {
             damaged++;
+        }
     }
     if (err)
         usdt_probes__free(out);

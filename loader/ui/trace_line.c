@@ -19,12 +19,13 @@ static void add_clean(struct pxi_buf *out, const char *text, size_t size, size_t
         unsigned char c = (unsigned char)text[at];
         bool c1 = n == 2 && c == 0xc2 && (unsigned char)text[at + 1] < 0xa0;
         bool is_blank = c <= ' ' || c == 0x7f || c1;
-        if (n == 0)
+        if (n == 0) {
             pxi_buf_char(out, '?');
-        else if (!is_blank)
+        } else if (!is_blank) {
             pxi_buf_add(out, text + at, n);
-        else if (!blank)
+        } else if (!blank) {
             pxi_buf_char(out, ' ');
+        }
         columns -= !is_blank || !blank;
         blank = is_blank;
         at += n ? n : 1;
@@ -43,12 +44,13 @@ static void add_column(struct pxi_buf *out, const char *text, size_t columns)
 static void add_duration(struct pxi_buf *out, uint64_t ns)
 {
     double x = (double)ns;
-    if (ns < 1000000)
+    if (ns < 1000000) {
         pxi_buf_fmt(out, "%7.1f us", x / 1e3);
-    else if (ns < 10000000000u)
+    } else if (ns < 10000000000u) {
         pxi_buf_fmt(out, "%7.1f ms", x / 1e6);
-    else
+    } else {
         pxi_buf_fmt(out, "%7.1f s ", x / 1e9);
+    }
 }
 
 static void add_sql(struct pxi_buf *out, const struct operation *op, unsigned width, size_t used)
@@ -164,7 +166,7 @@ bool trace_filter__has(const struct trace_filter *f, const struct operation *op)
 void trace_table(const struct profile *p, const struct trace_filter *f, unsigned width,
                  struct pxi_buf *out)
 {
-    const struct query_stats **list = calloc(p->n_queries + 1, sizeof *list);
+    const struct query_stats **list = calloc(p->n_queries + (size_t)1, sizeof(void *));
     if (!list) {
         out->broken = true;
         return;
@@ -174,7 +176,7 @@ void trace_table(const struct profile *p, const struct trace_filter *f, unsigned
         if (trace_filter__has(f, &p->ops[p->queries[i].op]))
             list[n++] = &p->queries[i];
     }
-    qsort(list, n, sizeof *list, by_time);
+    qsort(list, n, sizeof(void *), by_time);
     pxi_buf_text(out, "    calls  errors      total        p50        p99      rows  verb"
                       "             model        sql\n");
     for (size_t i = 0; i < n; i++)

@@ -25,7 +25,6 @@ const char flamegraph_style[] =
     ".facts,.legend,.note{font-size:12.5px;fill:var(--soft)}\n"
     ".matched{font-size:12.5px;font-weight:600;fill:#c2257f}\n"
     ".f{cursor:pointer}\n"
-    ".f rect{stroke:var(--ground);stroke-width:1}\n"
     ".f text{font:11px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;"
     "fill:#20160a;pointer-events:none;white-space:pre}\n"
     ".f.q text{font-weight:700;fill:#04312e}\n"
@@ -41,8 +40,8 @@ const char flamegraph_style[] =
     ".button:hover rect,.button:focus rect{stroke:var(--soft)}\n"
     ".button.off{opacity:.4;cursor:default}\n"
     ".search input{box-sizing:border-box;width:100%;height:26px;padding:0 9px;"
-    "font:12.5px system-ui,sans-serif;color:var(--ink);background:var(--field);border:1px solid var(--line);"
-    "border-radius:5px}\n";
+    "font:12.5px system-ui,sans-serif;color:var(--ink);background:var(--field);"
+    "border:1px solid var(--line);border-radius:5px}\n";
 
 const char flamegraph_script[] = "const PAD = " EXPAND(FLAME_PAD) ", ROW = " EXPAND(FLAME_ROW)
     ", HEAD = " EXPAND(FLAME_HEAD) ", FOOT = " EXPAND(FLAME_FOOT)
@@ -90,7 +89,7 @@ const char flamegraph_script[] = "const PAD = " EXPAND(FLAME_PAD) ", ROW = " EXP
         f.g.classList.toggle("up", above(f));
         f.rect.setAttribute("x", x.toFixed(2));
         f.rect.setAttribute("y", y);
-        f.rect.setAttribute("width", px.toFixed(2));
+        f.rect.setAttribute("width", (px > 3 ? px - 0.8 : px).toFixed(2));
         f.text.setAttribute("x", (x + LETTER).toFixed(2));
         f.text.setAttribute("y", y + 12.5);
         f.text.textContent = room < 3 ? "" : f.name.length <= room ? f.name
@@ -188,6 +187,7 @@ const char flamegraph_script[] = "const PAD = " EXPAND(FLAME_PAD) ", ROW = " EXP
     };
 
     const typed = (e) => {
+        const button = e.target.closest ? e.target.closest(".button") : null;
         const find = e.key === "/" || ((e.ctrlKey || e.metaKey) && e.key === "f");
         if (e.target === input) {
             if (e.key === "Escape") { clear(); }
@@ -200,8 +200,8 @@ const char flamegraph_script[] = "const PAD = " EXPAND(FLAME_PAD) ", ROW = " EXP
             return;
         } else if (e.key.startsWith("Arrow")) {
             point(neighbour(at, e.key) || at);
-        } else if ((e.key === "Enter" || e.key === " ") && e.target.classList.contains("button")) {
-            e.target.dispatchEvent(new Event("click"));
+        } else if ((e.key === "Enter" || e.key === " ") && button) {
+            button.dispatchEvent(new Event("click"));
         } else if (e.key === "Enter" && at) {
             zoom(at);
         } else if (e.key === "Escape" && term) {

@@ -117,6 +117,8 @@ static void add_cpu(struct maker *m)
 {
     for (uint32_t i = 1; i < m->p->n_cpu && !m->failed; i++) {
         const struct cpu_site *c = &m->p->cpu[i];
+        if (!c->count)
+            continue;
         pxi_buf_clear(&m->path);
         add_root(m, c->process, c->op);
         add_stack(m, c->ustack);

@@ -2,7 +2,6 @@
  * the figures can be trusted. A screen of it, not a report; the files hold the rest.
  */
 #include "loader/write/facts.h"
-#include "usdt/include/prax/usdt.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,7 +13,6 @@ struct page {
     const struct profile *p;
     const struct summary_opts *o;
     struct pxi_buf *out;
-    size_t line; /* where the current line begins, colours not counted: see paint */
     unsigned width;
 };
 
@@ -33,7 +31,8 @@ static size_t put(struct page *g, enum color c, const char *text, size_t room)
     struct pxi_buf clean = { 0 };
     text__clean(&clean, text, strlen(text), 0, false);
     size_t size = 0, width = 0;
-    while (size < clean.size && width < room) {
+    bool cut = clean.size && text__width(clean.data, clean.size) > room;
+    while (size < clean.size && width < room - (cut && room > 3 ? 3 : 0)) {
         size_t n = pxi_utf8_size(clean.data + size, clean.size - size);
         size += n ? n : 1;
         width++;
@@ -42,6 +41,10 @@ static size_t put(struct page *g, enum color c, const char *text, size_t room)
     paint(g, c);
     if (size)
         pxi_buf_add(g->out, clean.data, size);
+    if (cut && room > 3) {
+        pxi_buf_text(g->out, "...");
+        width += 3;
+    }
     paint(g, PLAIN);
     pxi_buf_free(&clean);
     return width;
@@ -148,9 +151,9 @@ static void add_queries(struct page *g)
             shown++;
         }
     }
-    if (g->p->n_queries - 1 > shown)
-        pxi_buf_fmt(g->out, "%*s... and %u more: queries.json\n", 10, "",
-                    g->p->n_queries - 1 - shown);
+    uint32_t more = g->p->n_queries - 1 - shown;
+    if (more)
+        pxi_buf_fmt(g->out, "%*s... and %u more: queries.json\n", LABEL_WIDTH, "", more);
     free(order);
     free(sums);
 }
@@ -199,7 +202,7 @@ static struct hot *find_hot(const struct lines *l, uint32_t *n)
         }
         struct hot *h = e->value;
         h->weight += line->weight;
-        if (line->weight > h->heaviest) {
+        if (!h->line || line->weight > h->heaviest) {
             h->heaviest = line->weight;
             h->line = line;
         }
@@ -217,8 +220,8 @@ static void add_chain(struct page *g, const struct lines *l, const struct hot *h
     pxi_buf_fmt(g->out, "%*s", (int)used, "");
     for (uint32_t i = h->line->n - 1; i-- > first;) {
         const char *name = l->labels[h->line->labels[i]].text;
-        if (used + text__width(name, strlen(name)) + 6 > g->width && i + 2 < h->line->n) {
-            put(g, DIM, " < ...", g->width - used);
+        if (used + text__width(name, strlen(name)) + 9 > g->width && i + 2 < h->line->n) {
+            put(g, DIM, " < ...", 6);
             break;
         }
         used += put(g, DIM, i + 2 == h->line->n ? "< " : " < ", g->width - used);

@@ -120,14 +120,14 @@ static void names_exports_of_a_stripped_library(void **state)
 {
     (void)state;
     Dl_info info;
-    void *at = dlsym(RTLD_DEFAULT, "qsort_r");
+    void *at = dlsym(RTLD_DEFAULT, "hsearch_r");
     assert_non_null(at);
     assert_true(dladdr(at, &info));
     uint32_t f;
     uint64_t address = (uintptr_t)at - (uintptr_t)info.dli_fbase;
     struct profile *p = one_frame(info.dli_fname, address, true, &f);
     assert_int_equal(symbolize(p, NULL), 0);
-    assert_string_equal(name_of(p, f, 0)->name, "qsort_r");
+    assert_string_equal(name_of(p, f, 0)->name, "hsearch_r");
     profile__free(p);
 }
 

@@ -1,0 +1,483 @@
+/* test_heap_model.c - heap accounting against a model that does everything the slow way, against
+ * valgrind's dhat on the same calls, and in the cases that have a name. */
+#include "tests/unit/profile_fixture.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+// clang-format off
+#include <cmocka.h>
+// clang-format on
+
+static void event(struct profile *p, uint16_t kind, uint32_t stack, uint64_t addr, uint64_t size,
+                  uint64_t ts)
+{
+    fixture_alloc(p, kind, 1, stack, 0, addr, size, ts);
+}
+
+static struct profile *start(void)
+{
+    struct profile *p = profile__new();
+    assert_non_null(p);
+    profile__process(p, 1, "p", 0);
+    for (uint32_t i = 1; i <= 16; i++) {
+        uint32_t f = profile__frame(p, 0, i, false, false);
+        assert_int_equal(profile__stack(p, &f, 1, PXB_END_OK, false), i);
+    }
+    return p;
+}
+
+/* ---- by name -----------------------------------------------------------------------------------
+ */
+
+static void realloc_keeps_the_first_site(void **state)
+{
+    (void)state;
+    struct profile *p = start();
+    event(p, PXB_ALLOC, 1, 0x10, 200, 1);
+    event(p, PXB_REALLOC_ENTER, 0, 0x10, 400, 2);
+    event(p, PXB_REALLOC_EXIT, 2, 0x20, 400, 3);
+    profile__finish(p, 11);
+    assert_int_equal(p->heap.n_sites, 2);
+    const struct heap_site *s = &p->heap.sites[1];
+    assert_int_equal(s->ustack, 1);
+    assert_int_equal(s->total_bytes, 600);
+    assert_int_equal(s->total_blocks, 2);
+    assert_int_equal(s->live_bytes, 400);
+    assert_int_equal(s->live_blocks, 1);
+    assert_int_equal(s->max_bytes, 400);
+    assert_int_equal(s->lifetime_ns, 10);
+    assert_int_equal(p->heap.max_bytes, 400);
+    profile__free(p);
+}
+
+static void failed_realloc_restores_the_block(void **state)
+{
+    (void)state;
+    struct profile *p = start();
+    event(p, PXB_ALLOC, 1, 0x10, 200, 1);
+    event(p, PXB_REALLOC_ENTER, 0, 0x10, 1ull << 60, 2);
+    event(p, PXB_REALLOC_EXIT, 2, 0, 1ull << 60, 3);
+    assert_int_equal(p->heap.live_bytes, 200);
+    assert_int_equal(p->heap.failed, 1);
+    event(p, PXB_FREE, 0, 0x10, 0, 4);
+    assert_int_equal(p->heap.live_blocks, 0);
+    assert_int_equal(p->heap.unknown_frees, 0);
+    profile__free(p);
+}
+
+static void realloc_to_nothing_frees(void **state)
+{
+    (void)state;
+    struct profile *p = start();
+    event(p, PXB_ALLOC, 1, 0x10, 200, 1);
+    event(p, PXB_REALLOC_ENTER, 0, 0x10, 0, 2);
+    event(p, PXB_REALLOC_EXIT, 2, 0, 0, 3);
+    assert_int_equal(p->heap.live_blocks, 0);
+    assert_int_equal(p->heap.frees, 1);
+    assert_int_equal(p->heap.total_blocks, 1);
+    profile__free(p);
+}
+
+/* Between the entry and the return of realloc another thread is given the old address. */
+static void address_is_free_while_realloc_runs(void **state)
+{
+    (void)state;
+    struct profile *p = start();
+    event(p, PXB_ALLOC, 1, 0x10, 200, 1);
+    event(p, PXB_REALLOC_ENTER, 0, 0x10, 300, 2);
+    struct pxb_alloc other = {
+        .head = { .kind = PXB_ALLOC, .ts = 3 }, .tid = 8, .addr = 0x10, .size = 50
+    };
+    profile__heap(p, 1, 3, 0, &other);
+    event(p, PXB_REALLOC_EXIT, 2, 0x40, 300, 4);
+    assert_int_equal(p->heap.overwritten, 0);
+    assert_int_equal(p->heap.live_bytes, 350);
+    event(p, PXB_FREE, 0, 0x10, 0, 5);
+    event(p, PXB_FREE, 0, 0x40, 0, 6);
+    assert_int_equal(p->heap.live_bytes, 0);
+    assert_int_equal(p->heap.unknown_frees, 0);
+    profile__free(p);
+}
+
+static void unknown_blocks_are_counted(void **state)
+{
+    (void)state;
+    struct profile *p = start();
+    event(p, PXB_FREE, 0, 0x10, 0, 1);
+    event(p, PXB_FREE, 0, 0, 0, 1); /* free(NULL) is nothing */
+    event(p, PXB_REALLOC_ENTER, 0, 0x20, 64, 2);
+    event(p, PXB_REALLOC_EXIT, 3, 0x30, 64, 3);
+    assert_int_equal(p->heap.unknown_frees, 2);
+    assert_int_equal(p->heap.live_bytes, 64); /* what realloc gave is known from here on */
+    event(p, PXB_ALLOC, 1, 0x30, 8, 4);
+    assert_int_equal(p->heap.overwritten, 1);
+    assert_int_equal(p->heap.live_bytes, 8);
+    event(p, PXB_ALLOC, 1, 0, 8, 5);
+    assert_int_equal(p->heap.failed, 1);
+    profile__free(p);
+}
+
+static void lost_ends_of_realloc_are_counted(void **state)
+{
+    (void)state;
+    struct profile *p = start();
+    event(p, PXB_ALLOC, 1, 0x10, 100, 1);
+    event(p, PXB_ALLOC, 1, 0x20, 100, 1);
+    event(p, PXB_REALLOC_ENTER, 0, 0x10, 200, 2); /* its return is lost */
+    event(p, PXB_REALLOC_ENTER, 0, 0x20, 300, 3);
+    event(p, PXB_REALLOC_EXIT, 2, 0x40, 300, 4);
+    assert_int_equal(p->heap.lost_reallocs, 1);
+    assert_int_equal(p->heap.live_bytes, 300);
+    event(p, PXB_REALLOC_EXIT, 2, 0x40, 350, 5); /* its entry was lost, and it stayed in place */
+    assert_int_equal(p->heap.lost_reallocs, 2);
+    assert_int_equal(p->heap.live_bytes, 350);
+    assert_int_equal(p->heap.live_blocks, 1);
+    profile__free(p);
+}
+
+static void exits_leave_blocks_but_not_the_peak(void **state)
+{
+    (void)state;
+    struct profile *p = start();
+    uint32_t second = profile__process(p, 2, "q", 0);
+    event(p, PXB_ALLOC, 1, 0x10, 1000, 1);
+    event(p, PXB_ALLOC, 1, 0x20, 10, 2);
+    event(p, PXB_REALLOC_ENTER, 0, 0x20, 20, 3); /* killed inside realloc */
+    profile__heap_exit(p, 1, 5);
+    fixture_alloc(p, PXB_FREE, second, 0, 0, 0x10, 0, 6); /* inherited, not its own */
+    fixture_alloc(p, PXB_ALLOC, second, 2, 0, 0x10, 700, 7);
+    profile__finish(p, 10);
+    assert_int_equal(p->heap.max_bytes, 1010); /* never 1710 */
+    assert_int_equal(p->heap.live_bytes, 1710);
+    assert_int_equal(p->heap.unknown_frees, 1);
+    const struct heap_site *s = &p->heap.sites[1];
+    assert_int_equal(s->live_bytes, 1010);
+    assert_int_equal(s->gmax_bytes, 1010);
+    assert_int_equal(s->lifetime_ns, 4 + 3);
+    assert_int_equal(p->heap.sites[2].gmax_bytes, 0);
+    profile__free(p);
+}
+
+/* ---- the slow model ----------------------------------------------------------------------------
+ */
+
+enum { SLOTS = 300, SITES = 16 };
+
+struct slow {
+    struct {
+        uint64_t size, birth;
+        unsigned site;
+        bool live;
+    } block[SLOTS];
+    struct heap_site site[SITES + 1];
+    uint64_t max_bytes, max_blocks, max_ns, gmax[SITES + 1], gmax_blocks[SITES + 1];
+};
+
+static void slow_peaks(struct slow *m, uint64_t ts)
+{
+    uint64_t bytes = 0, blocks = 0;
+    for (unsigned i = 1; i <= SITES; i++) {
+        bytes += m->site[i].live_bytes;
+        blocks += m->site[i].live_blocks;
+    }
+    if (bytes < m->max_bytes)
+        return;
+    m->max_bytes = bytes;
+    m->max_blocks = blocks;
+    m->max_ns = ts;
+    for (unsigned i = 1; i <= SITES; i++) {
+        m->gmax[i] = m->site[i].live_bytes;
+        m->gmax_blocks[i] = m->site[i].live_blocks;
+    }
+}
+
+static void slow_alloc(struct slow *m, unsigned slot, unsigned site, uint64_t size, uint64_t ts)
+{
+    m->block[slot].size = size;
+    m->block[slot].birth = ts;
+    m->block[slot].site = site;
+    m->block[slot].live = true;
+    struct heap_site *s = &m->site[site];
+    s->total_bytes += size;
+    s->total_blocks++;
+    s->live_bytes += size;
+    s->live_blocks++;
+    if (s->live_bytes >= s->max_bytes) {
+        s->max_bytes = s->live_bytes;
+        s->max_blocks = s->live_blocks;
+    }
+    slow_peaks(m, ts);
+}
+
+static void slow_free(struct slow *m, unsigned slot, uint64_t ts)
+{
+    struct heap_site *s = &m->site[m->block[slot].site];
+    m->block[slot].live = false;
+    s->live_bytes -= m->block[slot].size;
+    s->live_blocks--;
+    s->lifetime_ns += ts - m->block[slot].birth;
+}
+
+static void slow_resize(struct slow *m, unsigned from, unsigned to, uint64_t size, uint64_t ts)
+{
+    m->block[to] = m->block[from];
+    if (to != from)
+        m->block[from].live = false;
+    struct heap_site *s = &m->site[m->block[to].site];
+    bool grows = size >= m->block[to].size;
+    s->total_bytes += size;
+    s->total_blocks++;
+    s->live_bytes += size - m->block[to].size;
+    m->block[to].size = size;
+    if (grows && s->live_bytes >= s->max_bytes) {
+        s->max_bytes = s->live_bytes;
+        s->max_blocks = s->live_blocks;
+    }
+    if (grows)
+        slow_peaks(m, ts);
+}
+
+static uint64_t address(unsigned slot)
+{
+    return 0x7f0000001000 + slot * 32;
+}
+
+static void one_random_event(struct profile *p, struct slow *m, uint64_t r, uint64_t ts)
+{
+    unsigned slot = (unsigned)(r % SLOTS), other = (unsigned)(r >> 20) % SLOTS;
+    unsigned site = (unsigned)(r >> 40) % SITES + 1;
+    uint64_t size = 1 + (r >> 48) % 500;
+    if (!m->block[slot].live) {
+        event(p, PXB_ALLOC, site, address(slot), size, ts);
+        slow_alloc(m, slot, site, size, ts);
+    } else if ((r >> 10) % 4) {
+        event(p, PXB_FREE, 0, address(slot), 0, ts);
+        slow_free(m, slot, ts);
+    } else if (!m->block[other].live || other == slot) {
+        event(p, PXB_REALLOC_ENTER, 0, address(slot), size, ts);
+        event(p, PXB_REALLOC_EXIT, site, address(other), size, ts);
+        slow_resize(m, slot, other, size, ts);
+    }
+}
+
+static void compare(const struct profile *p, const struct slow *m)
+{
+    assert_int_equal(p->heap.max_bytes, m->max_bytes);
+    assert_int_equal(p->heap.max_blocks, m->max_blocks);
+    assert_int_equal(p->heap.max_ns, m->max_ns);
+    for (uint32_t i = 1; i < p->heap.n_sites; i++) {
+        const struct heap_site *a = &p->heap.sites[i], *b = &m->site[a->ustack];
+        assert_int_equal(a->total_bytes, b->total_bytes);
+        assert_int_equal(a->total_blocks, b->total_blocks);
+        assert_int_equal(a->live_bytes, b->live_bytes);
+        assert_int_equal(a->live_blocks, b->live_blocks);
+        assert_int_equal(a->max_bytes, b->max_bytes);
+        assert_int_equal(a->max_blocks, b->max_blocks);
+        assert_int_equal(a->lifetime_ns, b->lifetime_ns);
+        assert_int_equal(a->gmax_bytes, m->gmax[a->ustack]);
+        assert_int_equal(a->gmax_blocks, m->gmax_blocks[a->ustack]);
+    }
+}
+
+static void equals_the_slow_model(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct profile *p = start();
+        struct slow m = { 0 };
+        uint64_t random = seed * 0x9e3779b97f4a7c15u, ts = 0;
+        for (unsigned i = 0; i < 3000; i++)
+            one_random_event(p, &m, fixture_random(&random), ++ts);
+        for (unsigned i = 0; i < SLOTS; i++) {
+            if (m.block[i].live)
+                m.site[m.block[i].site].lifetime_ns += ts + 9 - m.block[i].birth;
+        }
+        profile__finish(p, ts + 9);
+        compare(p, &m);
+        assert_int_equal(p->heap.unknown_frees + p->heap.overwritten, 0);
+        profile__free(p);
+    }
+}
+
+/* The table of live blocks through growth and dense clusters: everything that went in comes out. */
+static void finds_every_block_again(void **state)
+{
+    (void)state;
+    enum { N = 200000 };
+    struct profile *p = start();
+    for (uint64_t i = 0; i < N; i++)
+        event(p, PXB_ALLOC, 1, 0x1000 + i * 16, 16, i);
+    for (uint64_t i = 0; i < N; i += 2)
+        event(p, PXB_FREE, 0, 0x1000 + i * 16, 0, N);
+    for (uint64_t i = 1; i < N; i += 2)
+        event(p, PXB_FREE, 0, 0x1000 + i * 16, 0, N);
+    assert_int_equal(p->heap.frees, N);
+    assert_int_equal(p->heap.unknown_frees, 0);
+    assert_int_equal(p->heap.live_bytes, 0);
+    assert_int_equal(p->heap.max_blocks, N);
+    profile__free(p);
+}
+
+/* ---- valgrind's dhat ---------------------------------------------------------------------------
+ */
+
+enum { PLACES = 6, STEPS = 400 };
+
+#define PLACE(n)                                                  \
+    static __attribute__((noinline)) void *place_##n(size_t size) \
+    {                                                             \
+        void *volatile p = malloc(size);                          \
+        return p;                                                 \
+    }
+PLACE(0)
+PLACE(1)
+PLACE(2)
+PLACE(3)
+PLACE(4)
+PLACE(5)
+
+static void *(*const places[PLACES])(size_t) = { place_0, place_1, place_2,
+                                                 place_3, place_4, place_5 };
+
+/* The same calls in a program under valgrind, and as events. p NULL: do them. */
+static void steps(struct profile *p)
+{
+    static void *blocks[64];
+    uint64_t random = 4711;
+    bool live[64] = { false };
+    for (uint64_t i = 1; i <= STEPS; i++) {
+        uint64_t r = fixture_random(&random);
+        unsigned slot = (unsigned)(r % 64), place = (unsigned)(r >> 30) % PLACES;
+        size_t size = (r >> 40) % 300;
+        bool resize = live[slot] && (r >> 50) % 3 == 0;
+        if (!live[slot]) {
+            blocks[slot] = p ? NULL : places[place](size);
+        } else if (resize) {
+            size += 1;
+            blocks[slot] = p ? NULL : realloc(blocks[slot], size);
+        } else if (!p) {
+            free(blocks[slot]);
+        }
+        if (p && !live[slot]) {
+            event(p, PXB_ALLOC, place + 1, 0x1000 + slot * 64, size, i);
+        } else if (p && resize) {
+            event(p, PXB_REALLOC_ENTER, 0, 0x1000 + slot * 64, size, i);
+            event(p, PXB_REALLOC_EXIT, 9, 0x1000 + slot * 64, size, i);
+        } else if (p) {
+            event(p, PXB_FREE, 0, 0x1000 + slot * 64, 0, i);
+        }
+        live[slot] = !live[slot] || resize;
+    }
+}
+
+/* The figures of one point of dhat's file: "gb" etc. between `at` and the next point. */
+static uint64_t figure(const char *at, const char *key)
+{
+    char pattern[16];
+    snprintf(pattern, sizeof pattern, "\"%s\":", key);
+    const char *found = strstr(at, pattern);
+    assert_non_null(found);
+    return strtoull(found + strlen(pattern), NULL, 10);
+}
+
+/* Sums the points whose frames include place_<n>. */
+static void sum_points(const char *json, unsigned place, struct heap_site *sum)
+{
+    char name[32];
+    snprintf(name, sizeof name, ": place_%u ", place);
+    const char *table = strstr(json, "\"ftbl\"");
+    assert_non_null(table);
+    unsigned index = 0;
+    bool is_place[256] = { false };
+    for (const char *line = strchr(table, '['); line && index < 256;
+         line = strchr(line + 1, '\n')) {
+        const char *end = strchr(line + 1, '\n');
+        const char *found = strstr(line + 1, name);
+        is_place[index++] = found && end && found < end;
+    }
+    for (const char *at = json; (at = strstr(at, "{\"tb\"")) && at < table; at++) {
+        const char *fs = strstr(at, "\"fs\":[");
+        bool has = false;
+        for (const char *f = fs + 6; *f && *f != ']'; f += strcspn(f, ",]"), f += *f == ',')
+            has |= is_place[strtoul(f, NULL, 10) % 256];
+        if (!has)
+            continue;
+        sum->total_bytes += figure(at, "tb");
+        sum->total_blocks += figure(at, "tbk");
+        sum->gmax_bytes += figure(at, "gb");
+        sum->gmax_blocks += figure(at, "gbk");
+        sum->live_bytes += figure(at, "eb");
+        sum->live_blocks += figure(at, "ebk");
+    }
+}
+
+static void equals_valgrind(void **state)
+{
+    (void)state;
+#ifdef __SANITIZE_ADDRESS__
+    print_message("valgrind cannot run a program built with sanitizers\n");
+    skip();
+#endif
+    if (system("command -v valgrind >/dev/null 2>&1") != 0) {
+        print_message("no valgrind here\n");
+        skip();
+    }
+    char self[4096], command[8192], path[] = "/tmp/prax-dhat-XXXXXX";
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    assert_true(n > 0);
+    self[n] = '\0';
+    close(mkstemp(path));
+    snprintf(command, sizeof command,
+             "valgrind --tool=dhat --dhat-out-file=%s '%s' --victim >/dev/null 2>&1", path, self);
+    assert_int_equal(system(command), 0);
+    static char json[1 << 20];
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_true(fread(json, 1, sizeof json - 1, file) > 100);
+    fclose(file);
+    unlink(path);
+    struct profile *p = start();
+    steps(p);
+    profile__finish(p, STEPS + 1);
+    uint64_t seen = 0;
+    for (unsigned i = 0; i < PLACES; i++) {
+        struct heap_site theirs = { 0 };
+        sum_points(json, i, &theirs);
+        for (uint32_t k = 1; k < p->heap.n_sites; k++) {
+            const struct heap_site *ours = &p->heap.sites[k];
+            if (ours->ustack != i + 1)
+                continue;
+            assert_int_equal(ours->total_bytes, theirs.total_bytes);
+            assert_int_equal(ours->total_blocks, theirs.total_blocks);
+            assert_int_equal(ours->gmax_bytes, theirs.gmax_bytes);
+            assert_int_equal(ours->gmax_blocks, theirs.gmax_blocks);
+            assert_int_equal(ours->live_bytes, theirs.live_bytes);
+            assert_int_equal(ours->live_blocks, theirs.live_blocks);
+            seen++;
+        }
+    }
+    assert_int_equal(seen, PLACES);
+    profile__free(p);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--victim") == 0) {
+        steps(NULL);
+        return 0;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(realloc_keeps_the_first_site),
+        cmocka_unit_test(failed_realloc_restores_the_block),
+        cmocka_unit_test(realloc_to_nothing_frees),
+        cmocka_unit_test(address_is_free_while_realloc_runs),
+        cmocka_unit_test(unknown_blocks_are_counted),
+        cmocka_unit_test(lost_ends_of_realloc_are_counted),
+        cmocka_unit_test(exits_leave_blocks_but_not_the_peak),
+        cmocka_unit_test(equals_the_slow_model),
+        cmocka_unit_test(finds_every_block_again),
+        cmocka_unit_test(equals_valgrind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

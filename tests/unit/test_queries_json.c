@@ -1,0 +1,77 @@
+/* test_queries_json.c - queries.json and meta.json. */
+#include "loader/write/write.h"
+#include "tests/unit/profile_fixture.h"
+#include "tests/unit/wellformed.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+// clang-format off
+#include <cmocka.h>
+// clang-format on
+#include "tests/unit/golden.h"
+
+static void equals_the_golden_files(void **state)
+{
+    (void)state;
+    struct profile *p = fixture_small();
+    struct pxi_buf out = { 0 };
+    write_queries_json(p, &out);
+    assert_true(is_json(out.data));
+    golden_check("write/queries.json", &out);
+    pxi_buf_clear(&out);
+    write_meta_json(p, &out);
+    assert_true(is_json(out.data));
+    golden_check("write/meta.json", &out);
+    pxi_buf_free(&out);
+    profile__free(p);
+}
+
+static void is_json_whatever_the_names(void **state)
+{
+    (void)state;
+    void (*const writers[])(const struct profile *,
+                            struct pxi_buf *) = { write_queries_json, write_meta_json,
+                                                  write_summary_json, write_dhat };
+    struct profile *empty = profile__new();
+    profile__finish(empty, 1);
+    struct profile *profiles[] = { fixture_hostile(), fixture_server(), empty };
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t k = 0; k < sizeof writers / sizeof *writers; k++) {
+            struct pxi_buf out = { 0 };
+            writers[k](profiles[i], &out);
+            assert_true(pxi_buf_ok(&out) && is_json(out.data));
+            pxi_buf_free(&out);
+        }
+        profile__free(profiles[i]);
+    }
+}
+
+/* An operation that was sampled but did not finish is there too, with no calls. */
+static void unfinished_operations_are_listed(void **state)
+{
+    (void)state;
+    struct profile *p = profile__new();
+    uint32_t op = profile__op(p, PRAX_USDT_QUERY_ONE, "User", NULL, 0, 0);
+    profile__cpu(p, 0, 0, 0, op, PRAX_PHASE_BUILD);
+    profile__op(p, PRAX_USDT_QUERY_ONE, "Unseen", NULL, 0, 0);
+    profile__finish(p, 1);
+    struct pxi_buf out = { 0 };
+    write_queries_json(p, &out);
+    assert_non_null(strstr(out.data, "\"fingerprint\": null"));
+    assert_non_null(strstr(out.data, "\"calls\": 0"));
+    assert_non_null(strstr(out.data, "\"samples\": 1"));
+    assert_null(strstr(out.data, "Unseen"));
+    pxi_buf_free(&out);
+    profile__free(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equals_the_golden_files),
+        cmocka_unit_test(is_json_whatever_the_names),
+        cmocka_unit_test(unfinished_operations_are_listed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
