@@ -75,8 +75,13 @@ static int write_both(const struct job *job, const struct pxi_cli_schema *s)
 {
     struct pxi_buf dir = { 0 };
     folder(&dir, job, s);
-    int status = pxi_buf_ok(&dir) && dir.data ? pxi_cli_make_folder(dir.data)
-                                              : pxi_cli_fail("-o: the folder has no name");
+    int status;
+    if (!pxi_buf_ok(&dir))
+        status = pxi_cli_fail("%s: out of memory", s->source.file);
+    else if (dir.size == 0)
+        status = pxi_cli_fail("generate: -o: the folder has no name");
+    else
+        status = pxi_cli_make_folder(dir.data);
     if (!status)
         status = write_one(&dir, s, "h", job);
     if (!status)
