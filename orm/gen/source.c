@@ -113,9 +113,10 @@ static void emit_defaults(struct pxi_emit *e)
     if (n == 0)
         return;
     emit(e, "} $M_defaults = {\n");
-    for (uint32_t i = 0; i < m->columns.count; i++)
+    for (uint32_t i = 0; i < m->columns.count; i++) {
         if (m->columns.items[i].def == PRAX_D_VALUE)
             emit_default(e, &m->columns.items[i]);
+    }
     emit(e, "};\n");
 }
 
@@ -127,9 +128,10 @@ static const char *const type_names[] = {
 static bool is_key_part(const struct pxi_model *m, uint32_t column)
 {
     const struct pxi_key *id = &m->keys.items[0];
-    for (uint32_t i = 0; i < id->columns.count; i++)
+    for (uint32_t i = 0; i < id->columns.count; i++) {
         if (id->columns.items[i] == column)
             return true;
+    }
     return false;
 }
 
@@ -145,11 +147,12 @@ static void emit_flags(struct pxi_emit *e, uint32_t column)
         c->is_auto ? "PRAX_C_ROWID" : NULL,
     };
     bool any = false;
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         if (flags[i]) {
             emit(e, any ? " | $0" : ", .flags = $0", flags[i]);
             any = true;
         }
+    }
 }
 
 static void emit_column(struct pxi_emit *e, uint32_t column)
@@ -179,19 +182,21 @@ static void emit_keys(struct pxi_emit *e)
 {
     const struct pxi_model *m = e->model;
     emit(e, "static const uint16_t $M_key_columns[] = { ");
-    for (uint32_t i = 0; i < m->unique_keys; i++)
+    for (uint32_t i = 0; i < m->unique_keys; i++) {
         for (uint32_t j = 0; j < m->keys.items[i].columns.count; j++) {
             emit(e, i + j ? ", " : "");
             pxi_emit_number(e, m->keys.items[i].columns.items[j]);
         }
+    }
     emit(e, " };\nstatic const uint16_t $M_key_offs[] = {\n");
     for (uint32_t i = 0; i < m->unique_keys; i++) {
         const struct pxi_key *key = &m->keys.items[i];
-        for (uint32_t j = 0; j < key->columns.count; j++)
+        for (uint32_t j = 0; j < key->columns.count; j++) {
             emit(e,
                  key->columns.count > 1 ? "    offsetof($M_key,\tu.$0.$1),\n"
                                         : "    offsetof($M_key,\tu.$1),\n",
                  key->c_name, m->columns.items[key->columns.items[j]].c_name);
+        }
     }
     emit(e, "};\nstatic const prax_key $M_keys[] = {\n");
     for (uint32_t i = 0, at = 0; i < m->unique_keys; at += m->keys.items[i++].columns.count) {
@@ -309,10 +314,11 @@ static void emit_ddl(struct pxi_emit *e)
         const struct pxi_model *m = &e->schema->models.items[i];
         for (uint32_t j = m->unique_keys; j <= m->keys.count; j++) {
             pxi_buf_clear(&sql);
-            if (j == m->unique_keys)
+            if (j == m->unique_keys) {
                 pxi_gen_sqlite_table(&sql, m);
-            else
+            } else {
                 pxi_gen_sqlite_index(&sql, m, &m->keys.items[j - 1]);
+            }
             if (pxi_buf_ok(&sql))
                 emit_sql(e, sql.data);
             e->out->broken |= !pxi_buf_ok(&sql);
