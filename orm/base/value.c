@@ -1,0 +1,362 @@
+/* value.c - see value.h and prax.h. */
+#include "orm/base/value.h"
+#include "orm/base/fork.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+const int64_t pxi_pow10[PXI_DECIMAL_DIGITS + 1] = {
+    1,
+    10,
+    100,
+    1000,
+    10000,
+    100000,
+    1000000,
+    10000000,
+    100000000,
+    1000000000,
+    10000000000,
+    100000000000,
+    1000000000000,
+    10000000000000,
+    100000000000000,
+    1000000000000000,
+    10000000000000000,
+    100000000000000000,
+    1000000000000000000,
+};
+
+enum { DAY_S = 86400, US = 1000000 };
+
+/* ---- dates ---- */
+
+static int64_t days_of(int64_t y, unsigned m, unsigned d)
+{
+    y -= m <= 2;
+    int64_t era = (y >= 0 ? y : y - 399) / 400;
+    unsigned yoe = (unsigned)(y - era * 400);
+    unsigned doy = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
+    unsigned doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+    return era * 146097 + (int64_t)doe - 719468;
+}
+
+static void civil_of(int64_t days, int64_t *y, unsigned *m, unsigned *d)
+{
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    unsigned doe = (unsigned)(days - era * 146097);
+    unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    unsigned mp = (5 * doy + 2) / 153;
+    *d = doy - (153 * mp + 2) / 5 + 1;
+    *m = mp < 10 ? mp + 3 : mp - 9;
+    *y = (int64_t)yoe + era * 400 + (*m <= 2);
+}
+
+static unsigned month_days(int64_t y, unsigned m)
+{
+    static const uint8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+    return m == 2 && leap ? 29 : days[m - 1];
+}
+
+/* n digits at *p, which moves behind them; -1 if there are fewer. */
+static int digits(const char **p, unsigned n)
+{
+    int x = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if ((*p)[i] < '0' || (*p)[i] > '9')
+            return -1;
+        x = x * 10 + ((*p)[i] - '0');
+    }
+    *p += n;
+    return x;
+}
+
+static bool sign_of(const char **p, char c)
+{
+    if (**p != c)
+        return false;
+    ++*p;
+    return true;
+}
+
+static bool read_date(const char **p, int64_t *days)
+{
+    int y = digits(p, 4);
+    if (y < 0 || !sign_of(p, '-'))
+        return false;
+    int m = digits(p, 2);
+    if (m < 1 || m > 12 || !sign_of(p, '-'))
+        return false;
+    int d = digits(p, 2);
+    if (d < 1 || (unsigned)d > month_days(y, (unsigned)m))
+        return false;
+    *days = days_of(y, (unsigned)m, (unsigned)d);
+    return true;
+}
+
+int prax_date_parse(const char *text, prax_date *out)
+{
+    int64_t days;
+    if (!text || !read_date(&text, &days) || *text)
+        return PRAX_EINVAL;
+    out->days = (int32_t)days;
+    return 0;
+}
+
+prax_date prax_date_of(int year, int month, int day)
+{
+    int64_t m = (int64_t)month - 1;
+    int64_t y = year + (m >= 0 ? m / 12 : -((11 - m) / 12));
+    m -= (y - year) * 12;
+    prax_date out = { .days = 0 };
+    out.days = (int32_t)(days_of(y, (unsigned)m + 1, 1) + day - 1);
+    return out;
+}
+
+char *prax_date_text(prax_date d, char buf[11])
+{
+    int64_t y;
+    unsigned m, day;
+    civil_of(d.days, &y, &m, &day);
+    if (y < 0 || y > 9999)
+        return strcpy(buf, "?");
+    snprintf(buf, 11, "%04u-%02u-%02u", (unsigned)y % 10000, m % 100, day % 100);
+    return buf;
+}
+
+/* ---- times ---- */
+
+prax_time prax_time_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (prax_time){ .us = (int64_t)t.tv_sec * US + t.tv_nsec / 1000 };
+}
+
+/* hh:mm:ss[.fraction] as microseconds, or -1. */
+static int64_t read_clock(const char **p)
+{
+    int h = digits(p, 2);
+    if (h < 0 || h > 23 || !sign_of(p, ':'))
+        return -1;
+    int m = digits(p, 2);
+    if (m < 0 || m > 59 || !sign_of(p, ':'))
+        return -1;
+    int s = digits(p, 2);
+    if (s < 0 || s > 60)
+        return -1;
+    int64_t us = 0;
+    if (sign_of(p, '.')) {
+        int64_t unit = US / 10;
+        if (**p < '0' || **p > '9')
+            return -1;
+        for (; **p >= '0' && **p <= '9'; ++*p, unit /= 10)
+            us += (**p - '0') * unit;
+    }
+    return ((int64_t)h * 3600 + m * 60 + s) * US + us;
+}
+
+/* Z or +hh:mm in seconds east of UTC; false if neither. */
+static bool read_zone(const char **p, int64_t *east_s)
+{
+    *east_s = 0;
+    if (sign_of(p, 'Z') || sign_of(p, 'z'))
+        return true;
+    int sign = sign_of(p, '+') ? 1 : sign_of(p, '-') ? -1 : 0;
+    int h = sign ? digits(p, 2) : -1;
+    if (h < 0 || h > 23 || !sign_of(p, ':'))
+        return false;
+    int m = digits(p, 2);
+    if (m < 0 || m > 59)
+        return false;
+    *east_s = sign * ((int64_t)h * 3600 + m * 60);
+    return true;
+}
+
+int prax_time_parse(const char *rfc3339, prax_time *out)
+{
+    int64_t days, east_s;
+    const char *p = rfc3339;
+    if (!p || !read_date(&p, &days) || !(sign_of(&p, 'T') || sign_of(&p, 't') || sign_of(&p, ' ')))
+        return PRAX_EINVAL;
+    int64_t us = read_clock(&p);
+    if (us < 0 || !read_zone(&p, &east_s) || *p)
+        return PRAX_EINVAL;
+    out->us = (days * DAY_S - east_s) * US + us;
+    return 0;
+}
+
+char *prax_time_text(prax_time t, char buf[32])
+{
+    int64_t y, days = t.us / US / DAY_S;
+    int64_t us = t.us - days * DAY_S * US;
+    unsigned m, d;
+    if (us < 0) {
+        us += (int64_t)DAY_S * US;
+        days--;
+    }
+    civil_of(days, &y, &m, &d);
+    if (y < 0 || y > 9999)
+        return strcpy(buf, "?");
+    unsigned s = (unsigned)(us / US);
+    unsigned fraction = (unsigned)(us % US);
+    int n = snprintf(buf, 32, "%04u-%02u-%02uT%02u:%02u:%02u", (unsigned)y % 10000, m % 100,
+                     d % 100, s / 3600 % 100, s / 60 % 60, s % 60);
+    if (fraction)
+        n += snprintf(buf + n, 32 - (size_t)n, ".%06u", fraction);
+    memcpy(buf + n, "Z", 2);
+    return buf;
+}
+
+/* ---- UUIDs ---- */
+
+static int hex(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool pxi_uuid_read(const char *text, size_t size, uint8_t b[16])
+{
+    if (size != 36)
+        return false;
+    for (unsigned i = 0, at = 0; i < 16; i++, at += 2) {
+        if ((at == 8 || at == 13 || at == 18 || at == 23) && text[at++] != '-')
+            return false;
+        int hi = hex(text[at]), lo = hex(text[at + 1]);
+        if (hi < 0 || lo < 0)
+            return false;
+        b[i] = (uint8_t)(hi << 4 | lo);
+    }
+    return true;
+}
+
+int prax_uuid_parse(const char *text, prax_uuid *out)
+{
+    prax_uuid u;
+    if (!text || !pxi_uuid_read(text, strnlen(text, 37), u.b))
+        return PRAX_EINVAL;
+    *out = u;
+    return 0;
+}
+
+char *prax_uuid_text(prax_uuid u, char buf[37])
+{
+    static const char hexes[] = "0123456789abcdef";
+    char *p = buf;
+    for (unsigned i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *p++ = '-';
+        *p++ = hexes[u.b[i] >> 4];
+        *p++ = hexes[u.b[i] & 15];
+    }
+    *p = '\0';
+    return buf;
+}
+
+prax_uuid prax_uuid_random(void)
+{
+    /* One system call for sixteen; a forked child must not hand out its parent's. */
+    static __thread struct {
+        uint8_t bytes[256];
+        unsigned left, forks;
+    } pool;
+    prax_uuid u;
+    if (pool.left < sizeof u.b || pool.forks != pxi_forks) {
+        size_t have = 0;
+        while (have < sizeof pool.bytes) {
+            ssize_t n = getrandom(pool.bytes + have, sizeof pool.bytes - have, 0);
+            if (n <= 0)
+                abort();
+            have += (size_t)n;
+        }
+        pool.left = sizeof pool.bytes;
+        pool.forks = pxi_forks;
+    }
+    pool.left -= (unsigned)sizeof u.b;
+    memcpy(u.b, pool.bytes + pool.left, sizeof u.b);
+    u.b[6] = (uint8_t)((u.b[6] & 0x0f) | 0x40);
+    u.b[8] = (uint8_t)((u.b[8] & 0x3f) | 0x80);
+    return u;
+}
+
+/* ---- decimals ---- */
+
+bool pxi_decimal_rescale(prax_decimal d, unsigned scale, enum pxi_round round, int64_t *units,
+                         bool *exact)
+{
+    if (d.scale < 0 || d.scale > PXI_DECIMAL_DIGITS || scale > PXI_DECIMAL_DIGITS)
+        return false;
+    *exact = true;
+    if ((unsigned)d.scale <= scale) {
+        if (__builtin_mul_overflow(d.units, pxi_pow10[scale - (unsigned)d.scale], units)) {
+            *units = d.units < 0 ? INT64_MIN : INT64_MAX;
+            *exact = false;
+        }
+        return true;
+    }
+    int64_t by = pxi_pow10[(unsigned)d.scale - scale];
+    int64_t rest = d.units % by;
+    *units = d.units / by;
+    if (rest == 0)
+        return true;
+    *exact = false;
+    int64_t away = rest < 0 ? -rest : rest;
+    if (round == PXI_ROUND_NEAR && away >= by - away)
+        *units += rest < 0 ? -1 : 1;
+    else if (round == PXI_ROUND_DOWN && rest < 0)
+        *units -= 1;
+    else if (round == PXI_ROUND_UP && rest > 0)
+        *units += 1;
+    return true;
+}
+
+int prax_decimal_parse(const char *text, prax_decimal *out)
+{
+    const char *p = text;
+    if (!p)
+        return PRAX_EINVAL;
+    bool negative = sign_of(&p, '-');
+    if (!negative)
+        sign_of(&p, '+');
+    int64_t units = 0;
+    int32_t scale = 0;
+    unsigned seen = 0, used = 0;
+    bool point = false;
+    for (; (*p >= '0' && *p <= '9') || (*p == '.' && !point); p++) {
+        if (*p == '.') {
+            point = true;
+            continue;
+        }
+        seen++;
+        used += used > 0 || *p != '0';
+        scale += point;
+        if (used > PXI_DECIMAL_DIGITS || scale > PXI_DECIMAL_DIGITS)
+            return strspn(p, "0123456789.") == strlen(p) ? PRAX_ERANGE : PRAX_EINVAL;
+        units = units * 10 + (*p - '0');
+    }
+    if (*p || seen == 0)
+        return PRAX_EINVAL;
+    *out = prax_decimal_of(negative ? -units : units, scale);
+    return 0;
+}
+
+char *prax_decimal_text(prax_decimal d, char buf[24])
+{
+    char all[24];
+    if (d.scale < 0 || d.scale > PXI_DECIMAL_DIGITS)
+        return strcpy(buf, "?");
+    uint64_t u = d.units < 0 ? 0 - (uint64_t)d.units : (uint64_t)d.units;
+    int n = snprintf(all, sizeof all, "%0*llu", d.scale + 1, (unsigned long long)u);
+    int whole = n - d.scale;
+    snprintf(buf, 24, "%s%.*s%s%s", d.units < 0 ? "-" : "", whole, all, d.scale ? "." : "",
+             all + whole);
+    return buf;
+}

@@ -1,0 +1,170 @@
+/* client.h - the insides of handles and sessions, and the frame that every operation runs in.
+ *
+ * An operation is pxi_op_begin ... pxi_op_end around its work, on the stack of its verb; whatever
+ * fails in between, end is called. Begin and end keep what an observer sees: the thread's context,
+ * the record's phase (one store each), the counters of this thread. Clocks are read only if
+ * somebody listened to VERB__done when the operation began, or slow operations are logged.
+ */
+#ifndef PXI_CLIENT_H
+#define PXI_CLIENT_H
+#include "orm/base/clock.h"
+#include "orm/pool/pool.h"
+#include "orm/query/build.h"
+#include <prax/usdt.h>
+
+enum {
+    PXI_SESSIONS_KEPT = 16,           /* closed sessions kept for the next open */
+    PXI_SESSION_BYTES_KEPT = 4 << 20, /* arena of such a one: a list of some 40,000 rows */
+    PXI_SCRATCH_KEPT = 1 << 20,
+};
+
+struct prax_db {
+    struct pxi_heap heap, pool_heap, plans_heap, rows_heap, scratch_heap;
+    struct pxi_pool pool;
+    struct pxi_plans plans;
+    struct pxi_error err;
+    size_t arena_max;
+    uint64_t slow_ns; /* 0 = off */
+    void (*log)(void *ctx, const prax_event *ev);
+    void *log_ctx;
+    unsigned forks;
+    unsigned refs; /* atomic: the handle itself, each session, each cursor */
+    pthread_mutex_t lock;
+    struct prax_session *idle; /* closed ones with their arenas */
+    unsigned n_idle;
+};
+
+/* Guards nest: depth 1 is the transaction, deeper ones are savepoints. */
+struct pxi_tx {
+    unsigned depth;
+    unsigned poison_depth; /* the guard that failed; 0 = none */
+    int poison;            /* its error */
+    bool read_only;
+    enum prax_isolation isolation;
+    uint64_t id; /* 0 = none */
+};
+
+struct prax_session {
+    prax_db *db;
+    struct pxi_link *link; /* of the last operation */
+    bool holds;            /* it works for us; else it rests, and somebody may have taken it */
+    struct prax_cursor *cursors;
+    struct pxi_tx tx;
+    struct pxi_watch watch;
+    int kept_error;  /* of a prax_keep that failed: the next operation fails with it */
+    uint32_t serial; /* of the last mark that is still good */
+    uint32_t timeout_ms, rows_max;
+    bool read_only;
+    struct pxi_arena arena, scratch;
+    struct prax_op_record rec;
+    struct prax_session *next; /* idle ones */
+    struct pxi_error err;
+};
+
+struct pxi_op {
+    prax_session *s;
+    struct prax_op_record *rec;
+    const prax_model *m;
+    struct pxi_link *link;
+    struct pxi_plan *plan;
+    struct pxi_stmt *stmt;                                /* started */
+    int (*check)(const struct pxi_op *op, size_t values); /* of a prepared statement; or NULL */
+    struct pxi_arena *keep; /* a cursor's: values and plan must outlive the call that gives them */
+    bool stmt_new, timed, started; /* started: VERB__start was fired */
+    enum prax_verb verb;
+    const struct prax_op_record *outer;
+    uint64_t start_ns, phase_ns; /* when the operation and its phase began, if timed */
+    uint64_t spent_ns;           /* before it was suspended */
+    uint64_t allocs;
+};
+
+/* ---- frames (op.c) ---- */
+
+/* m NULL: raw SQL. rec NULL: the session's own. 0, or the error that the operation ends with. */
+int pxi_op_begin(struct pxi_op *op, prax_session *s, const prax_model *m, enum prax_verb verb,
+                 struct prax_op_record *rec);
+/* Finishes the statement, counts, fires, logs, lets the connection go. Returns rc. */
+int64_t pxi_op_end(struct pxi_op *op, int64_t rc, uint64_t rows);
+/* A cursor's operation between two calls: the caller's code runs. Resume returns as begin does;
+ * reenter goes back without asking whether it may. */
+void pxi_op_suspend(struct pxi_op *op);
+void pxi_op_reenter(struct pxi_op *op);
+int pxi_op_resume(struct pxi_op *op);
+/* Keeps an error of our own: "text". Returns code. */
+int pxi_op_fail(const struct pxi_op *op, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* A call of the driver failed with rc: asks it why. Returns the final code. */
+int pxi_op_explain(const struct pxi_op *op, int rc);
+/* Ends a phase and begins another. */
+void pxi_op_phase_timed(struct pxi_op *op, enum prax_phase phase);
+static inline void pxi_op_phase(struct pxi_op *op, enum prax_phase phase)
+{
+    if (__builtin_expect(op->timed, 0))
+        pxi_op_phase_timed(op, phase);
+    op->rec->phase = (uint8_t)phase;
+}
+/* A connection, working for the session. */
+int pxi_op_connect(struct pxi_op *op);
+/* Plan of a request, connection, prepared statement, values: all that comes before the first step.
+ * VERB__start fires here. */
+int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r);
+int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *plan, bool cached);
+/* Tells observers which statement the operation is about. */
+void pxi_op_show(struct pxi_op *op, struct pxi_plan *p);
+/* What a M_query asks for. */
+struct pxi_request pxi_request_of(const prax_model *m, enum prax_verb verb, const void *query);
+/* Finishes the statement before the end, so that the same operation can start another. */
+void pxi_op_finish(struct pxi_op *op);
+/* Steps a statement that returns no rows: rows changed. */
+int64_t pxi_op_change(struct pxi_op *op);
+/* 1 row, 0 end, < 0 error (explained). */
+int pxi_op_step(struct pxi_op *op);
+/* The current row; < 0 error (explained). row may be uncleared memory. */
+int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a);
+/* EPERM if the session or its transaction must not write. */
+int pxi_op_may_write(const struct pxi_op *op);
+/* What a full arena means: ENOMEM or ELIMIT. */
+int pxi_op_full(const struct pxi_op *op, struct pxi_arena *a);
+
+static inline bool pxi_session_pinned(const prax_session *s)
+{
+    return s->tx.depth != 0 || s->cursors != NULL;
+}
+/* Lets the connection rest, or gives it to those who wait. */
+void pxi_session_unpin(prax_session *s);
+
+/* ---- handles (db.c) ---- */
+
+void pxi_db_ref(prax_db *db);
+void pxi_db_unref(prax_db *db); /* the last one frees it */
+void pxi_session_free(prax_session *s);
+
+/* ---- transactions (tx.c) ---- */
+
+/* Marks the innermost guard as failed; all of them if the database rolled back by itself. */
+void pxi_tx_poison(prax_session *s, int code);
+
+/* ---- cursors (cursor.c) ---- */
+
+struct prax_cursor {
+    prax_session *s;          /* NULL: ended, and no longer in its list */
+    prax_db *db;              /* a reference */
+    struct prax_cursor *next; /* of the session's open ones */
+    struct pxi_op op;
+    struct prax_op_record rec;
+    struct pxi_arena arena; /* the row buffer, and behind `behind` the texts of the current row */
+    struct pxi_mark behind;
+    char *row;
+    int64_t end;      /* what next says from now on: 1 while there may be rows, 0, error */
+    int column_error; /* of a prax_col_* since the last next, which fails with it */
+    bool on_row;
+    uint64_t rows, opened_ns;
+};
+/* A cursor that is in no list yet; NULL: out of memory. */
+prax_cursor *pxi_cursor_new(prax_session *s);
+/* Its statement has started (rc 0) or not: opens it or frees it. */
+prax_cursor *pxi_cursor_ready(prax_cursor *c, int rc);
+/* Ends a cursor and takes it from the session; the object stays for its owner. */
+void pxi_cursor_detach(prax_cursor *c);
+
+#endif

@@ -1,0 +1,501 @@
+/* op.c - the frame of every operation: see client.h. */
+#include "orm/base/fork.h"
+#include "orm/client/client.h"
+#include "usdt/context.h"
+#include "usdt/probe.h"
+#include "usdt/stats.h"
+#include <stdio.h>
+#include <string.h>
+
+#define PROBE_query_one       PRAX_USDT_QUERY_ONE
+#define PROBE_query_many      PRAX_USDT_QUERY_MANY
+#define PROBE_execute_insert  PRAX_USDT_INSERT
+#define PROBE_execute_update  PRAX_USDT_UPDATE
+#define PROBE_execute_delete  PRAX_USDT_DELETE
+#define PROBE_raw_sql_query   PRAX_USDT_RAW_QUERY
+#define PROBE_raw_sql_execute PRAX_USDT_RAW_EXECUTE
+
+static const uint8_t probes[] = {
+#define VERB_PROBE(name, probe) [PRAX_##name] = PROBE_##probe,
+    PRAX_VERBS(VERB_PROBE)
+};
+static const char *const verb_names[] = {
+    [PRAX_NO_VERB] = "transaction",
+    [PRAX_GET] = "get",
+    [PRAX_FIND_FIRST] = "find_first",
+    [PRAX_COUNT] = "count",
+    [PRAX_EXISTS] = "exists",
+    [PRAX_FIND_MANY] = "find_many",
+    [PRAX_EACH] = "each",
+    [PRAX_CREATE] = "create",
+    [PRAX_CREATE_MANY] = "create_many",
+    [PRAX_UPDATE] = "update",
+    [PRAX_UPDATE_MANY] = "update_many",
+    [PRAX_DELETE] = "delete",
+    [PRAX_DELETE_MANY] = "delete_many",
+    [PRAX_RAW_QUERY] = "sql_open",
+    [PRAX_RAW_EXEC] = "sql_exec",
+};
+
+static __thread uint32_t op_count __attribute__((tls_model("initial-exec")));
+
+/* ---- begin ---- */
+
+/* Fields that say what runs change together; seq is odd meanwhile. */
+static void open_record(struct prax_op_record *r)
+{
+    r->seq++;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static void close_record(struct prax_op_record *r)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    r->seq++;
+}
+
+static void fill_record(struct pxi_op *op, const struct prax_stats *st)
+{
+    struct prax_op_record *r = op->rec;
+    const char *model = op->m ? op->m->name : "";
+    open_record(r);
+    r->size = sizeof *r;
+    r->version = PRAX_USDT_VERSION;
+    r->verb = probes[op->verb];
+    r->phase = PRAX_PHASE_BUILD;
+    r->flags = 0;
+    r->op_id = (uint64_t)st->tid << 32 | ++op_count;
+    if (r->model != (uintptr_t)model) {
+        r->model = (uintptr_t)model;
+        r->model_size = (uint32_t)strlen(model);
+    }
+    r->sql = 0;
+    r->fingerprint = 0;
+    r->sql_size = 0;
+    r->parent_id = op->outer ? op->outer->op_id : 0;
+    r->tx_id = op->s->tx.id;
+    r->conn_id = 0;
+    r->rows = r->bytes_in = r->bytes_out = 0;
+    r->status = 0;
+    close_record(r);
+}
+
+static void start_clock(struct pxi_op *op, const struct prax_stats *st)
+{
+    struct prax_op_record *r = op->rec;
+    op->timed = true;
+    op->start_ns = op->phase_ns = pxi_clock_ns();
+    op->allocs = st->allocs;
+    r->flags |= PRAX_OP_TIMED;
+    r->start_ns = op->start_ns;
+    r->open_ns = r->allocs = 0;
+    memset(r->phase_ns, 0, sizeof r->phase_ns);
+}
+
+static int refuse(const struct pxi_op *op)
+{
+    prax_session *s = op->s;
+    if (s->db->forks != pxi_forks)
+        return pxi_op_fail(op, PRAX_EINVAL,
+                           "the handle was opened before fork; open one in the child");
+    if (op->m && op->m->abi != PRAX_MODEL_ABI)
+        return pxi_op_fail(op, PRAX_ESCHEMA,
+                           "generated for another version of Prax: generate it "
+                           "again");
+    if (s->kept_error) {
+        int code = s->kept_error;
+        s->kept_error = 0;
+        return pxi_op_fail(op, code, "prax_keep before it: %s", prax_strerror(code));
+    }
+    if (s->tx.poison_depth) {
+        int code = pxi_op_fail(op, PRAX_EABORTED, "the transaction has failed before: %s",
+                               prax_strerror(s->tx.poison));
+        s->err.e.cause = s->tx.poison;
+        return code;
+    }
+    if (__atomic_exchange_n(&s->watch.cancel, 0, __ATOMIC_RELAXED))
+        return pxi_op_fail(op, PRAX_ECANCELED, "%s", prax_strerror(PRAX_ECANCELED));
+    return 0;
+}
+
+static int enter(struct pxi_op *op)
+{
+    prax_session *s = op->s;
+    pxi_context_swap(op->rec);
+    if (s->timeout_ms)
+        s->watch.deadline_ns = pxi_clock_ns() + (uint64_t)s->timeout_ms * 1000000;
+    bool odd = s->db->forks != pxi_forks || s->kept_error || s->tx.poison_depth ||
+               __atomic_load_n(&s->watch.cancel, __ATOMIC_RELAXED) ||
+               (op->m && op->m->abi != PRAX_MODEL_ABI);
+    return __builtin_expect(odd, 0) ? refuse(op) : 0;
+}
+
+int pxi_op_begin(struct pxi_op *op, prax_session *s, const prax_model *m, enum prax_verb verb,
+                 struct prax_op_record *rec)
+{
+    const struct prax_stats *st = pxi_stats_here();
+    op->s = s;
+    op->rec = rec ? rec : &s->rec;
+    op->m = m;
+    op->verb = verb;
+    op->link = NULL;
+    op->plan = NULL;
+    op->stmt = NULL;
+    op->keep = NULL;
+    op->check = NULL;
+    op->timed = op->started = false;
+    op->spent_ns = 0;
+    op->outer = pxi_context_swap(NULL);
+    fill_record(op, st);
+    if (s->err.e.code)
+        pxi_error_clear(&s->err);
+    if (pxi_verb_done_on(op->rec->verb) || __builtin_expect(s->db->slow_ns != 0, 0))
+        start_clock(op, st);
+    return enter(op);
+}
+
+void pxi_op_suspend(struct pxi_op *op)
+{
+    if (op->timed) {
+        pxi_op_phase_timed(op, PRAX_PHASE_OTHER);
+        op->spent_ns += op->phase_ns - op->start_ns;
+    }
+    op->rec->phase = PRAX_PHASE_OTHER;
+    pxi_context_swap(op->outer);
+}
+
+void pxi_op_reenter(struct pxi_op *op)
+{
+    op->outer = pxi_context_swap(op->rec);
+    if (op->timed)
+        op->start_ns = op->phase_ns = pxi_clock_ns();
+}
+
+int pxi_op_resume(struct pxi_op *op)
+{
+    pxi_op_reenter(op);
+    if (op->s->err.e.code)
+        pxi_error_clear(&op->s->err);
+    return enter(op);
+}
+
+void pxi_op_phase_timed(struct pxi_op *op, enum prax_phase phase)
+{
+    uint64_t now = pxi_clock_ns();
+    if (op->rec->phase != PRAX_PHASE_OTHER)
+        op->rec->phase_ns[op->rec->phase] += now - op->phase_ns;
+    op->phase_ns = now;
+    op->rec->phase = (uint8_t)phase;
+}
+
+/* ---- errors ---- */
+
+int pxi_op_fail(const struct pxi_op *op, int code, const char *fmt, ...)
+{
+    char text[PXI_ERROR_TEXT];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return pxi_error_set(&op->s->err, code, "%s", text);
+}
+
+int pxi_op_full(const struct pxi_op *op, struct pxi_arena *a)
+{
+    bool over = a->over;
+    a->over = a->full = false;
+    if (over)
+        return pxi_op_fail(op, PRAX_ELIMIT, "arena: more than arena_max (%zu bytes)", a->max);
+    return pxi_op_fail(op, PRAX_ENOMEM, "arena: out of memory");
+}
+
+/* A lock that was waited for until the deadline is a timeout, and so on. */
+static void why_stopped(prax_session *s)
+{
+    struct pxi_error *e = &s->err;
+    if (e->e.code != PRAX_EBUSY && e->e.code != PRAX_ECANCELED)
+        return;
+    if (__atomic_exchange_n(&s->watch.cancel, 0, __ATOMIC_RELAXED))
+        pxi_error_recode(e, PRAX_ECANCELED);
+    else if (e->e.code == PRAX_EBUSY && s->watch.deadline_ns &&
+             pxi_clock_ns() >= s->watch.deadline_ns)
+        pxi_error_recode(e, PRAX_ETIMEOUT);
+}
+
+int pxi_op_explain(const struct pxi_op *op, int rc)
+{
+    struct pxi_error *e = &op->s->err;
+    if (e->e.code)
+        return e->e.code;
+    op->link->driver->explain(op->link->conn, rc, e);
+    if (op->plan)
+        pxi_error_sql(e, op->plan->sql);
+    why_stopped(op->s);
+    if (e->e.code == PRAX_ESQL && op->m &&
+        op->link->driver->has_table(op->link->conn, op->m->table) == 0)
+        pxi_error_recode(e, PRAX_ESCHEMA);
+    return e->e.code;
+}
+
+int pxi_op_may_write(const struct pxi_op *op)
+{
+    if (op->s->read_only)
+        return pxi_op_fail(op, PRAX_EPERM, "the session is read-only");
+    if (op->s->tx.read_only)
+        return pxi_op_fail(op, PRAX_EPERM, "the transaction is read-only");
+    return 0;
+}
+
+/* ---- work ---- */
+
+static int connect_slow(struct pxi_op *op)
+{
+    prax_session *s = op->s;
+    struct pxi_wish wish = { .owner = (uintptr_t)s, .watch = &s->watch, .rec = op->rec };
+    pxi_op_phase(op, PRAX_PHASE_WAIT);
+    s->link = NULL;
+    int rc = pxi_pool_get(&s->db->pool, &wish, &op->link, &s->err);
+    if (rc < 0)
+        return rc;
+    s->link = op->link;
+    s->holds = true;
+    op->link->driver->watch(op->link->conn, &s->watch);
+    return 0;
+}
+
+int pxi_op_connect(struct pxi_op *op)
+{
+    prax_session *s = op->s;
+    if (!s->holds) {
+        s->holds = s->link && pxi_link_take(s->link, (uintptr_t)s);
+        int rc = __builtin_expect(s->holds, 1) ? 0 : connect_slow(op);
+        if (rc < 0)
+            return rc;
+    }
+    op->link = s->link;
+    op->rec->conn_id = op->link->id;
+    return 0;
+}
+
+static int prepare(struct pxi_op *op)
+{
+    const struct pxi_plan *p = op->plan;
+    struct prax_stats *st = pxi_stats_here();
+    uint64_t start = PXI_PROBE_ON(stmt__prepare__done) ? pxi_clock_ns() : 0;
+    pxi_op_phase(op, PRAX_PHASE_PREPARE);
+    pxi_stats_add(st, &st->prepares, 1);
+    PXI_PROBE(stmt__prepare__start, op->rec, p->sql, p->fingerprint);
+    int rc = op->link->driver->prepare(op->link->conn, p->sql, p->sql_size, p->id != PXI_PLAN_ONCE,
+                                       &op->stmt);
+    op->stmt_new = true;
+    PXI_PROBE(stmt__prepare__done, op->rec, p->sql, start ? pxi_clock_ns() - start : 0, rc);
+    if (rc == PRAX_EINVAL)
+        return pxi_op_fail(op, rc, "one statement is wanted, not none and not more");
+    return rc < 0 ? pxi_op_explain(op, rc) : 0;
+}
+
+void pxi_op_show(struct pxi_op *op, struct pxi_plan *p)
+{
+    struct prax_op_record *r = op->rec;
+    op->plan = p;
+    open_record(r);
+    r->sql = (uintptr_t)p->sql;
+    r->sql_size = p->sql_size;
+    r->fingerprint = p->fingerprint;
+    close_record(r);
+}
+
+static uint64_t bytes_of(const struct pxi_shape *sh)
+{
+    uint64_t bytes = 8 * (uint64_t)sh->n_values;
+    for (unsigned i = 0; i < sh->n_values; i++)
+        bytes += sh->values[i].kind >= PXI_TEXT ? sh->values[i].size : 0;
+    return bytes;
+}
+
+/* A cursor outlives the call: what the caller lent, and what lies in scratch memory, is copied. */
+static int keep_all(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan **plan)
+{
+    for (unsigned i = 0; i < sh->n_values; i++) {
+        struct pxi_value *v = &sh->values[i];
+        if (v->kind < PXI_TEXT)
+            continue;
+        v->u.p = pxi_arena_copy(op->keep, v->u.p, v->size);
+        if (!v->u.p)
+            return pxi_op_full(op, op->keep);
+    }
+    if ((*plan)->id == PXI_PLAN_ONCE && !(*plan = pxi_plan_copy(op->keep, *plan)))
+        return pxi_op_full(op, op->keep);
+    return 0;
+}
+
+int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *plan, bool cached)
+{
+    struct prax_stats *st = pxi_stats_here();
+    int rc = op->keep ? keep_all(op, sh, &plan) : 0;
+    if (rc == 0 && !op->link)
+        rc = pxi_op_connect(op);
+    if (!plan)
+        return rc;
+    pxi_op_show(op, plan);
+    op->rec->flags |= cached ? PRAX_OP_CACHED : 0;
+    pxi_stats_add(st, cached ? &st->plan_hits : &st->plan_misses, 1);
+    if (rc < 0)
+        return rc;
+    op->stmt = pxi_link_stmt(op->link, plan->id);
+    op->stmt_new = false;
+    if (__builtin_expect(!op->stmt, 0) && (rc = prepare(op)) < 0)
+        return rc;
+    if (op->check && (rc = op->check(op, sh->n_values)) < 0)
+        return rc;
+    if (!op->started)
+        pxi_verb_start(op->rec);
+    op->started = true;
+    pxi_op_phase(op, PRAX_PHASE_BIND);
+    op->rec->bytes_in += bytes_of(sh);
+    rc = op->link->driver->start(op->stmt, sh->values, sh->n_values);
+    pxi_op_phase(op, PRAX_PHASE_EXECUTE);
+    return __builtin_expect(rc < 0, 0) ? pxi_op_explain(op, rc) : 0;
+}
+
+int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r)
+{
+    bool cached;
+    struct pxi_plan *plan = pxi_request_plan(&op->s->db->plans, sh, r, &cached);
+    return __builtin_expect(plan != NULL, 1) ? pxi_op_start_plan(op, sh, plan, cached) : sh->code;
+}
+
+int pxi_op_step(struct pxi_op *op)
+{
+    int rc = op->link->driver->step(op->stmt);
+    return __builtin_expect(rc < 0, 0) ? pxi_op_explain(op, rc) : rc;
+}
+
+int64_t pxi_op_change(struct pxi_op *op)
+{
+    int rc;
+    while ((rc = pxi_op_step(op)) == 1)
+        ;
+    return rc < 0 ? rc : op->link->driver->changes(op->link->conn);
+}
+
+int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a)
+{
+    const struct pxi_plan *p = op->plan;
+    unsigned failed = 0;
+    if (p->partial)
+        memset(row, 0, op->m->row_size);
+    memcpy(row + op->m->loaded_off, p->loaded, op->m->fields_size);
+    int64_t bytes = op->link->driver->row(op->stmt, &p->program, row, a, &failed);
+    if (__builtin_expect(bytes < 0, 0)) {
+        if (bytes != PRAX_ETYPE)
+            return pxi_op_full(op, a);
+        pxi_error_names(&op->s->err, op->m->table, p->program.out[failed].name);
+        pxi_error_sql(&op->s->err, p->sql);
+        return pxi_op_fail(op, PRAX_ETYPE, "%s.%s: stored value does not fit the schema's type",
+                           op->m->table, p->program.out[failed].name);
+    }
+    op->rec->bytes_out += (uint64_t)bytes + op->m->row_size;
+    return 0;
+}
+
+/* ---- end ---- */
+
+void pxi_op_finish(struct pxi_op *op)
+{
+    if (!op->stmt)
+        return;
+    op->link->driver->finish(op->stmt);
+    if (op->plan->id == PXI_PLAN_ONCE)
+        pxi_link_lose(op->link, op->stmt, op->stmt_new);
+    else
+        pxi_link_keep(op->link, op->plan->id, op->stmt, op->stmt_new);
+    op->stmt = NULL;
+}
+
+static void log_op(const struct pxi_op *op, int code, uint64_t ns)
+{
+    const prax_db *db = op->s->db;
+    const struct prax_op_record *r = op->rec;
+    bool slow = db->slow_ns && ns >= db->slow_ns;
+    if (!db->log || (!slow && code == 0))
+        return;
+    prax_event ev = { .size = sizeof ev,
+                      .verb = op->verb,
+                      .code = code,
+                      .model = op->m ? op->m->name : "",
+                      .sql = op->plan ? op->plan->sql : NULL,
+                      .fingerprint = r->fingerprint,
+                      .ns = ns,
+                      .rows = (int64_t)r->rows };
+    db->log(db->log_ctx, &ev);
+}
+
+static void count_error(const struct pxi_op *op, int code)
+{
+    pxi_error_op(&op->s->err, op->m ? op->m->prefix : "", verb_names[op->verb]);
+    if (code == PRAX_ENOTFOUND)
+        return;
+    pxi_stats_error(pxi_stats_here(), code);
+    PXI_PROBE(error, op->rec, code, op->s->err.message);
+    pxi_tx_poison(op->s, code);
+}
+
+static void show_done(struct pxi_op *op, int code)
+{
+    uint64_t ns = 0;
+    struct prax_op_record *r = op->rec;
+    r->status = code;
+    if (op->timed) {
+        pxi_op_phase_timed(op, PRAX_PHASE_OTHER);
+        r->allocs = pxi_stats_here()->allocs - op->allocs;
+        ns = op->spent_ns + op->phase_ns - op->start_ns;
+        pxi_verb_done(r, ns);
+    }
+    log_op(op, code, ns);
+}
+
+static void trim_scratch(struct pxi_arena *a)
+{
+    if (a->held > PXI_SCRATCH_KEPT)
+        pxi_arena_free(a);
+    else if (a->block)
+        pxi_arena_release(a, (struct pxi_mark){ NULL, NULL });
+}
+
+void pxi_session_unpin(prax_session *s)
+{
+    struct pxi_link *l = s->link;
+    if (!s->holds || pxi_session_pinned(s))
+        return;
+    s->holds = false;
+    if (pxi_pool_wanted(&s->db->pool)) {
+        s->link = NULL;
+        pxi_pool_put(&s->db->pool, l);
+    } else {
+        pxi_link_rest(l, (uintptr_t)s);
+    }
+}
+
+int64_t pxi_op_end(struct pxi_op *op, int64_t rc, uint64_t rows)
+{
+    prax_session *s = op->s;
+    struct prax_stats *st = pxi_stats_here();
+    struct prax_op_record *r = op->rec;
+    pxi_op_finish(op);
+    r->rows = rows;
+    if (op->verb != PRAX_NO_VERB)
+        pxi_stats_add(st, &st->operations[r->verb], 1);
+    pxi_stats_add(st, &st->rows, rows);
+    pxi_stats_add(st, &st->bytes_in, r->bytes_in);
+    pxi_stats_add(st, &st->bytes_out, r->bytes_out);
+    if (__builtin_expect(rc < 0, 0))
+        count_error(op, (int)rc);
+    if (op->timed || (rc < 0 && s->db->log))
+        show_done(op, rc < 0 && rc != PRAX_ENOTFOUND ? (int)rc : 0);
+    if (s->scratch.block)
+        trim_scratch(&s->scratch);
+    pxi_session_unpin(s);
+    pxi_context_swap(op->outer);
+    return rc;
+}

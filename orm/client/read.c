@@ -1,0 +1,274 @@
+/* read.c - the verbs that read a model: get, find_first, find_many, count, exists. */
+#include "orm/client/client.h"
+#include <string.h>
+
+enum { LIST_FIRST = 16, LIST_HINT_BYTES = 512 << 10 };
+
+/* NULL = nothing chosen, so all columns. */
+static const void *chosen(const prax_model *m, const void *select)
+{
+    const uint8_t *p = select;
+    for (unsigned i = 0; i < m->fields_size; i++)
+        if (p[i])
+            return select;
+    return NULL;
+}
+
+static int check_query(const struct pxi_op *op, const prax_query_head *q)
+{
+    if (q && q->size != 0)
+        return 0;
+    return pxi_op_fail(op, PRAX_EINVAL, "the query is not initialised: its size is 0");
+}
+
+struct pxi_request pxi_request_of(const prax_model *m, enum prax_verb verb, const void *query)
+{
+    const prax_query_head *q = query;
+    const char *base = query;
+    return (struct pxi_request){ .m = m,
+                                 .verb = verb,
+                                 .select = chosen(m, base + m->query_select_off),
+                                 .where = base + m->query_where_off,
+                                 .order_by = q->order_by,
+                                 .take = q->take,
+                                 .skip = q->skip };
+}
+
+/* ---- one row ---- */
+
+static const void *one_row(struct pxi_op *op, const struct pxi_request *r)
+{
+    struct pxi_shape sh;
+    prax_session *s = op->s;
+    pxi_shape_begin(&sh, r->m, &s->scratch, &s->err);
+    int rc = pxi_op_start(op, &sh, r);
+    if (rc == 0)
+        rc = pxi_op_step(op);
+    if (rc == 0)
+        rc = pxi_op_fail(op, PRAX_ENOTFOUND, "no such row");
+    char *row = NULL;
+    if (rc == 1) {
+        struct pxi_mark mark = pxi_arena_mark(&s->arena);
+        pxi_op_phase(op, PRAX_PHASE_MAP);
+        row = pxi_arena_get(&s->arena, r->m->row_size, 16);
+        rc = row ? pxi_op_row(op, row, &s->arena) : pxi_op_full(op, &s->arena);
+        if (rc < 0)
+            pxi_arena_release(&s->arena, mark);
+    }
+    return pxi_op_end(op, rc, rc == 0) < 0 ? NULL : row;
+}
+
+static const void *no_row(struct pxi_op *op, int rc)
+{
+    pxi_op_end(op, rc, 0);
+    return NULL;
+}
+
+const void *prax_gen_get(prax_session *s, const prax_model *m, const void *key, const void *fetch)
+{
+    struct pxi_op op;
+    const prax_fetch_head *f = fetch;
+    unsigned by = *(const unsigned *)key;
+    int rc = pxi_op_begin(&op, s, m, PRAX_GET, NULL);
+    if (rc == 0 && (by == 0 || by > m->n_keys))
+        rc = pxi_op_fail(&op, PRAX_EINVAL, "no key was chosen");
+    if (rc == 0 && f && f->size == 0)
+        rc = pxi_op_fail(&op, PRAX_EINVAL, "the fetch is not initialised: its size is 0");
+    if (rc < 0)
+        return no_row(&op, rc);
+    struct pxi_request r = { .m = m, .verb = PRAX_GET, .by = by, .key = key };
+    if (f)
+        r.select = chosen(m, (const char *)fetch + m->fetch_select_off);
+    return one_row(&op, &r);
+}
+
+const void *prax_gen_find_first(prax_session *s, const prax_model *m, const void *query)
+{
+    struct pxi_op op;
+    int rc = pxi_op_begin(&op, s, m, PRAX_FIND_FIRST, NULL);
+    if (rc == 0)
+        rc = check_query(&op, query);
+    if (rc < 0)
+        return no_row(&op, rc);
+    struct pxi_request r = pxi_request_of(m, PRAX_FIND_FIRST, query);
+    r.take = 1;
+    return one_row(&op, &r);
+}
+
+/* ---- numbers ---- */
+
+/* The first column of the first row, or 0 rows: -1. */
+static int64_t scalar(struct pxi_op *op, const struct pxi_request *r, int64_t none)
+{
+    struct pxi_shape sh;
+    pxi_shape_begin(&sh, r->m, &op->s->scratch, &op->s->err);
+    int rc = pxi_op_start(op, &sh, r);
+    if (rc == 0)
+        rc = pxi_op_step(op);
+    int64_t x = rc == 1 ? op->link->driver->column(op->stmt, 0).u.i : none;
+    pxi_op_finish(op);
+    return rc < 0 ? rc : x;
+}
+
+static int64_t count(prax_session *s, const prax_model *m, const void *query, enum prax_verb verb)
+{
+    struct pxi_op op;
+    int64_t n = pxi_op_begin(&op, s, m, verb, NULL);
+    if (n == 0)
+        n = check_query(&op, query);
+    if (n == 0) {
+        struct pxi_request r = pxi_request_of(m, verb, query);
+        r.order_by = NULL;
+        r.select = NULL;
+        r.take = verb == PRAX_EXISTS ? 1 : r.take;
+        n = scalar(&op, &r, 0);
+    }
+    return pxi_op_end(&op, n, n >= 0);
+}
+
+int64_t prax_gen_count(prax_session *s, const prax_model *m, const void *query)
+{
+    return count(s, m, query, PRAX_COUNT);
+}
+
+int prax_gen_exists(prax_session *s, const prax_model *m, const void *query)
+{
+    return (int)count(s, m, query, PRAX_EXISTS);
+}
+
+/* ---- lists ---- */
+
+struct rows {
+    char *items;
+    size_t count, room, size; /* size: bytes a row */
+};
+
+/* Room for as many rows as lists of this plan lately had, so that a warm list moves nothing. */
+static bool first_room(struct rows *rows, struct pxi_arena *a, const struct pxi_plan *p,
+                       uint32_t take)
+{
+    size_t n = __atomic_load_n(&p->rows_hint, __ATOMIC_RELAXED);
+    size_t most = LIST_HINT_BYTES / rows->size;
+    n = n > most && take == 0 ? most : n < LIST_FIRST ? LIST_FIRST : n;
+    rows->room = take && take < n ? take : n;
+    rows->items = pxi_arena_get(a, rows->room * rows->size, 16);
+    return rows->items != NULL;
+}
+
+static bool more_room(struct rows *rows, struct pxi_arena *a)
+{
+    size_t old = rows->room * rows->size, bytes;
+    if (__builtin_mul_overflow(old, 2, &bytes))
+        return false;
+    char *more = pxi_arena_extend(a, rows->items, old, bytes);
+    if (!more)
+        return false;
+    rows->items = more;
+    rows->room *= 2;
+    return true;
+}
+
+/* Up at once, down slowly: lists of a plan vary. */
+static void learn(struct pxi_plan *p, size_t count)
+{
+    uint32_t hint = __atomic_load_n(&p->rows_hint, __ATOMIC_RELAXED);
+    uint32_t n = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+    uint32_t next = n >= hint ? n : hint - (hint - n + 3) / 4;
+    if (next != hint)
+        __atomic_store_n(&p->rows_hint, next, __ATOMIC_RELAXED);
+}
+
+static int next_row(struct pxi_op *op, struct rows *rows)
+{
+    struct pxi_arena *a = &op->s->arena;
+    if (op->s->rows_max && rows->count == op->s->rows_max)
+        return pxi_op_fail(op, PRAX_ELIMIT, "more rows than rows_max (%u); use take or a cursor",
+                           op->s->rows_max);
+    if (rows->count == rows->room && !more_room(rows, a))
+        return pxi_op_full(op, a);
+    return pxi_op_row(op, rows->items + rows->count++ * rows->size, a);
+}
+
+static int read_rows(struct pxi_op *op, struct rows *rows, uint32_t take)
+{
+    int rc = 0;
+    if (!first_room(rows, &op->s->arena, op->plan, take))
+        return pxi_op_full(op, &op->s->arena);
+    while (rc >= 0 && (rc = pxi_op_step(op)) == 1) {
+        pxi_op_phase(op, PRAX_PHASE_MAP);
+        rc = next_row(op, rows);
+        pxi_op_phase(op, PRAX_PHASE_EXECUTE);
+    }
+    if (rc == 0)
+        learn(op->plan, rows->count);
+    return rc;
+}
+
+static int64_t total_of(struct pxi_op *op, const struct pxi_request *r)
+{
+    struct pxi_request all = { .m = r->m, .verb = PRAX_COUNT, .where = r->where };
+    struct pxi_plan *rows = op->plan;
+    int64_t n = scalar(op, &all, 0);
+    if (rows)
+        pxi_op_show(op, rows); /* the operation is known by its rows */
+    return n;
+}
+
+/* Rows and their total must be of one moment. */
+static int begin_moment(struct pxi_op *op, bool wanted, bool *began)
+{
+    int rc = wanted ? pxi_op_connect(op) : 0;
+    *began = false;
+    if (rc < 0 || !wanted || op->s->tx.depth)
+        return rc;
+    rc = op->link->driver->exec(op->link->conn, "BEGIN");
+    *began = rc == 0;
+    return rc < 0 ? pxi_op_explain(op, rc) : 0;
+}
+
+static int find(struct pxi_op *op, const struct pxi_request *r, prax_any_list *list,
+                enum prax_total total)
+{
+    struct rows rows = { .size = r->m->row_size };
+    struct pxi_shape sh;
+    int64_t rc = 0;
+    bool began, paged = r->take || r->skip;
+    if (total == PRAX_TOTAL_ONLY)
+        return (list->total = total_of(op, r)) < 0 ? (int)list->total : 0;
+    rc = begin_moment(op, total == PRAX_TOTAL_ALSO && paged, &began);
+    if (rc == 0) {
+        pxi_shape_begin(&sh, r->m, &op->s->scratch, &op->s->err);
+        rc = pxi_op_start(op, &sh, r);
+    }
+    if (rc == 0)
+        rc = read_rows(op, &rows, r->take);
+    pxi_op_finish(op);
+    list->items = rows.items;
+    list->count = rows.count;
+    if (rc == 0 && total == PRAX_TOTAL_ALSO)
+        rc = list->total = paged ? total_of(op, r) : (int64_t)rows.count;
+    if (began)
+        op->link->driver->exec(op->link->conn, "COMMIT");
+    return rc < 0 ? (int)rc : 0;
+}
+
+const void *prax_gen_find_many(prax_session *s, const prax_model *m, const void *query)
+{
+    struct pxi_op op;
+    const prax_query_head *q = query;
+    struct pxi_mark mark = pxi_arena_mark(&s->arena);
+    int rc = pxi_op_begin(&op, s, m, PRAX_FIND_MANY, NULL);
+    if (rc == 0)
+        rc = check_query(&op, q);
+    if (rc < 0)
+        return no_row(&op, rc);
+    struct pxi_request r = pxi_request_of(m, PRAX_FIND_MANY, query);
+    prax_any_list *list = pxi_arena_get(&s->arena, sizeof *list, 16);
+    if (!list)
+        return no_row(&op, pxi_op_full(&op, &s->arena));
+    *list = (prax_any_list){ .total = -1 };
+    rc = find(&op, &r, list, q->total);
+    if (rc < 0)
+        pxi_arena_release(&s->arena, mark);
+    return pxi_op_end(&op, rc, rc == 0 ? list->count : 0) < 0 ? NULL : list;
+}

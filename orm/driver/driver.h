@@ -1,0 +1,119 @@
+/* driver.h - what a database must be able to do: the vtable between the pool and a client library.
+ *
+ * The one idea: a statement is start / step / row / finish, and a blocking call is a loop of steps.
+ * Values go in by one call for all parameters, a row comes out by one call for all columns: the
+ * driver runs a small program {type, offset} and writes the C struct itself, so an indirect call is
+ * paid a row and not a column.
+ *
+ * Results: >= 0 or a negative PRAX_E*. Who gets a failure asks `explain` at once, before the next
+ * call on that connection. One thread at a time per connection, but for `interrupt`.
+ *
+ * A driver knows nothing of models, plans or sessions; it knows the C types of types.def.
+ */
+#ifndef PXI_DRIVER_H
+#define PXI_DRIVER_H
+#include "orm/base/arena.h"
+#include "orm/base/error.h"
+#include <prax/model.h>
+#include <prax/prax.h>
+
+/* A value on its way to a parameter. Text and blobs are borrowed until finish. */
+enum pxi_kind { PXI_NULL, PXI_INT, PXI_REAL, PXI_TEXT, PXI_BLOB };
+struct pxi_value {
+    uint32_t kind; /* enum pxi_kind */
+    uint32_t size; /* bytes of text or blob, <= PXI_VALUE_MAX */
+    union {
+        int64_t i;
+        double f;
+        const void *p;
+    } u;
+};
+enum { PXI_VALUE_MAX = 1000000000 }; /* bytes: SQLite's default limit of a string */
+
+/* One column of a row program: result column i goes to row + off as C type `type`. */
+struct pxi_out {
+    uint16_t off;
+    uint8_t type;  /* enum prax_type */
+    uint8_t null;  /* may be NULL: prax_opt_*, or a pointer */
+    uint8_t scale; /* Decimal */
+    const prax_enum_type *labels;
+    const char *name; /* for messages */
+};
+struct pxi_program {
+    const struct pxi_out *out; /* out[n] */
+    unsigned n;
+};
+
+struct pxi_conn; /* a connection; begins with its vtable */
+struct pxi_stmt; /* a prepared statement of one connection */
+
+/* What stops an operation from outside; read by the driver while the database works. */
+struct pxi_watch {
+    uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0 = none */
+    int cancel;           /* atomic: 1 = asked to stop */
+};
+
+struct pxi_conn_opts {
+    const char *url;   /* all of it */
+    const char *where; /* what the driver opens; from resolve */
+    uint32_t busy_ms;
+};
+
+struct pxi_driver {
+    const char *name;
+    /* Checks a URL and writes what `open` wants, allocated with malloc, to *where. exclusive: there
+     * will be one connection only. EINVAL, EUNSUPPORTED, ENOMEM, explained in err. */
+    int (*resolve)(const char *url, bool exclusive, char **where, struct pxi_error *err);
+    int (*open)(const struct pxi_conn_opts *o, struct pxi_conn **out, struct pxi_error *err);
+    void (*close)(struct pxi_conn *c);
+    /* keep: it will be used often. A text with no statement or more than one is EINVAL. */
+    int (*prepare)(struct pxi_conn *c, const char *sql, size_t size, bool keep,
+                   struct pxi_stmt **out);
+    void (*drop)(struct pxi_stmt *st);
+    unsigned (*parameters)(struct pxi_stmt *st);
+    /* Binds v[n], n being at most what the statement has (else EINVAL). */
+    int (*start)(struct pxi_stmt *st, const struct pxi_value *v, unsigned n);
+    int (*step)(struct pxi_stmt *st); /* 1 row, 0 end, < 0 error */
+    /* The current row into row, texts and blobs into a: their bytes. ETYPE; ENOMEM and ELIMIT when
+     * a is full. Then *failed is the index of the column. */
+    int64_t (*row)(struct pxi_stmt *st, const struct pxi_program *p, char *row, struct pxi_arena *a,
+                   unsigned *failed);
+    /* Ends the statement, whatever its state, and forgets its values. */
+    void (*finish)(struct pxi_stmt *st);
+    int64_t (*changes)(struct pxi_conn *c); /* rows of the last INSERT, UPDATE or DELETE */
+    int64_t (*total)(struct pxi_conn *c);   /* of all of them: whether the last statement was one */
+    int64_t (*last_id)(struct pxi_conn *c);
+    bool (*read_only)(struct pxi_stmt *st); /* the statement changes nothing */
+    /* Statements without parameters and rows: BEGIN and the like, DDL. */
+    int (*exec)(struct pxi_conn *c, const char *sql);
+    bool (*in_tx)(struct pxi_conn *c);
+    int (*has_table)(struct pxi_conn *c, const char *table); /* 1, 0, < 0 */
+    /* Details of the failure that has just happened on c; code is what the call returned. */
+    void (*explain)(struct pxi_conn *c, int code, struct pxi_error *err);
+    /* From now on, until the next call, this watch may stop statements; NULL = none. */
+    void (*watch)(struct pxi_conn *c, struct pxi_watch *w);
+    void (*interrupt)(struct pxi_conn *c); /* any thread */
+    unsigned (*columns)(struct pxi_stmt *st);
+    const char *(*column_name)(struct pxi_stmt *st, unsigned i);
+    struct pxi_value (*column)(struct pxi_stmt *st, unsigned i);
+};
+
+struct pxi_conn {
+    const struct pxi_driver *driver;
+};
+
+/* The driver for a URL, or NULL and EINVAL / EUNSUPPORTED in err. */
+const struct pxi_driver *pxi_driver_find(const char *url, struct pxi_error *err);
+
+extern const struct pxi_driver pxi_sqlite;
+
+/* C layout of a schema type: where prax_opt_*, prax_w_* and prax_f_* keep what. */
+struct pxi_layout {
+    uint8_t size;      /* bytes of the plain C type */
+    uint8_t opt_val;   /* prax_opt_*.val; set is at 0. 0 = NULL is a NULL pointer */
+    uint8_t write_v;   /* prax_w_*.v; wr is at 0 */
+    uint8_t filter_hi; /* prax_f_*.hi; 0 = none. op 0, nocase 1, n 4, v 8 */
+};
+extern const struct pxi_layout pxi_layouts[PRAX_TYPES];
+
+#endif

@@ -1,0 +1,126 @@
+/* pool.h - the connections of a database handle, and the prepared statements of each.
+ *
+ * The one idea: a session keeps its connection between operations ("sticky") for the price of one
+ * compare-and-swap, because handing it back and out again would cost a seventh of a get. `owner` of
+ * a link is the session's address, with bit 0 set while it works. Whoever waits may take the link
+ * from an owner that rests; an owner that works gives it back at the end of its operation when it
+ * sees waiters. So idle sessions starve nobody. Transactions and cursors never rest: they pin.
+ *
+ * Waiting is fair: first come, first served; only the first in the queue looks for resting links,
+ * every WAIT_SLICE_MS, since a session that goes to rest at the same moment as it is looked for
+ * tells nobody. Thread-safe; a link belongs to one thread while its busy bit is set.
+ */
+#ifndef PXI_POOL_H
+#define PXI_POOL_H
+#include "orm/driver/driver.h"
+#include "orm/pool/heap.h"
+#include <prax/usdt.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One prepared statement; the place in its link's array is its plan's id. */
+struct pxi_cached {
+    struct pxi_stmt *stmt; /* NULL: none, or in use */
+    uint64_t tick;         /* of its last use */
+};
+
+struct pxi_link {
+    uintptr_t owner; /* atomic: 0 = free; session | 1 = working, session = resting */
+    struct pxi_conn *conn;
+    const struct pxi_driver *driver;
+    struct pxi_link *next; /* idle ones */
+    uint64_t id;           /* connection id, unique in the process */
+    uint32_t tid;          /* thread that took it last */
+    unsigned n_cached, cached_room, cached_max;
+    struct pxi_cached *cached; /* cached[cached_room], by plan id */
+    uint64_t tick;
+    const struct pxi_heap *heap;
+};
+
+struct pxi_waiter;
+struct pxi_pool {
+    pthread_mutex_t lock;
+    const struct pxi_driver *driver;
+    struct pxi_conn_opts conn;
+    char *where;
+    const struct pxi_heap *heap;
+    struct pxi_link **links; /* links[max], NULL where closed */
+    unsigned max, count;     /* count: open, or being opened */
+    unsigned stmt_cache;
+    uint32_t acquire_ms;
+    struct pxi_link *idle;
+    struct pxi_waiter *first, **last;
+    unsigned waiters; /* atomic */
+    unsigned in_use;
+    bool closed;
+};
+
+struct pxi_pool_opts {
+    const char *url;
+    unsigned min, max, stmt_cache;
+    uint32_t acquire_ms, busy_ms;
+};
+
+/* Opens o->min connections. The URL is copied. Close it even when this failed. */
+int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, const struct pxi_heap *heap,
+                  struct pxi_error *err);
+/* No more connections are handed out; idle ones are closed now, the others when they come back. */
+void pxi_pool_shut(struct pxi_pool *p);
+/* After shut, with no link in use. */
+void pxi_pool_free(struct pxi_pool *p);
+
+/* What a session asks for: its own address (even), what may stop it, its record for the probes. */
+struct pxi_wish {
+    uintptr_t owner;
+    struct pxi_watch *watch; /* may be NULL */
+    const struct prax_op_record *rec;
+};
+/* A link, working for the owner. ECONN, ETIMEOUT, ECANCELED, ENOMEM. */
+int pxi_pool_get(struct pxi_pool *p, const struct pxi_wish *w, struct pxi_link **out,
+                 struct pxi_error *err);
+/* Gives a working link back: to the first waiter, or to the idle ones. */
+void pxi_pool_put(struct pxi_pool *p, struct pxi_link *l);
+/* Stops what a session's link is doing, if it still has one. */
+void pxi_pool_interrupt(struct pxi_pool *p, uintptr_t owner);
+
+static inline bool pxi_pool_wanted(const struct pxi_pool *p)
+{
+    return __builtin_expect(__atomic_load_n(&p->waiters, __ATOMIC_RELAXED) != 0, 0);
+}
+/* From rest to work; false if somebody else has taken it meanwhile. */
+static inline bool pxi_link_take(struct pxi_link *l, uintptr_t owner)
+{
+    uintptr_t resting = owner;
+    return __atomic_compare_exchange_n(&l->owner, &resting, owner | 1, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+}
+static inline void pxi_link_rest(struct pxi_link *l, uintptr_t owner)
+{
+    __atomic_store_n(&l->owner, owner, __ATOMIC_RELEASE);
+}
+
+/* The cached statement of a plan, now out of the cache; NULL if there is none. */
+static inline struct pxi_stmt *pxi_link_stmt(struct pxi_link *l, unsigned plan_id)
+{
+    if (__builtin_expect(plan_id >= l->cached_room, 0))
+        return NULL;
+    struct pxi_stmt *st = l->cached[plan_id].stmt;
+    l->cached[plan_id].stmt = NULL;
+    return st;
+}
+/* Back into the cache (finished), or dropped if there is no room for it. */
+void pxi_link_keep_slow(struct pxi_link *l, unsigned plan_id, struct pxi_stmt *st, bool is_new);
+static inline void pxi_link_keep(struct pxi_link *l, unsigned plan_id, struct pxi_stmt *st,
+                                 bool is_new)
+{
+    if (__builtin_expect(is_new || l->cached[plan_id].stmt, 0)) {
+        pxi_link_keep_slow(l, plan_id, st, is_new);
+        return;
+    }
+    l->cached[plan_id] = (struct pxi_cached){ st, ++l->tick };
+}
+/* A statement that was taken from the cache and is not coming back. */
+void pxi_link_lose(struct pxi_link *l, struct pxi_stmt *st, bool is_new);
+
+#endif

@@ -1,0 +1,280 @@
+/* build.c - see build.h. One function a verb writes its statement out of the clauses; what it runs
+ * in the first run must be what it runs in the second.
+ */
+#include "orm/query/build.h"
+#include "orm/base/map.h"
+#include "orm/query/fingerprint.h"
+#include <string.h>
+
+/* What every key begins with. No padding: it is compared as bytes. */
+struct key_head {
+    const prax_model *m;
+    uint8_t verb, by, page, flags;
+    uint16_t rows, zero;
+    uint16_t order[PRAX_ORDER_MAX];
+};
+_Static_assert(sizeof(struct key_head) == 24, "no padding");
+
+static void put_head(struct pxi_shape *sh, const struct pxi_request *r)
+{
+    struct key_head h = {
+        .m = r->m,
+        /* one statement, whether its rows come at once or one by one */
+        .verb = (uint8_t)(r->verb == PRAX_EACH ? PRAX_FIND_MANY : r->verb),
+        .by = (uint8_t)r->by,
+        .page = (uint8_t)((r->take != 0) | (r->skip != 0) << 1),
+        .flags = (uint8_t)((r->skip_duplicates) | (r->select != NULL) << 1),
+        .rows = (uint16_t)r->rows,
+    };
+    for (unsigned i = 0; r->order_by && i < PRAX_ORDER_MAX && r->order_by[i]; i++)
+        h.order[i] = (uint16_t)r->order_by[i];
+    pxi_shape_key(sh, &h, sizeof h);
+    if (r->select)
+        pxi_shape_key(sh, r->select, r->m->fields_size);
+}
+
+/* ---- statements ---- */
+
+static void add(struct pxi_shape *sh, const char *text)
+{
+    if (sh->sql)
+        pxi_sql_add(sh->sql, text);
+}
+
+static void add_name(struct pxi_shape *sh, const char *name)
+{
+    if (sh->sql)
+        pxi_sql_name(sh->sql, name);
+}
+
+static bool is_selected(const struct pxi_request *r, unsigned i)
+{
+    return !r->select || (((const uint8_t *)r->select)[i / 8] >> i % 8 & 1);
+}
+
+static void write_columns(struct pxi_shape *sh, const struct pxi_request *r)
+{
+    bool first = true;
+    for (unsigned i = 0; i < r->m->n_columns; i++) {
+        if (!is_selected(r, i))
+            continue;
+        pxi_sql_add(sh->sql, first ? "" : ", ");
+        pxi_sql_name(sh->sql, r->m->columns[i].db_name);
+        first = false;
+    }
+}
+
+static void rest_of_query(struct pxi_shape *sh, const struct pxi_request *r)
+{
+    add(sh, " FROM ");
+    add_name(sh, r->m->table);
+    if (r->key)
+        pxi_clause_key(sh, r->key, r->by);
+    if (r->where)
+        pxi_clause_where(sh, r->where);
+    if (r->order_by)
+        pxi_clause_order(sh, r->order_by);
+    pxi_clause_page(sh, r->take, r->skip);
+}
+
+static void select_rows(struct pxi_shape *sh, const struct pxi_request *r)
+{
+    add(sh, "SELECT ");
+    if (sh->sql)
+        write_columns(sh, r);
+    rest_of_query(sh, r);
+}
+
+static void count(struct pxi_shape *sh, const struct pxi_request *r)
+{
+    bool paged = r->take || r->skip;
+    add(sh, r->verb == PRAX_EXISTS ? "SELECT 1"
+            : paged                ? "SELECT count(*) FROM (SELECT 1"
+                                   : "SELECT count(*)");
+    rest_of_query(sh, r);
+    add(sh, paged && r->verb == PRAX_COUNT ? ")" : "");
+}
+
+static void insert(struct pxi_shape *sh, const struct pxi_request *r)
+{
+    if (!sh->sql)
+        return;
+    pxi_sql_add(sh->sql, "INSERT INTO ");
+    pxi_sql_name(sh->sql, r->m->table);
+    pxi_sql_add(sh->sql, " (");
+    write_columns(sh, r);
+    pxi_sql_add(sh->sql, ") VALUES (");
+    for (unsigned i = 0; i < r->rows; i++) {
+        pxi_sql_add(sh->sql, i ? "), (" : "");
+        pxi_sql_params(sh->sql, r->m->n_columns);
+    }
+    pxi_sql_add(sh->sql, r->skip_duplicates ? ") ON CONFLICT DO NOTHING" : ")");
+}
+
+static void update(struct pxi_shape *sh, const struct pxi_request *r)
+{
+    add(sh, "UPDATE ");
+    add_name(sh, r->m->table);
+    add(sh, " SET ");
+    pxi_clause_set(sh, r->set);
+    if (r->key)
+        pxi_clause_key(sh, r->key, r->by);
+    if (r->where)
+        pxi_clause_where(sh, r->where);
+}
+
+static void statement(struct pxi_shape *sh, const struct pxi_request *r)
+{
+    switch (r->verb) {
+    case PRAX_CREATE:
+    case PRAX_CREATE_MANY:
+        insert(sh, r);
+        break;
+    case PRAX_UPDATE:
+    case PRAX_UPDATE_MANY:
+        update(sh, r);
+        break;
+    case PRAX_DELETE:
+    case PRAX_DELETE_MANY:
+        add(sh, "DELETE");
+        rest_of_query(sh, r);
+        break;
+    case PRAX_COUNT:
+    case PRAX_EXISTS:
+        count(sh, r);
+        break;
+    default:
+        select_rows(sh, r);
+    }
+}
+
+/* ---- plans ---- */
+
+static void put_program(struct pxi_shape *sh, const struct pxi_request *r, struct pxi_plan *p)
+{
+    const prax_model *m = r->m;
+    struct pxi_out *out = pxi_arena_zero(sh->scratch, m->n_columns, sizeof *out);
+    uint8_t *loaded = pxi_arena_zero(sh->scratch, 1, m->fields_size);
+    unsigned n = 0;
+    if (!out || !loaded) {
+        pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
+        return;
+    }
+    for (unsigned i = 0; i < m->n_columns; i++) {
+        const prax_column *c = &m->columns[i];
+        if (!is_selected(r, i))
+            continue;
+        loaded[i / 8] = (uint8_t)(loaded[i / 8] | 1u << i % 8);
+        out[n++] = (struct pxi_out){ .off = c->row_off,
+                                     .type = c->type,
+                                     .null = (c->flags & PRAX_C_NULL) != 0,
+                                     .scale = c->scale,
+                                     .labels = c->enum_type,
+                                     .name = c->db_name };
+    }
+    p->program = (struct pxi_program){ out, n };
+    p->loaded = loaded;
+    p->partial = n < m->n_columns;
+}
+
+static struct pxi_plan *finish(struct pxi_plans *plans, struct pxi_shape *sh, uint64_t hash,
+                               struct pxi_plan *p, const struct pxi_sql *q)
+{
+    if (q->broken)
+        pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
+    if (sh->code)
+        return NULL;
+    p->key = sh->key;
+    p->key_size = sh->key_size;
+    p->sql = q->text;
+    p->sql_size = (uint32_t)q->size;
+    p->values = q->params;
+    p->fingerprint = pxi_fingerprint(q->text, q->size);
+    return pxi_plans_add(plans, hash, p);
+}
+
+static struct pxi_plan *build(struct pxi_plans *plans, struct pxi_shape *sh, uint64_t hash,
+                              const struct pxi_request *r)
+{
+    struct pxi_plan *p = pxi_arena_zero(sh->scratch, 1, sizeof *p);
+    struct pxi_sql q;
+    if (!p) {
+        pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
+        return NULL;
+    }
+    pxi_sql_begin(&q, &pxi_dialect_sqlite, sh->scratch);
+    p->model = r->m;
+    put_program(sh, r, p);
+    sh->sql = &q;
+    if (!sh->code)
+        statement(sh, r);
+    sh->sql = NULL;
+    return finish(plans, sh, hash, p, &q);
+}
+
+struct pxi_plan *pxi_request_plan(struct pxi_plans *plans, struct pxi_shape *sh,
+                                  const struct pxi_request *r, bool *cached)
+{
+    put_head(sh, r);
+    statement(sh, r);
+    *cached = false;
+    if (__builtin_expect(sh->code != 0, 0))
+        return NULL;
+    uint64_t hash = pxi_hash(sh->key, sh->key_size);
+    struct pxi_plan *p = pxi_plans_find(plans, hash, sh->key, sh->key_size);
+    *cached = p != NULL;
+    return __builtin_expect(p != NULL, 1) ? p : build(plans, sh, hash, r);
+}
+
+/* ---- raw SQL ---- */
+
+/* The place of a ?? outside of quotes and comments, or NULL. */
+static const char *find_doubled(const char *p)
+{
+    while (*p) {
+        char quote = strchr("'\"`", *p) ? *p : *p == '[' ? ']' : '\0';
+        if (quote) {
+            p += 1 + strcspn(p + 1, (char[]){ quote, '\0' });
+        } else if (p[0] == '-' && p[1] == '-') {
+            p += strcspn(p, "\n");
+        } else if (p[0] == '/' && p[1] == '*') {
+            const char *end = strstr(p + 2, "*/");
+            p = end ? end + 1 : p + strlen(p) - 1;
+        } else if (p[0] == '?' && p[1] == '?') {
+            return p;
+        }
+        p += *p != '\0';
+    }
+    return NULL;
+}
+
+static struct pxi_plan *build_raw(struct pxi_plans *plans, struct pxi_shape *sh, uint64_t hash,
+                                  const char *sql, size_t size)
+{
+    struct pxi_plan *p = pxi_arena_zero(sh->scratch, 1, sizeof *p);
+    struct pxi_sql q = { .text = pxi_arena_text(sh->scratch, sql, size), .size = size };
+    if (!p || !q.text)
+        pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
+    else if (find_doubled(sql))
+        pxi_shape_fail(sh, NULL, PRAX_EUNSUPPORTED, "?? is an operator that SQLite has not");
+    return finish(plans, sh, hash, p, &q);
+}
+
+struct pxi_plan *pxi_raw_plan(struct pxi_plans *plans, struct pxi_shape *sh, const char *sql,
+                              size_t size, bool *cached)
+{
+    static const struct key_head head = { .verb = PRAX_RAW_QUERY };
+    *cached = false;
+    if (size > PXI_VALUE_MAX) {
+        pxi_shape_fail(sh, NULL, PRAX_ELIMIT, "statement of more than %d bytes", PXI_VALUE_MAX);
+        return NULL;
+    }
+    pxi_shape_key(sh, &head, sizeof head);
+    pxi_shape_key(sh, sql, size);
+    if (sh->code)
+        return NULL;
+    uint64_t hash = pxi_hash(sh->key, sh->key_size);
+    struct pxi_plan *p = pxi_plans_find(plans, hash, sh->key, sh->key_size);
+    *cached = p != NULL;
+    return p ? p : build_raw(plans, sh, hash, sql, size);
+}

@@ -1,0 +1,35 @@
+/* build.h - from a call to its plan: found by its shape, or built.
+ *
+ * A request is what all model verbs have in common: which clauses there are, and where in the
+ * caller's structs they stand. pxi_request_plan runs the clauses once for key and values, and a
+ * second time for the text only when nobody has asked for that shape before.
+ */
+#ifndef PXI_QUERY_BUILD_H
+#define PXI_QUERY_BUILD_H
+#include "orm/query/plan.h"
+#include "orm/query/shape.h"
+
+struct pxi_request {
+    const prax_model *m;
+    enum prax_verb verb;
+    unsigned by;              /* key: 1 .. n_keys; 0 = none */
+    const void *key;          /* M_key */
+    const void *select;       /* M_fields; NULL = all */
+    const void *where;        /* M_where; NULL = none */
+    const void *set;          /* M_set */
+    const uint32_t *order_by; /* order_by[PRAX_ORDER_MAX]; NULL = none */
+    uint32_t take, skip;
+    unsigned rows;        /* CREATE, CREATE_MANY: rows of one statement */
+    bool skip_duplicates; /* CREATE_MANY */
+};
+
+/* The values of CREATE and CREATE_MANY are put by the caller, row by row, all columns of the model
+ * in order; the others' come from here. Fails with what sh keeps in its code and error. *cached:
+ * the plan was there already. NULL: sh->code. */
+struct pxi_plan *pxi_request_plan(struct pxi_plans *plans, struct pxi_shape *sh,
+                                  const struct pxi_request *r, bool *cached);
+/* The same for raw SQL, by its text. */
+struct pxi_plan *pxi_raw_plan(struct pxi_plans *plans, struct pxi_shape *sh, const char *sql,
+                              size_t size, bool *cached);
+
+#endif

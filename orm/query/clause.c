@@ -1,0 +1,144 @@
+/* clause.c - the clauses of a statement other than its filter; see shape.h for the two runs. */
+#include "orm/base/value.h"
+#include "orm/query/shape.h"
+#include <string.h>
+
+void pxi_clause_key(struct pxi_shape *sh, const void *key, unsigned by)
+{
+    const prax_key *k = &sh->m->keys[by - 1];
+    for (unsigned i = 0; i < k->n_columns && !sh->code; i++) {
+        const prax_column *c = &sh->m->columns[k->columns[i]];
+        if (sh->sql) {
+            pxi_sql_add(sh->sql, i ? " AND " : " WHERE ");
+            pxi_sql_template(sh->sql, "@ = ?", c->db_name);
+        } else {
+            pxi_value_of(sh, c, (const char *)key + k->offs[i], PXI_USE_EQUAL, pxi_shape_value(sh));
+        }
+    }
+}
+
+/* ---- set ---- */
+
+static bool is_number(const prax_column *c)
+{
+    return c->type == PRAX_T_Int || c->type == PRAX_T_SmallInt || c->type == PRAX_T_BigInt ||
+           c->type == PRAX_T_Float || c->type == PRAX_T_Decimal;
+}
+
+/* The operand of prax_add and prax_mul. A Decimal factor keeps its own scale. */
+static void collect_operand(struct pxi_shape *sh, const prax_column *c, unsigned wr,
+                            const void *src)
+{
+    struct pxi_value v = { .kind = PXI_NULL };
+    if (!is_number(c)) {
+        pxi_shape_fail(sh, c, PRAX_EINVAL, "prax_add and prax_mul are for numbers");
+        return;
+    }
+    if (c->type == PRAX_T_Decimal && wr == PRAX_WR_MUL) {
+        const prax_decimal *d = src;
+        if (d->scale < 0 || d->scale > PXI_DECIMAL_DIGITS)
+            pxi_shape_fail(sh, c, PRAX_EINVAL, "scale of a decimal is not 0 to 18");
+        v = (struct pxi_value){ .kind = PXI_INT, .u.i = d->units };
+        pxi_shape_key(sh, &d->scale, sizeof d->scale);
+    } else if (c->type == PRAX_T_Float || c->type == PRAX_T_Decimal) {
+        pxi_value_of(sh, c, src, PXI_USE_WRITE, &v);
+    } else { /* any 64 bits: -40000 may be added to a SmallInt of 30000 */
+        v = (struct pxi_value){ .kind = PXI_INT, .u.i = *(const int64_t *)src };
+    }
+    for (unsigned i = pxi_sql_arithmetic_params(c, wr); i > 0; i--)
+        *pxi_shape_value(sh) = v;
+}
+
+static void collect_set(struct pxi_shape *sh, unsigned i, unsigned wr, const void *src)
+{
+    const prax_column *c = &sh->m->columns[i];
+    uint16_t two[2] = { (uint16_t)i, (uint16_t)wr };
+    pxi_shape_key(sh, two, sizeof two);
+    if (wr == PRAX_WR_SET)
+        pxi_value_of(sh, c, src, PXI_USE_WRITE, pxi_shape_value(sh));
+    else if (wr == PRAX_WR_ADD || wr == PRAX_WR_MUL)
+        collect_operand(sh, c, wr, src);
+    else if (wr != PRAX_WR_NULL)
+        pxi_shape_fail(sh, c, PRAX_EINVAL, "no such write: %u", wr);
+    else if (!(c->flags & PRAX_C_NULL))
+        pxi_shape_fail(sh, c, PRAX_ENULL, "prax_set_null on a column that takes no NULL");
+}
+
+static void write_set(struct pxi_shape *sh, unsigned i, unsigned wr, const void *src, bool first)
+{
+    const prax_column *c = &sh->m->columns[i];
+    pxi_sql_add(sh->sql, first ? "" : ", ");
+    pxi_sql_name(sh->sql, c->db_name);
+    pxi_sql_add(sh->sql, " = ");
+    if (wr == PRAX_WR_SET)
+        pxi_sql_param(sh->sql);
+    else if (wr == PRAX_WR_NULL)
+        pxi_sql_add(sh->sql, "NULL");
+    else
+        pxi_sql_arithmetic(sh->sql, c, wr,
+                           c->type == PRAX_T_Decimal ? ((const prax_decimal *)src)->scale : 0);
+}
+
+void pxi_clause_set(struct pxi_shape *sh, const void *set)
+{
+    bool first = true;
+    for (unsigned i = 0; i < sh->m->n_columns && !sh->code; i++) {
+        const prax_column *c = &sh->m->columns[i];
+        if (c->set_off == PRAX_NO_OFF)
+            continue;
+        const char *w = (const char *)set + c->set_off;
+        unsigned wr = (uint8_t)*w;
+        const void *src = w + pxi_layouts[c->type].write_v;
+        if (wr == PRAX_WR_NONE)
+            continue;
+        if (sh->sql)
+            write_set(sh, i, wr, src, first);
+        else
+            collect_set(sh, i, wr, src);
+        first = false;
+    }
+    if (first)
+        pxi_shape_fail(sh, NULL, PRAX_EINVAL, "nothing is set");
+    if (!sh->sql)
+        pxi_shape_key(sh, &(uint16_t){ 0xffff }, sizeof(uint16_t));
+}
+
+/* ---- pages and order; their shape is in the head of the key ---- */
+
+void pxi_clause_page(struct pxi_shape *sh, uint32_t take, uint32_t skip)
+{
+    if (!take && !skip)
+        return;
+    if (sh->sql) {
+        pxi_sql_add(sh->sql, " LIMIT ");
+        if (take)
+            pxi_sql_param(sh->sql);
+        else
+            pxi_sql_add(sh->sql, sh->sql->d->no_limit);
+        if (skip)
+            pxi_sql_template(sh->sql, " OFFSET ?", "");
+        return;
+    }
+    if (take)
+        *pxi_shape_value(sh) = (struct pxi_value){ .kind = PXI_INT, .u.i = take };
+    if (skip)
+        *pxi_shape_value(sh) = (struct pxi_value){ .kind = PXI_INT, .u.i = skip };
+}
+
+void pxi_clause_order(struct pxi_shape *sh, const uint32_t order[PRAX_ORDER_MAX])
+{
+    for (unsigned i = 0; i < PRAX_ORDER_MAX && order[i] && !sh->code; i++) {
+        unsigned column = (order[i] - 1) / 4, kind = (order[i] - 1) % 4 + 1;
+        if (column >= sh->m->n_columns) {
+            pxi_shape_fail(sh, NULL, PRAX_EINVAL, "order_by[%u] is no order of this model", i);
+            return;
+        }
+        if (!sh->sql)
+            continue;
+        const prax_column *c = &sh->m->columns[column];
+        bool null = (c->flags & PRAX_C_NULL) != 0;
+        pxi_sql_add(sh->sql, i ? ", " : " ORDER BY ");
+        pxi_sql_name(sh->sql, c->db_name);
+        pxi_sql_add(sh->sql, null ? sh->sql->d->nulls[kind] : kind % 2 ? "" : " DESC");
+    }
+}
