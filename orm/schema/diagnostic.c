@@ -143,35 +143,45 @@ struct style {
  * shown as U+FFFD. */
 static void add_character(struct pxi_buf *out, const char *p, struct pxi_char c)
 {
-    if (c.kind == PXI_CHAR_GOOD)
+    if (c.kind == PXI_CHAR_GOOD) {
         pxi_buf_add(out, p, c.size);
-    else
+    } else {
         pxi_buf_text(out, "\xef\xbf\xbd");
+    }
+}
+
+/* What stands below the character at p: blanks, then a caret and waves under [mark, mark_end). */
+static void add_caret(struct pxi_buf *out, const char *p, const char *mark, const char *mark_end,
+                      const struct style *style)
+{
+    if (p < mark) {
+        pxi_buf_char(out, *p == '\t' ? '\t' : ' ');
+    } else if (p == mark) {
+        pxi_buf_fmt(out, "%s^", style->green);
+    } else if (p < mark_end) {
+        pxi_buf_char(out, '~');
+    }
 }
 
 /* The line, or WINDOW characters of it with the span among them, and below it the carets. */
 static void add_window(struct pxi_buf *out, const struct pxi_source *src, struct pxi_place p,
                        struct pxi_span at, const struct style *style)
 {
-    const char *line = src->text + p.line_start, *end = line + p.line_size;
-    const char *mark = src->text + at.start, *mark_end = mark + at.size;
-    uint32_t from = p.column > WINDOW - 20 ? p.column - WINDOW / 2 : 0, column = 0;
+    const char *q = src->text + p.line_start, *end = q + p.line_size;
+    const char *mark = src->text + at.start;
+    uint32_t from = p.column > WINDOW - 20 ? p.column - WINDOW / 2 : 0;
     struct pxi_buf carets = { 0 };
     pxi_buf_fmt(out, "%5u | %s", p.line, from ? "..." : "");
     pxi_buf_fmt(&carets, "      | %s", from ? "   " : "");
-    const char *q = line;
-    for (; q < end && column < from + WINDOW; column++) {
+    for (uint32_t column = 0; q < end && column < from + WINDOW; column++) {
         struct pxi_char c = pxi_char_at(q, (size_t)(end - q));
         if (column >= from) {
             add_character(out, q, c);
-            if (q < mark)
-                pxi_buf_char(&carets, *q == '\t' ? '\t' : ' ');
-            else if (q == mark || q < mark_end)
-                pxi_buf_fmt(&carets, "%s%c", q == mark ? style->green : "", q == mark ? '^' : '~');
+            add_caret(&carets, q, mark, mark + at.size, style);
         }
         q += c.size;
     }
-    if (mark >= q)
+    if (mark >= q) /* behind the line's end */
         pxi_buf_fmt(&carets, "%s^", style->green);
     pxi_buf_fmt(out, "%s\n%s%s\n", q < end ? "..." : "", carets.data ? carets.data : "",
                 style->off);
@@ -214,11 +224,6 @@ void pxi_diag_json(struct pxi_json *out, const struct pxi_source *src, const str
     pxi_json_end(out, '}');
 }
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
 /* Edits (insert, delete, replace, swap neighbours) between two words; case does not count. More
  * than NEAR is NEAR + 1. */
 static unsigned edits(const char *a, size_t a_size, const char *b, size_t b_size)
@@ -230,12 +235,12 @@ static unsigned edits(const char *a, size_t a_size, const char *b, size_t b_size
         unsigned *now = row[i % 3], *up = row[(i + 2) % 3], *up2 = row[(i + 1) % 3];
         unsigned best = now[0] = (unsigned)i;
         for (size_t j = 1; j <= b_size; j++) {
-            char x = lower(a[i - 1]), y = lower(b[j - 1]);
+            char x = pxi_ascii_lower(a[i - 1]), y = pxi_ascii_lower(b[j - 1]);
             unsigned cost = up[j - 1] + (x != y);
             cost = up[j] + 1 < cost ? up[j] + 1 : cost;
             cost = now[j - 1] + 1 < cost ? now[j - 1] + 1 : cost;
-            if (i > 1 && j > 1 && x == lower(b[j - 2]) && y == lower(a[i - 2]) &&
-                up2[j - 2] + 1 < cost)
+            if (i > 1 && j > 1 && x == pxi_ascii_lower(b[j - 2]) &&
+                y == pxi_ascii_lower(a[i - 2]) && up2[j - 2] + 1 < cost)
                 cost = up2[j - 2] + 1;
             now[j] = cost;
             best = cost < best ? cost : best;
@@ -252,7 +257,7 @@ void pxi_suggest_offer(struct pxi_suggest *s, const char *word)
     if (a >= WORD_MAX || b >= WORD_MAX || a > b + NEAR || b > a + NEAR)
         return;
     unsigned n = edits(s->word, a, word, b);
-    if (n > NEAR || n * 2 > a || (s->best && n >= s->distance))
+    if (n > NEAR || (size_t)n * 2 > a || (s->best && n >= s->distance))
         return;
     s->best = word;
     s->distance = n;

@@ -100,14 +100,15 @@ static bool skip_blanks(struct pxi_lexer *lx, struct docs *docs)
         uint32_t left = lx->size - lx->at;
         if (*p == '\n')
             first = true;
-        if (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')
+        if (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n') {
             lx->at++;
-        else if (left >= 2 && p[0] == '/' && p[1] == '/')
+        } else if (left >= 2 && p[0] == '/' && p[1] == '/') {
             skip_line_comment(lx, docs, first);
-        else if (left >= 2 && p[0] == '/' && p[1] == '*')
+        } else if (left >= 2 && p[0] == '/' && p[1] == '*') {
             skip_block_comment(lx);
-        else
+        } else {
             break;
+        }
     }
     return first;
 }
@@ -162,14 +163,15 @@ static void read_number(struct pxi_lexer *lx, struct pxi_token *t)
     at += lx->text[at] == '-';
     for (; at < lx->size; at++) {
         char c = lx->text[at];
-        if (is_digit(c))
+        if (is_digit(c)) {
             digits++;
-        else if (c == '.')
+        } else if (c == '.') {
             good = digits > 0 && points++ == 0 && good;
-        else if (is_letter(c))
+        } else if (is_letter(c)) {
             good = false;
-        else
+        } else {
             break;
+        }
     }
     uint32_t size = at - start;
     good = good && is_digit(lx->text[at - 1]) && size <= PXI_NUMBER_MAX;
@@ -247,7 +249,7 @@ static void read_other(struct pxi_lexer *lx, struct pxi_token *t)
 {
     const char *p = lx->text + lx->at;
     uint32_t n = pxi_char_at(p, lx->size - lx->at).size;
-    t->kind = memchr("{}()[],=?@:", *p, 11) ? *p : PXI_T_STRAY;
+    t->kind = strchr("{}()[],=?@:", *p) ? *p : PXI_T_STRAY;
     if (*p == '@' && lx->at + 1 < lx->size && p[1] == '@')
         n = 2;
     t->text = pxi_arena_text(lx->diags->arena, p, n);
@@ -268,14 +270,15 @@ struct pxi_token pxi_lexer_next(struct pxi_lexer *lx)
     if (start >= lx->size || lx->diags->arena->full)
         return t;
     char c = lx->text[start];
-    if (is_letter(c))
+    if (is_letter(c)) {
         read_name(lx, &t);
-    else if (is_digit(c) || (c == '-' && start + 1 < lx->size && is_digit(lx->text[start + 1])))
+    } else if (is_digit(c) || (c == '-' && start + 1 < lx->size && is_digit(lx->text[start + 1]))) {
         read_number(lx, &t);
-    else if (c == '"')
+    } else if (c == '"') {
         read_text(lx, &t);
-    else
+    } else {
         read_other(lx, &t);
+    }
     t.at = span(start, lx->at);
     if (!t.text)
         t.kind = PXI_T_END;

@@ -91,12 +91,13 @@ static void expected(struct parser *p, const char *what, const char *hint)
         pxi_diag(p->diags, STRAY, p->t.at, p->t.text, quote);
         return;
     }
-    if (p->t.kind == PXI_T_END)
+    if (p->t.kind == PXI_T_END) {
         snprintf(found, sizeof found, "the end of the file");
-    else if (p->t.kind == PXI_T_TEXT)
+    } else if (p->t.kind == PXI_T_TEXT) {
         snprintf(found, sizeof found, "a string");
-    else
+    } else {
         snprintf(found, sizeof found, "'%.64s'", p->t.text);
+    }
     pxi_diag(p->diags, EXPECTED, p->t.at, what, found, hint);
 }
 
@@ -135,10 +136,11 @@ static void skip_line(struct parser *p, uint32_t start)
         bool moved = p->t.at.start > start;
         if (moved && (p->t.kind == '}' || (p->t.first && depth == 0)))
             return;
-        if (p->t.kind == '(' || p->t.kind == '[')
+        if (p->t.kind == '(' || p->t.kind == '[') {
             depth++;
-        else if (p->t.kind == ')' || p->t.kind == ']')
+        } else if (p->t.kind == ')' || p->t.kind == ']') {
             depth -= depth > 0;
+        }
         p->t.doc = NULL;
         advance(p);
     }
@@ -150,9 +152,10 @@ enum { BLOCK_WORDS = 4, FOREIGN_WORDS = 5 };
 
 static bool is_one_of(const struct parser *p, const char *const *words, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (is_word(p, words[i]))
             return true;
+    }
     return false;
 }
 
@@ -163,9 +166,9 @@ static bool at_block_head(struct parser *p)
         return false;
     struct pxi_lexer ahead = p->lx;
     uint32_t diags = p->diags->count;
-    bool head = pxi_lexer_next(&ahead).kind == PXI_T_NAME && pxi_lexer_next(&ahead).kind == '{';
+    int second = pxi_lexer_next(&ahead).kind, third = pxi_lexer_next(&ahead).kind;
     p->diags->count = diags; /* they will be found again */
-    return head;
+    return second == PXI_T_NAME && third == '{';
 }
 
 /* Behind the } of a block whose head went wrong, or to the next head. */
@@ -320,10 +323,11 @@ static bool parse_attr(struct parser *p, pxi_attrs *attrs)
     if (!attr.name.text)
         return false;
     enum pxi_attr_support support = pxi_attr_lookup(attr.name.text, &nearest);
-    if (support == PXI_ATTR_NOT_YET)
+    if (support == PXI_ATTR_NOT_YET) {
         pxi_diag(p->diags, ATTRIBUTE_NOT_YET, attr.at, attr.name.text);
-    else if (support == PXI_ATTR_UNKNOWN)
+    } else if (support == PXI_ATTR_UNKNOWN) {
         pxi_diag(p->diags, UNKNOWN_ATTRIBUTE, attr.at, attr.name.text, nearest);
+    }
     if (support != PXI_ATTR_KNOWN) {
         skip_unknown(p);
         return true;
@@ -508,12 +512,13 @@ static void parse_unknown(struct parser *p)
     struct pxi_suggest s = { .word = p->t.text };
     for (size_t i = 0; i < BLOCK_WORDS; i++)
         pxi_suggest_offer(&s, block_words[i]);
-    if (p->t.kind != PXI_T_NAME)
+    if (p->t.kind != PXI_T_NAME) {
         expected(p, "generator, datasource, enum or model", NULL);
-    else if (is_one_of(p, foreign_words, FOREIGN_WORDS))
+    } else if (is_one_of(p, foreign_words, FOREIGN_WORDS)) {
         pxi_diag(p->diags, BLOCK_NOT_YET, p->t.at, p->t.text);
-    else
+    } else {
         pxi_diag(p->diags, UNKNOWN_BLOCK, p->t.at, p->t.text, s.best);
+    }
     /* a stray token costs itself; a word costs its line, and its braces if it has some */
     while (p->t.kind != PXI_T_END && p->t.kind != '{') {
         p->t.doc = NULL;
@@ -531,14 +536,15 @@ bool pxi_parse(struct pxi_schema *schema, struct pxi_diags *diags, const char *t
         return false;
     p.t = pxi_lexer_next(&p.lx);
     while (p.t.kind != PXI_T_END) {
-        if (is_word(&p, "model"))
+        if (is_word(&p, "model")) {
             parse_model(&p);
-        else if (is_word(&p, "enum"))
+        } else if (is_word(&p, "enum")) {
             parse_enum(&p);
-        else if (is_word(&p, "generator") || is_word(&p, "datasource"))
+        } else if (is_word(&p, "generator") || is_word(&p, "datasource")) {
             parse_config(&p, is_word(&p, "generator"));
-        else
+        } else {
             parse_unknown(&p);
+        }
     }
     if (p.t.doc)
         pxi_diag(diags, DOC_NOWHERE, p.t.doc_at);

@@ -15,6 +15,15 @@ struct pxi_char {
     enum pxi_char_kind kind;
 };
 
+static inline char pxi_ascii_lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+}
+static inline char pxi_ascii_upper(char c)
+{
+    return (char)(c >= 'a' && c <= 'z' ? c - 32 : c);
+}
+
 /* The character at p[size]; size > 0. */
 struct pxi_char pxi_char_at(const char *p, size_t size);
 /* How many characters p[size] has. */

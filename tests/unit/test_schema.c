@@ -547,7 +547,7 @@ static void test_out_of_memory(void **state)
  * one block of ours, a little longer each time, and there is no second. */
 static long fail_each_request(const char *path)
 {
-    enum { ROOM = 1 << 20, STEP = 8 };
+    enum { ROOM = 1 << 20, STEP = 24 };
     size_t size, max = 0;
     char *text = read_file(path, &size);
     for (bool done = false; !done; max += STEP) {
