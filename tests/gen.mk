@@ -3,3 +3,8 @@
 DB_TEST_C := $(wildcard tests/db/test_*.c)
 $(eval $(call prax_generate,tests/golden/schema/blog.prax,blog,$(DB_TEST_C:%.c=$(B)/%.o)))
 $(foreach t,$(notdir $(DB_TEST_C:%.c=%)),$(eval TEST_GEN_$(t) := $(B)/gen/blog.o))
+
+.PHONY: golden
+golden: $(B)/prax ## write the golden files of schema diagnostics and generated C anew
+	@B=$(B) tests/unit/test_schema_golden.sh --write
+	@B=$(B) tests/unit/test_gen_compile.sh --write

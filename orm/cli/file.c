@@ -90,10 +90,11 @@ int pxi_cli_make_folder(const char *path)
         if ((*p == '/' && p > path) || *p == 0) {
             pxi_buf_clear(&part);
             pxi_buf_add(&part, path, (size_t)(p - path));
-            if (!pxi_buf_ok(&part))
+            if (!pxi_buf_ok(&part)) {
                 error = ENOMEM;
-            else if (mkdir(part.data, 0777) < 0 && errno != EEXIST)
+            } else if (mkdir(part.data, 0777) < 0 && errno != EEXIST) {
                 error = errno;
+            }
         }
         if (*p == 0)
             break;

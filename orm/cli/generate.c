@@ -16,14 +16,15 @@ static int parse_args(struct job *job, int argc, char **argv)
     opterr = 0;
     optind = 1;
     while ((c = getopt(argc, argv, "+qo:")) != -1) {
-        if (c == 'q')
+        if (c == 'q') {
             job->quiet = true;
-        else if (c == 'o')
+        } else if (c == 'o') {
             job->out = optarg;
-        else if (optopt == 'o')
+        } else if (optopt == 'o') {
             return pxi_cli_fail("generate: -o: no folder given");
-        else
+        } else {
             return pxi_cli_fail("generate: unknown option '%s': see prax --help", argv[optind - 1]);
+        }
     }
     if (argc - optind > 1)
         return pxi_cli_fail("generate: one schema at a time: '%s' is too much", argv[optind + 1]);
@@ -61,10 +62,11 @@ static int write_one(const struct pxi_buf *dir, const struct pxi_cli_schema *s, 
         status = pxi_cli_fail("%s: out of memory", s->source.file);
     } else {
         int written = pxi_cli_write(path.data, &text);
-        if (written < 0)
+        if (written < 0) {
             status = PXI_EXIT_TROUBLE;
-        else if (!job->quiet)
+        } else if (!job->quiet) {
             fprintf(stderr, "prax: %s: %s\n", path.data, written ? "written" : "unchanged");
+        }
     }
     pxi_buf_free(&text);
     pxi_buf_free(&path);
@@ -75,8 +77,14 @@ static int write_both(const struct job *job, const struct pxi_cli_schema *s)
 {
     struct pxi_buf dir = { 0 };
     folder(&dir, job, s);
-    int status = pxi_buf_ok(&dir) && dir.data ? pxi_cli_make_folder(dir.data)
-                                              : pxi_cli_fail("-o: the folder has no name");
+    int status;
+    if (!pxi_buf_ok(&dir)) {
+        status = pxi_cli_fail("%s: out of memory", s->source.file);
+    } else if (dir.size == 0) {
+        status = pxi_cli_fail("generate: -o: the folder has no name");
+    } else {
+        status = pxi_cli_make_folder(dir.data);
+    }
     if (!status)
         status = write_one(&dir, s, "h", job);
     if (!status)

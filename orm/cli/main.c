@@ -78,9 +78,10 @@ static int flushed(int status)
 
 static bool asks_for_help(int argc, char **argv)
 {
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
             return true;
+    }
     return argc > 1 && !strcmp(argv[1], "help");
 }
 
@@ -98,8 +99,9 @@ int main(int argc, char **argv)
         puts("prax " PRAX_VERSION);
         return flushed(PXI_EXIT_DONE);
     }
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (!strcmp(commands[i].name, argv[1]))
             return flushed(commands[i].run(argc - 1, argv + 1));
+    }
     return unknown_command(argv[1]);
 }

@@ -12,16 +12,17 @@ static int parse_args(struct job *job, int argc, char **argv)
 {
     bool options = true;
     for (int i = 1; i < argc; i++) {
-        if (options && !strcmp(argv[i], "--"))
+        if (options && !strcmp(argv[i], "--")) {
             options = false;
-        else if (options && !strcmp(argv[i], "--json"))
+        } else if (options && !strcmp(argv[i], "--json")) {
             job->json = true;
-        else if (options && argv[i][0] == '-')
+        } else if (options && argv[i][0] == '-') {
             return pxi_cli_fail("validate: unknown option '%s': see prax --help", argv[i]);
-        else if (job->schema)
+        } else if (job->schema) {
             return pxi_cli_fail("validate: one schema at a time: '%s' is too much", argv[i]);
-        else
+        } else {
             job->schema = argv[i];
+        }
     }
     return 0;
 }
@@ -46,10 +47,11 @@ static int print_json(const struct pxi_cli_schema *s)
     pxi_json_end(&out, '}');
     pxi_buf_char(&text, '\n');
     int status = s->diags.count ? PXI_EXIT_SCHEMA : PXI_EXIT_DONE;
-    if (pxi_buf_ok(&text))
+    if (pxi_buf_ok(&text)) {
         fwrite(text.data, 1, text.size, stdout);
-    else
+    } else {
         status = pxi_cli_fail("%s: out of memory", s->source.file);
+    }
     pxi_buf_free(&text);
     return status;
 }

@@ -1,5 +1,6 @@
 /* emit.c - see emit.h. */
 #include "orm/gen/emit.h"
+#include "orm/schema/text.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -10,12 +11,13 @@ static const char *piece_end(const char *p, const char *end)
 {
     bool quoted = false;
     for (; p < end; p++) {
-        if (quoted && *p == '\\' && p + 1 < end)
+        if (quoted && *p == '\\' && p + 1 < end) {
             p++;
-        else if (*p == '"')
+        } else if (*p == '"') {
             quoted = !quoted;
-        else if (!quoted && p + 1 < end && p[1] == ' ' && strchr(",;{", *p))
+        } else if (!quoted && p + 1 < end && p[1] == ' ' && strchr(",;{", *p)) {
             return p + 2;
+        }
     }
     return end;
 }
@@ -25,9 +27,10 @@ static void add_row(struct pxi_buf *out, const char *row, size_t size)
 {
     size_t start = out->size;
     pxi_buf_add(out, row, size);
-    for (size_t i = start; i < out->size; i++)
+    for (size_t i = start; i < out->size; i++) {
         if (out->data[i] == '\t')
             out->data[i] = ' ';
+    }
 }
 
 static size_t trimmed(const char *from, const char *to)
@@ -65,7 +68,7 @@ static void end_line(struct pxi_emit *e)
 static void add_upper(struct pxi_buf *b, const char *text)
 {
     for (; *text; text++)
-        pxi_buf_char(b, *text >= 'a' && *text <= 'z' ? (char)(*text - 32) : *text);
+        pxi_buf_char(b, pxi_ascii_upper(*text));
 }
 
 /* One hole behind its $; returns what stands behind it. */
@@ -109,14 +112,15 @@ void pxi_emit_string(struct pxi_emit *e, const char *text)
     pxi_buf_char(&e->line, '"');
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\' || c == '?') /* ? for the trigraphs of ISO modes */
+        if (c == '"' || c == '\\' || c == '?') { /* ? for the trigraphs of ISO modes */
             pxi_buf_fmt(&e->line, "\\%c", c);
-        else if (c == '\n')
+        } else if (c == '\n') {
             pxi_buf_text(&e->line, "\\n");
-        else if (c < 0x20 || c == 0x7f)
+        } else if (c < 0x20 || c == 0x7f) {
             pxi_buf_fmt(&e->line, "\\%03o", c);
-        else
+        } else {
             pxi_buf_char(&e->line, (char)c);
+        }
     }
     pxi_buf_char(&e->line, '"');
 }
@@ -143,10 +147,11 @@ void pxi_emit_doc(struct pxi_emit *e, const char *doc, unsigned indent)
         return;
     pxi_buf_fmt(e->out, "%*s/* ", (int)indent, "");
     for (char before = 0; *doc; before = *doc++) {
-        if (*doc == '\n')
+        if (*doc == '\n') {
             pxi_buf_fmt(e->out, "\n%*s *%s", (int)indent, "", doc[1] && doc[1] != '\n' ? " " : "");
-        else
+        } else {
             add_comment_char(e->out, before, *doc);
+        }
     }
     pxi_buf_text(e->out, " */\n");
 }
@@ -177,10 +182,11 @@ struct pxi_ctype pxi_ctype_of(const struct pxi_schema *schema, const struct pxi_
     bool opt = c->optional && !t.pointer;
     snprintf(t.filter, sizeof t.filter, "%s_f_%s", space, stem);
     snprintf(t.write, sizeof t.write, "%s_w_%s", space, stem);
-    if (opt)
+    if (opt) {
         snprintf(t.row, sizeof t.row, "%s_opt_%s", space, stem);
-    else
+    } else {
         snprintf(t.row, sizeof t.row, "%s", t.value);
+    }
     t.guarded = !strncmp(t.value, "prax_", 5) || c->enum_type;
     return t;
 }

@@ -118,18 +118,18 @@ static const struct pxi_column *key_column(const struct pxi_emit *e, const struc
 static void emit_key_member(struct pxi_emit *e, const struct pxi_key *key)
 {
     bool many = key->columns.count > 1;
-    emit(e, many ? "        struct {\n" : "");
+    emit(e, many ? "struct { " : "");
     for (uint32_t i = 0; i < key->columns.count; i++) {
         const struct pxi_column *c = key_column(e, key, i);
         struct pxi_ctype t = pxi_ctype_of(e->schema, c);
-        emit(e, many ? "            " : "        ");
         emit_declaration(e, t.value, c->c_name);
-        emit(e, ";\n");
+        emit(e, "; ");
     }
     if (many)
-        emit(e, "        } $0;\n", key->c_name);
+        emit(e, "} $0; ", key->c_name);
 }
 
+/* No field's name ends in an underscore, so key_ hides none of the parameters. */
 static void emit_key_function(struct pxi_emit *e, const struct pxi_key *key)
 {
     emit(e, "static inline $M_key $M_by_$0(", key->c_name);
@@ -139,27 +139,25 @@ static void emit_key_function(struct pxi_emit *e, const struct pxi_key *key)
         emit(e, i ? ", " : "");
         emit_declaration(e, t.value, c->c_name);
     }
-    emit(e, ")\n{\n    $M_key key_ = PRAX_ZERO;\n    key_.by = $U_BY_$^0;\n", key->c_name);
+    emit(e, ")\n{\n    $M_key key_ = PRAX_ZERO; key_.by = $U_BY_$^0; ", key->c_name);
     for (uint32_t i = 0; i < key->columns.count; i++) {
         const char *name = key_column(e, key, i)->c_name;
-        if (key->columns.count > 1)
-            emit(e, "    key_.u.$0.$1 = $1;\n", key->c_name, name);
-        else
-            emit(e, "    key_.u.$0 = $0;\n", name);
+        emit(e, key->columns.count > 1 ? "key_.u.$0.$1 = $1; " : "key_.u.$0 = $1; ", key->c_name,
+             name);
     }
-    emit(e, "    return key_;\n}\n");
+    emit(e, "return\tkey_;\n}\n");
 }
 
 static void emit_keys(struct pxi_emit *e)
 {
     const struct pxi_model *m = e->model;
-    emit(e, "enum $M_by {\n    $U_BY_NOTHING,\n");
+    emit(e, "enum $M_by { $U_BY_NOTHING");
     for (uint32_t i = 0; i < m->unique_keys; i++)
-        emit(e, "    $U_BY_$^0,\n", m->keys.items[i].c_name);
-    emit(e, "};\ntypedef struct $M_key {\n    enum $M_by by;\n    union {\n");
+        emit(e, ", $U_BY_$^0", m->keys.items[i].c_name);
+    emit(e, " };\ntypedef struct $M_key {\n    enum $M_by by;\n    union { ");
     for (uint32_t i = 0; i < m->unique_keys; i++)
         emit_key_member(e, &m->keys.items[i]);
-    emit(e, "    } u;\n} $M_key;\n");
+    emit(e, "} u;\n} $M_key;\n");
     for (uint32_t i = 0; i < m->unique_keys; i++)
         emit_key_function(e, &m->keys.items[i]);
 }
@@ -218,7 +216,7 @@ static void emit_query(struct pxi_emit *e)
             "    $M_where where;\n"
             "};\n"
             "#define $M_q(...) PRAX_ARGS($M_query, __VA_ARGS__)\n"
-            "typedef struct $M_fetch {\n    size_t size;\n    $M_fields select;\n} $M_fetch;\n");
+            "typedef struct $M_fetch { size_t size; $M_fields select; } $M_fetch;\n");
 }
 
 static void emit_writes(struct pxi_emit *e)
@@ -227,13 +225,15 @@ static void emit_writes(struct pxi_emit *e)
     emit_members(e, IN_NEW);
     emit(e, "};\ntypedef struct $M_set {\n");
     emit_members(e, IN_SET);
-    emit(e, "} $M_set;\n"
-            "typedef struct $M_create_many_args {\n    size_t size;\n    bool skip_duplicates;\n"
-            "} $M_create_many_args;\n"
-            "typedef struct $M_update_many_args {\n    size_t size;\n    bool all;\n"
-            "    $M_where where;\n    $M_set set;\n} $M_update_many_args;\n"
-            "typedef struct $M_delete_many_args {\n    size_t size;\n    bool all;\n"
-            "    $M_where where;\n} $M_delete_many_args;\n\n");
+    emit(
+        e,
+        "} $M_set;\n"
+        "typedef struct $M_create_many_args { size_t size; bool skip_duplicates; } "
+        "$M_create_many_args;\n"
+        "typedef struct $M_update_many_args { size_t size; bool all; $M_where where; $M_set set; } "
+        "$M_update_many_args;\n"
+        "typedef struct $M_delete_many_args { size_t size; bool all; $M_where where; } "
+        "$M_delete_many_args;\n\n");
 }
 
 static const char functions[] =

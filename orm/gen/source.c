@@ -113,23 +113,25 @@ static void emit_defaults(struct pxi_emit *e)
     if (n == 0)
         return;
     emit(e, "} $M_defaults = {\n");
-    for (uint32_t i = 0; i < m->columns.count; i++)
+    for (uint32_t i = 0; i < m->columns.count; i++) {
         if (m->columns.items[i].def == PRAX_D_VALUE)
             emit_default(e, &m->columns.items[i]);
+    }
     emit(e, "};\n");
 }
 
 static const char *const type_names[] = {
-#define PRAX_TYPE(schema, ...) "PRAX_T_" #schema,
+#define PRAX_TYPE(schema, ...) #schema,
 #include <prax/types.def>
 };
 
 static bool is_key_part(const struct pxi_model *m, uint32_t column)
 {
     const struct pxi_key *id = &m->keys.items[0];
-    for (uint32_t i = 0; i < id->columns.count; i++)
+    for (uint32_t i = 0; i < id->columns.count; i++) {
         if (id->columns.items[i] == column)
             return true;
+    }
     return false;
 }
 
@@ -145,11 +147,12 @@ static void emit_flags(struct pxi_emit *e, uint32_t column)
         c->is_auto ? "PRAX_C_ROWID" : NULL,
     };
     bool any = false;
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         if (flags[i]) {
             emit(e, any ? " | $0" : ", .flags = $0", flags[i]);
             any = true;
         }
+    }
 }
 
 static void emit_column(struct pxi_emit *e, uint32_t column)
@@ -157,12 +160,9 @@ static void emit_column(struct pxi_emit *e, uint32_t column)
     static const char *const defaults[] = { "", ", .def = PRAX_D_AUTO", ", .def = PRAX_D_NOW",
                                             ", .def = PRAX_D_UUID", ", .def = PRAX_D_VALUE" };
     const struct pxi_column *c = &e->model->columns.items[column];
-    emit(e, "    { .name = \"$0\", .db_name = ", c->c_name);
+    emit(e, pxi_in_set(c) ? "    { FIELD($M,\t$0,\t" : "    { FIXED($M,\t$0,\t", c->c_name);
     pxi_emit_string(e, c->db_name);
-    emit(e, ", .row_off = offsetof($M,\t$0), .new_off = offsetof($M_new,\t$0), .set_off = ",
-         c->c_name);
-    emit(e, pxi_in_set(c) ? "offsetof($M_set,\t$0)" : "PRAX_NO_OFF", c->c_name);
-    emit(e, ", .type = $0", type_names[c->type]);
+    emit(e, ",\t$0)", type_names[c->type]);
     emit_flags(e, column);
     emit(e, defaults[c->def]);
     if (c->type == PRAX_T_Decimal) {
@@ -182,19 +182,21 @@ static void emit_keys(struct pxi_emit *e)
 {
     const struct pxi_model *m = e->model;
     emit(e, "static const uint16_t $M_key_columns[] = { ");
-    for (uint32_t i = 0; i < m->unique_keys; i++)
+    for (uint32_t i = 0; i < m->unique_keys; i++) {
         for (uint32_t j = 0; j < m->keys.items[i].columns.count; j++) {
             emit(e, i + j ? ", " : "");
             pxi_emit_number(e, m->keys.items[i].columns.items[j]);
         }
+    }
     emit(e, " };\nstatic const uint16_t $M_key_offs[] = {\n");
     for (uint32_t i = 0; i < m->unique_keys; i++) {
         const struct pxi_key *key = &m->keys.items[i];
-        for (uint32_t j = 0; j < key->columns.count; j++)
+        for (uint32_t j = 0; j < key->columns.count; j++) {
             emit(e,
                  key->columns.count > 1 ? "    offsetof($M_key,\tu.$0.$1),\n"
                                         : "    offsetof($M_key,\tu.$1),\n",
                  key->c_name, m->columns.items[key->columns.items[j]].c_name);
+        }
     }
     emit(e, "};\nstatic const prax_key $M_keys[] = {\n");
     for (uint32_t i = 0, at = 0; i < m->unique_keys; at += m->keys.items[i++].columns.count) {
@@ -209,57 +211,58 @@ static void emit_keys(struct pxi_emit *e)
     emit(e, "};\n");
 }
 
-static const char model_tail[] = "    .prefix = \"$M\",\n"
-                                 "    .columns = $M_columns,\n"
-                                 "    .keys = $M_keys,\n"
-                                 "    .where_off = $M_where_off,\n"
-                                 "    .loaded_off = offsetof($M,\tloaded),\n"
-                                 "    .fields_size = sizeof($M_fields),\n"
-                                 "    .query_select_off = offsetof($M_query,\tselect),\n"
-                                 "    .query_where_off = offsetof($M_query,\twhere),\n"
-                                 "    .fetch_select_off = offsetof($M_fetch,\tselect),\n"
-                                 "    .update_where_off = offsetof($M_update_many_args,\twhere),\n"
-                                 "    .update_set_off = offsetof($M_update_many_args,\tset),\n"
-                                 "    .delete_where_off = offsetof($M_delete_many_args,\twhere),\n"
-                                 "    .row_size = sizeof($M),\n"
-                                 "    .where_size = sizeof($M_where),\n"
-                                 "    .query_size = sizeof($M_query),\n"
-                                 "    .new_size = sizeof($M_new),\n"
-                                 "    .set_size = sizeof($M_set),\n"
-                                 "    .key_size = sizeof($M_key),\n"
-                                 "};\n\n";
+static const char column_macros[] =
+    "#define FIXED(M, field, db, T) .name = #field, .db_name = db, .type = PRAX_T_##T, "
+    ".row_off = offsetof(M,\tfield), .new_off = offsetof(M##_new,\tfield), "
+    ".set_off = PRAX_NO_OFF\n"
+    "#define FIELD(M, field, db, T) .name = #field, .db_name = db, .type = PRAX_T_##T, "
+    ".row_off = offsetof(M,\tfield), .new_off = offsetof(M##_new,\tfield), "
+    ".set_off = offsetof(M##_set,\tfield)\n"
+    "#define WHERE(M, field) offsetof(M##_where, field)\n\n";
+
+static const char model_tail[] =
+    ".columns = $M_columns, .keys = $M_keys, .where_off = $M_where_off,\n"
+    "    .loaded_off = offsetof($M,\tloaded), .fields_size = sizeof($M_fields), "
+    ".query_select_off = offsetof($M_query,\tselect), "
+    ".query_where_off = offsetof($M_query,\twhere), "
+    ".fetch_select_off = offsetof($M_fetch,\tselect), "
+    ".update_where_off = offsetof($M_update_many_args,\twhere), "
+    ".update_set_off = offsetof($M_update_many_args,\tset), "
+    ".delete_where_off = offsetof($M_delete_many_args,\twhere), "
+    ".row_size = sizeof($M), .where_size = sizeof($M_where), .query_size = sizeof($M_query), "
+    ".new_size = sizeof($M_new), .set_size = sizeof($M_set), .key_size = sizeof($M_key),\n"
+    "};\n\n";
 
 static const char functions[] =
     "const $M *$M_create_with(prax_session *s, const $M_new *row)\n"
-    "{\n    return prax_gen_create(s, &$M_model, row);\n}\n"
+    "{ return prax_gen_create(s, &$M_model, row); }\n"
     "int64_t $M_create_many_with(prax_session *s, const $M_new *rows, size_t n, "
     "const $M_create_many_args *a)\n"
-    "{\n    return prax_gen_create_many(s, &$M_model, rows, n, a);\n}\n"
+    "{ return prax_gen_create_many(s, &$M_model, rows, n, a); }\n"
     "const $M *$M_get_with(prax_session *s, $M_key key, const $M_fetch *f)\n"
-    "{\n    return prax_gen_get(s, &$M_model, &key, f);\n}\n"
+    "{ return prax_gen_get(s, &$M_model, &key, f); }\n"
     "const $M *$M_find_first_with(prax_session *s, const $M_query *q)\n"
-    "{\n    return prax_gen_find_first(s, &$M_model, q);\n}\n"
+    "{ return prax_gen_find_first(s, &$M_model, q); }\n"
     "const $M_list *$M_find_many_with(prax_session *s, const $M_query *q)\n"
-    "{\n    return prax_gen_find_many(s, &$M_model, q);\n}\n"
+    "{ return prax_gen_find_many(s, &$M_model, q); }\n"
     "int64_t $M_count_with(prax_session *s, const $M_query *q)\n"
-    "{\n    return prax_gen_count(s, &$M_model, q);\n}\n"
+    "{ return prax_gen_count(s, &$M_model, q); }\n"
     "int $M_exists_with(prax_session *s, const $M_query *q)\n"
-    "{\n    return prax_gen_exists(s, &$M_model, q);\n}\n"
+    "{ return prax_gen_exists(s, &$M_model, q); }\n"
     "int $M_update_with(prax_session *s, $M_key key, const $M_set *set)\n"
-    "{\n    return prax_gen_update(s, &$M_model, &key, set);\n}\n"
+    "{ return prax_gen_update(s, &$M_model, &key, set); }\n"
     "int64_t $M_update_many_with(prax_session *s, const $M_update_many_args *a)\n"
-    "{\n    return prax_gen_update_many(s, &$M_model, a);\n}\n"
+    "{ return prax_gen_update_many(s, &$M_model, a); }\n"
     "int $M_delete(prax_session *s, $M_key key)\n"
-    "{\n    return prax_gen_delete(s, &$M_model, &key);\n}\n"
+    "{ return prax_gen_delete(s, &$M_model, &key); }\n"
     "int64_t $M_delete_many_with(prax_session *s, const $M_delete_many_args *a)\n"
-    "{\n    return prax_gen_delete_many(s, &$M_model, a);\n}\n"
+    "{ return prax_gen_delete_many(s, &$M_model, a); }\n"
     "prax_cursor *$M_open_with(prax_session *s, const $M_query *q)\n"
-    "{\n    return prax_gen_open(s, &$M_model, q);\n}\n"
+    "{ return prax_gen_open(s, &$M_model, q); }\n"
     "int $M_next(prax_cursor *c, const $M **row)\n"
-    "{\n    const void *p = NULL;\n    int code = prax_gen_next(c, &p);\n    *row = p;\n"
-    "    return code;\n}\n"
+    "{ const void *p = NULL; int code = prax_gen_next(c, &p); *row = p; return\tcode; }\n"
     "const $M_where *$M_where_keep(prax_session *s, const $M_where *w)\n"
-    "{\n    return prax_gen_keep_where(s, &$M_model, w);\n}\n\n";
+    "{ return prax_gen_keep_where(s, &$M_model, w); }\n\n";
 
 static void emit_model(struct pxi_emit *e)
 {
@@ -273,16 +276,15 @@ static void emit_model(struct pxi_emit *e)
     emit_keys(e);
     emit(e, "static const uint16_t $M_where_off[] = {\n    ");
     for (uint32_t i = 0; i < m->columns.count; i++)
-        emit(e, i ? ", offsetof($M_where,\t$0)" : "offsetof($M_where,\t$0)",
-             m->columns.items[i].c_name);
-    emit(e, ",\n};\nstatic const prax_model $M_model = {\n    .abi = PRAX_MODEL_ABI,\n"
-            "    .n_columns = ");
+        emit(e, i ? ", WHERE($M,\t$0)" : "WHERE($M,\t$0)", m->columns.items[i].c_name);
+    emit(e,
+         ",\n};\nstatic const prax_model $M_model = {\n    .abi = PRAX_MODEL_ABI, .n_columns = ");
     pxi_emit_number(e, m->columns.count);
-    emit(e, ",\n    .n_keys = ");
+    emit(e, ", .n_keys = ");
     pxi_emit_number(e, m->unique_keys);
-    emit(e, ",\n    .name = \"$0\",\n    .table = ", m->name.text);
+    emit(e, ", .prefix = \"$M\", .name = \"$0\", .table = ", m->name.text);
     pxi_emit_string(e, m->table);
-    emit(e, ",\n");
+    emit(e, ", ");
     emit(e, model_tail);
     emit(e, functions);
 }
@@ -312,10 +314,11 @@ static void emit_ddl(struct pxi_emit *e)
         const struct pxi_model *m = &e->schema->models.items[i];
         for (uint32_t j = m->unique_keys; j <= m->keys.count; j++) {
             pxi_buf_clear(&sql);
-            if (j == m->unique_keys)
+            if (j == m->unique_keys) {
                 pxi_gen_sqlite_table(&sql, m);
-            else
+            } else {
                 pxi_gen_sqlite_index(&sql, m, &m->keys.items[j - 1]);
+            }
             if (pxi_buf_ok(&sql))
                 emit_sql(e, sql.data);
             e->out->broken |= !pxi_buf_ok(&sql);
@@ -346,6 +349,7 @@ void pxi_gen_source(struct pxi_buf *out, const struct pxi_schema *schema, const 
          "#include \"$P.h\"\n#include <prax/model.h>\n",
          source);
     emit(&e, schema->enums.count ? "#include <string.h>\n\n" : "\n");
+    emit(&e, column_macros);
     for (uint32_t i = 0; i < schema->enums.count; i++)
         emit_enum(&e, &schema->enums.items[i]);
     for (uint32_t i = 0; i < schema->models.count; i++) {

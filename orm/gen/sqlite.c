@@ -47,14 +47,15 @@ static void add_default(struct pxi_buf *out, const struct pxi_column *c)
     if (c->def != PRAX_D_VALUE)
         return;
     pxi_buf_text(out, " DEFAULT ");
-    if (c->type == PRAX_T_Enum)
+    if (c->type == PRAX_T_Enum) {
         add_quoted(out, c->enum_type->labels.items[c->number - 1].name.text, '\'');
-    else if (c->type == PRAX_T_Float)
+    } else if (c->type == PRAX_T_Float) {
         pxi_buf_fmt(out, "%s%s", c->text, strchr(c->text, '.') ? "" : ".0");
-    else if (c->text)
+    } else if (c->text) {
         add_quoted(out, c->text, '\'');
-    else
+    } else {
         pxi_buf_i64(out, c->number);
+    }
 }
 
 static void add_check(struct pxi_buf *out, const struct pxi_column *c)
@@ -80,10 +81,11 @@ static void add_column(struct pxi_buf *out, const struct pxi_column *c)
     pxi_buf_text(out, "    ");
     add_name(out, c->db_name);
     pxi_buf_fmt(out, " %s", sqlite_types[c->type]);
-    if (c->is_auto)
+    if (c->is_auto) {
         pxi_buf_text(out, " PRIMARY KEY");
-    else if (!c->optional)
+    } else if (!c->optional) {
         pxi_buf_text(out, " NOT NULL");
+    }
     add_default(out, c);
     add_check(out, c);
 }

@@ -32,14 +32,15 @@ bool pxi_check_db_name(struct pxi_checker *k, const char *text, const char *kind
                        struct pxi_span at)
 {
     const char *why = NULL;
-    if (!*text)
+    if (!*text) {
         why = "it is empty";
-    else if (strlen(text) > PXI_NAME_MAX)
+    } else if (strlen(text) > PXI_NAME_MAX) {
         why = "it is longer than 63 bytes";
-    else if (strpbrk(text, "\n\t\r"))
+    } else if (strpbrk(text, "\n\t\r")) {
         why = "it holds a line end or a tab";
-    else if (!strcmp(kind, "table") && !strncasecmp(text, "sqlite_", 7))
+    } else if (!strcmp(kind, "table") && !strncasecmp(text, "sqlite_", 7)) {
         why = "SQLite keeps names with sqlite_ for itself";
+    }
     if (why)
         pxi_diag(k->diags, DB_NAME, at, text, kind, why);
     return !why;
@@ -69,11 +70,12 @@ void pxi_check_object(struct pxi_checker *k, const char *name, const char *owner
 bool pxi_check_once(struct pxi_checker *k, const pxi_attrs *attrs, uint32_t i)
 {
     const struct pxi_attr *a = &attrs->items[i];
-    for (uint32_t j = 0; j < i; j++)
+    for (uint32_t j = 0; j < i; j++) {
         if (!strcmp(attrs->items[j].name.text, a->name.text)) {
             pxi_diag(k->diags, ATTRIBUTE_TWICE, a->name.at, a->name.text);
             return false;
         }
+    }
     return true;
 }
 
@@ -85,12 +87,13 @@ static const char *declare(struct pxi_checker *k, const struct pxi_name *name, c
     const struct pxi_symbol *other = pxi_symbol_add(&k->types, &symbol);
     if (!other && pxi_name_shape(name->text))
         return pxi_snake(k->arena, name->text);
-    if (!other)
+    if (!other) {
         pxi_diag(k->diags, NAME_SHAPE, name->at, name->text);
-    else if (other->owner == pxi_owner_scalar)
+    } else if (other->owner == pxi_owner_scalar) {
         pxi_diag(k->diags, BUILT_IN, name->at, name->text);
-    else
+    } else {
         pxi_diag(k->diags, TWICE, name->at, kind, name->text, pxi_check_line(k, other->at.start));
+    }
     return NULL;
 }
 
@@ -100,9 +103,10 @@ static void declare_scalars(struct pxi_checker *k)
 #define PRAX_TYPE(schema, ...) #schema,
 #include <prax/types.def>
     };
-    for (size_t i = 0; i < PRAX_T_Enum; i++)
+    for (size_t i = 0; i < PRAX_T_Enum; i++) {
         pxi_symbol_add(&k->types,
                        &(struct pxi_symbol){ .name = names[i], .owner = pxi_owner_scalar });
+    }
 }
 
 static void check_labels(struct pxi_checker *k, struct pxi_enum *e)
@@ -112,13 +116,14 @@ static void check_labels(struct pxi_checker *k, struct pxi_enum *e)
         struct pxi_label *label = &e->labels.items[i];
         struct pxi_symbol symbol = { .name = label->name.text, .at = label->name.at };
         const struct pxi_symbol *other = pxi_symbol_add(&labels, &symbol);
-        if (other)
+        if (other) {
             pxi_diag(k->diags, TWICE, label->name.at, "label", label->name.text,
                      pxi_check_line(k, other->at.start));
-        else if (!pxi_name_shape(label->name.text))
+        } else if (!pxi_name_shape(label->name.text)) {
             pxi_diag(k->diags, NAME_SHAPE, label->name.at, label->name.text);
-        else
+        } else {
             label->c_name = pxi_snake(k->arena, label->name.text);
+        }
     }
     if (e->labels.count == 0)
         pxi_diag(k->diags, EMPTY_ENUM, e->name.at, e->name.text);

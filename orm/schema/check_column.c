@@ -30,22 +30,24 @@ static void wrong_default(struct pxi_checker *k, const struct pxi_column *c,
                           const struct pxi_value *v)
 {
     const char *hint = NULL;
-    if (c->type == PRAX_T_Enum && v->kind == PXI_VALUE_TEXT)
+    if (c->type == PRAX_T_Enum && v->kind == PXI_VALUE_TEXT) {
         hint = "write the label without quotes";
-    else if (c->type == PRAX_T_String && v->kind != PXI_VALUE_CALL)
+    } else if (c->type == PRAX_T_String && v->kind != PXI_VALUE_CALL) {
         hint = "put it in quotes";
+    }
     pxi_diag(k->diags, DEFAULT_TYPE, v->at, c->type_name.text, default_forms[c->type], hint);
 }
 
 static void default_call(struct pxi_checker *k, struct pxi_column *c, const struct pxi_value *v)
 {
     bool now = !strcmp(v->text, "now"), uuid = !strcmp(v->text, "uuid");
-    if (!now && !uuid)
+    if (!now && !uuid) {
         pxi_diag(k->diags, UNKNOWN_FUNCTION, v->at, v->text);
-    else if (now ? c->type != PRAX_T_DateTime : c->type != PRAX_T_Uuid)
+    } else if (now ? c->type != PRAX_T_DateTime : c->type != PRAX_T_Uuid) {
         wrong_default(k, c, v);
-    else
+    } else {
         c->def = now ? PRAX_D_NOW : PRAX_D_UUID;
+    }
 }
 
 static void default_label(struct pxi_checker *k, struct pxi_column *c, const struct pxi_value *v)
@@ -83,12 +85,13 @@ static void default_integer(struct pxi_checker *k, struct pxi_column *c, const s
                                              : INT64_MAX;
     errno = 0;
     c->number = strtoll(v->text, NULL, 10);
-    if (strchr(v->text, '.'))
+    if (strchr(v->text, '.')) {
         wrong_default(k, c, v);
-    else if (errno || c->number > max || c->number < -max - 1)
+    } else if (errno || c->number > max || c->number < -max - 1) {
         pxi_diag(k->diags, DEFAULT_RANGE, v->at, v->text, c->type_name.text);
-    else
+    } else {
         c->def = PRAX_D_VALUE;
+    }
 }
 
 /* 12.5 with scale 2 is 1250 units. */
@@ -101,19 +104,21 @@ static void default_decimal(struct pxi_checker *k, struct pxi_column *c, const s
         wrong_default(k, c, v);
         return;
     }
-    for (const char *p = v->text; *p && digits <= c->precision; p++)
+    for (const char *p = v->text; *p && digits <= c->precision; p++) {
         if (*p >= '0' && *p <= '9') {
             units = units * 10 + (*p - '0');
             digits += units > 0;
         }
+    }
     for (; behind < c->scale && digits <= c->precision; behind++) {
         units *= 10;
         digits += units > 0;
     }
-    if (digits > c->precision)
+    if (digits > c->precision) {
         pxi_diag(k->diags, DEFAULT_RANGE, v->at, v->text, c->type_name.text);
-    else
+    } else {
         c->def = PRAX_D_VALUE;
+    }
     c->number = v->text[0] == '-' ? -units : units;
 }
 
@@ -151,12 +156,13 @@ static bool is_uuid(const char *text)
 
 static void default_text(struct pxi_checker *k, struct pxi_column *c, const struct pxi_value *v)
 {
-    if (c->type == PRAX_T_String)
+    if (c->type == PRAX_T_String) {
         c->text = v->text;
-    else if (c->type == PRAX_T_Uuid && is_uuid(v->text))
+    } else if (c->type == PRAX_T_Uuid && is_uuid(v->text)) {
         c->text = pxi_lower(k->arena, v->text);
-    else
+    } else {
         wrong_default(k, c, v);
+    }
     c->def = c->text ? PRAX_D_VALUE : PRAX_D_NONE;
 }
 
@@ -210,9 +216,10 @@ static bool check_type_args(struct pxi_checker *k, struct pxi_column *c)
 static void unknown_type(struct pxi_checker *k, const struct pxi_column *c)
 {
     struct pxi_suggest s = { .word = c->type_name.text };
-    for (uint32_t i = 0; i < k->types.size && !pxi_diag_full(k->diags); i++)
+    for (uint32_t i = 0; i < k->types.size && !pxi_diag_full(k->diags); i++) {
         if (k->types.table[i] && k->types.table[i]->owner != pxi_owner_model)
             pxi_suggest_offer(&s, k->types.table[i]->name);
+    }
     pxi_diag(k->diags, UNKNOWN_TYPE, c->type_name.at, c->type_name.text, s.best);
 }
 
@@ -234,9 +241,10 @@ static bool check_type(struct pxi_checker *k, struct pxi_column *c)
     }
     c->type = PRAX_T_Enum;
     c->enum_type = type->owner == pxi_owner_enum ? type->value : NULL;
-    for (unsigned i = 0; i < PRAX_T_Enum && !c->enum_type; i++)
+    for (unsigned i = 0; i < PRAX_T_Enum && !c->enum_type; i++) {
         if (!strcmp(type_names[i], c->type_name.text))
             c->type = (enum prax_type)i;
+    }
     if (c->type == PRAX_T_Numeric) {
         pxi_diag(k->diags, PG_ONLY, c->type_at, c->type_name.text);
         return false;
@@ -246,23 +254,24 @@ static bool check_type(struct pxi_checker *k, struct pxi_column *c)
 
 static const struct pxi_attr *find_attr(const pxi_attrs *attrs, const char *name)
 {
-    for (uint32_t i = 0; i < attrs->count; i++)
+    for (uint32_t i = 0; i < attrs->count; i++) {
         if (!strcmp(attrs->items[i].name.text, name))
             return &attrs->items[i];
+    }
     return NULL;
 }
 
 static void check_auto(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a)
 {
     bool integer = c->type == PRAX_T_Int || c->type == PRAX_T_SmallInt || c->type == PRAX_T_BigInt;
-    if (find_attr(&c->attrs, "@default"))
+    if (find_attr(&c->attrs, "@default")) {
         pxi_diag(k->diags, ATTRIBUTE_CLASH, a->at, "@auto", "@default",
                  "@auto lets the database count");
-    else if (!find_attr(&c->attrs, "@id"))
+    } else if (!find_attr(&c->attrs, "@id")) {
         pxi_diag(k->diags, AUTO_NO_ID, a->at);
-    else if (!integer)
+    } else if (!integer) {
         pxi_diag(k->diags, AUTO_TYPE, a->at, c->type_name.text);
-    else {
+    } else {
         c->is_auto = true;
         c->def = PRAX_D_AUTO;
     }
@@ -273,25 +282,27 @@ static void check_id(struct pxi_checker *k, struct pxi_column *c, const struct p
     c->id = true;
     if (c->optional)
         pxi_diag(k->diags, OPTIONAL_ID, c->type_at);
-    if (find_attr(&c->attrs, "@unique"))
+    if (find_attr(&c->attrs, "@unique")) {
         pxi_diag(k->diags, ATTRIBUTE_CLASH, a->at, "@id", "@unique",
                  "a primary key is unique anyway");
+    }
 }
 
 static void check_attr(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a,
                        bool typed)
 {
     const char *name = a->name.text;
-    if (!strcmp(name, "@map"))
+    if (!strcmp(name, "@map")) {
         c->db_name = pxi_check_map(k, a, "column");
-    else if (!strcmp(name, "@default") && typed)
+    } else if (!strcmp(name, "@default") && typed) {
         pxi_check_default(k, c, a);
-    else if (strcmp(name, "@default") != 0 && a->parens)
+    } else if (strcmp(name, "@default") != 0 && a->parens) {
         pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, name, "no arguments");
-    else if (!strcmp(name, "@id"))
+    } else if (!strcmp(name, "@id")) {
         check_id(k, c, a);
-    else if (!strcmp(name, "@auto") && typed)
+    } else if (!strcmp(name, "@auto") && typed) {
         check_auto(k, c, a);
+    }
 }
 
 struct column_names {
@@ -352,9 +363,10 @@ void pxi_check_columns(struct pxi_checker *k, struct pxi_model *m)
         c->c_name = check_name(k, &names, c);
         c->db_name = c->name.text;
         bool typed = check_type(k, c);
-        for (uint32_t j = 0; j < c->attrs.count && !pxi_diag_full(k->diags); j++)
+        for (uint32_t j = 0; j < c->attrs.count && !pxi_diag_full(k->diags); j++) {
             if (pxi_check_once(k, &c->attrs, j))
                 check_attr(k, c, &c->attrs.items[j], typed);
+        }
         if (c->c_name && c->db_name)
             check_db_column(k, &names, c);
     }

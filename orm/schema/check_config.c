@@ -23,11 +23,12 @@ static void collect(struct pxi_checker *k, const struct pxi_config *config, cons
     for (uint32_t i = 0; i < config->properties.count; i++) {
         const struct pxi_property *p = &config->properties.items[i];
         size_t at = find_property(k, p, kind, names, n);
-        if (at < n && found[at])
+        if (at < n && found[at]) {
             pxi_diag(k->diags, PROPERTY_TWICE, p->name.at, p->name.text,
                      pxi_check_line(k, found[at]->name.at.start));
-        else if (at < n)
+        } else if (at < n) {
             found[at] = p;
+        }
     }
 }
 
@@ -67,30 +68,32 @@ static void check_generator(struct pxi_checker *k, const struct pxi_config *conf
     if (strcmp(config->name.text, "c") != 0)
         pxi_diag(k->diags, UNKNOWN_GENERATOR, config->name.at, config->name.text);
     collect(k, config, "generator", names, found, 2);
-    if (found[0])
+    if (found[0]) {
         check_prefix(k, found[0]);
-    else
+    } else {
         pxi_diag(k->diags, NO_PROPERTY, config->at, "the generator", "prefix",
                  "prefix = \"blog\"; it begins every generated name");
+    }
     k->schema->out = ".";
     if (!found[1])
         return;
     const struct pxi_value *v = found[1]->value.items;
-    if (v->kind == PXI_VALUE_TEXT && *v->text)
+    if (v->kind == PXI_VALUE_TEXT && *v->text) {
         k->schema->out = v->text;
-    else
+    } else {
         pxi_diag(k->diags, PROPERTY_VALUE, v->at, "out",
                  "a folder in quotes, relative to this file", "write out = \"gen\"");
+    }
 }
 
 static void check_provider(struct pxi_checker *k, const struct pxi_value *v)
 {
-    if (v->kind != PXI_VALUE_WORD)
+    if (v->kind != PXI_VALUE_WORD) {
         pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider", "sqlite or a list with it",
                  "write provider = sqlite, without quotes");
-    else if (!strcmp(v->text, "postgres") || !strcmp(v->text, "postgresql"))
+    } else if (!strcmp(v->text, "postgres") || !strcmp(v->text, "postgresql")) {
         pxi_diag(k->diags, PROVIDER_NOT_YET, v->at, v->text);
-    else if (strcmp(v->text, "sqlite") != 0) {
+    } else if (strcmp(v->text, "sqlite") != 0) {
         struct pxi_suggest s = { .word = v->text };
         pxi_suggest_offer(&s, "sqlite");
         pxi_diag(k->diags, UNKNOWN_PROVIDER, v->at, v->text, s.best);
@@ -104,15 +107,17 @@ static void check_providers(struct pxi_checker *k, const pxi_values *values)
         check_provider(k, v);
         return;
     }
-    if (v->items == 0)
+    if (v->items == 0) {
         pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider", "sqlite or a list with it",
                  "write provider = sqlite");
+    }
     for (uint32_t i = 1; i <= v->items; i++) {
         check_provider(k, &v[i]);
         if (i > 1 && v[i].kind == PXI_VALUE_WORD && !strcmp(v[i].text, "sqlite") &&
-            !strcmp(v[i - 1].text, "sqlite"))
+            !strcmp(v[i - 1].text, "sqlite")) {
             pxi_diag(k->diags, PROPERTY_TWICE, v[i].at, "sqlite",
                      pxi_check_line(k, v[i - 1].at.start));
+        }
     }
 }
 
@@ -121,32 +126,38 @@ static void check_datasource(struct pxi_checker *k, const struct pxi_config *con
     static const char *const names[] = { "provider" };
     const struct pxi_property *found[1] = { NULL };
     collect(k, config, "datasource", names, found, 1);
-    if (found[0])
+    if (found[0]) {
         check_providers(k, &found[0]->value);
-    else
+    } else {
         pxi_diag(k->diags, NO_PROPERTY, config->at, "the datasource", "provider",
                  "provider = sqlite");
+    }
 }
 
 void pxi_check_config(struct pxi_checker *k)
 {
     const struct pxi_schema *s = k->schema;
     struct pxi_span top = { 0, 0 };
-    if (s->generators.count == 0)
+    if (s->generators.count == 0) {
         pxi_diag(k->diags, NO_BLOCK, top, "generator", "generator c { prefix = \"blog\" }");
-    else
+    } else {
         check_generator(k, &s->generators.items[0]);
-    if (s->datasources.count == 0)
+    }
+    if (s->datasources.count == 0) {
         pxi_diag(k->diags, NO_BLOCK, top, "datasource", "datasource db { provider = sqlite }");
-    else
+    } else {
         check_datasource(k, &s->datasources.items[0]);
-    if (s->models.count == 0)
+    }
+    if (s->models.count == 0) {
         pxi_diag(k->diags, NO_BLOCK, top, "model",
                  "model User { ... } with a field id Int @id @auto");
-    for (uint32_t i = 1; i < s->generators.count; i++)
+    }
+    for (uint32_t i = 1; i < s->generators.count; i++) {
         pxi_diag(k->diags, BLOCK_TWICE, s->generators.items[i].at, "generator",
                  pxi_check_line(k, s->generators.items[0].at.start));
-    for (uint32_t i = 1; i < s->datasources.count; i++)
+    }
+    for (uint32_t i = 1; i < s->datasources.count; i++) {
         pxi_diag(k->diags, BLOCK_TWICE, s->datasources.items[i].at, "datasource",
                  pxi_check_line(k, s->datasources.items[0].at.start));
+    }
 }

@@ -64,9 +64,10 @@ static void unknown_column(struct pxi_checker *k, const struct pxi_model *m,
 
 static bool holds(const struct pxi_key *key, uint32_t column)
 {
-    for (uint32_t i = 0; i < key->columns.count; i++)
+    for (uint32_t i = 0; i < key->columns.count; i++) {
         if (key->columns.items[i] == column)
             return true;
+    }
     return false;
 }
 
@@ -75,16 +76,19 @@ static void list_column(struct pxi_checker *k, struct pxi_model *m, struct pxi_k
 {
     uint32_t column = find_column(m, v->text);
     const struct pxi_column *c = &m->columns.items[column];
-    if (column == m->columns.count)
+    if (column == m->columns.count && m->damaged)
+        return;
+    if (column == m->columns.count) {
         unknown_column(k, m, v);
-    else if (holds(key, column))
+    } else if (holds(key, column)) {
         pxi_diag(k->diags, KEY_FIELD_TWICE, v->at, v->text);
-    else if (c->type == PRAX_T_Json)
+    } else if (c->type == PRAX_T_Json) {
         pxi_diag(k->diags, KEY_TYPE, v->at, "Json");
-    else if (key->kind == PXI_KEY_ID && c->optional)
+    } else if (key->kind == PXI_KEY_ID && c->optional) {
         pxi_diag(k->diags, OPTIONAL_ID, c->type_at);
-    else
+    } else {
         add_key_column(k, key, column);
+    }
 }
 
 static bool is_field_list(const pxi_values *args)
@@ -92,9 +96,10 @@ static bool is_field_list(const pxi_values *args)
     if (args->count < 2 || args->items[0].kind != PXI_VALUE_LIST ||
         args->items[0].items != args->count - 1)
         return false;
-    for (uint32_t i = 1; i < args->count; i++)
+    for (uint32_t i = 1; i < args->count; i++) {
         if (args->items[i].kind != PXI_VALUE_WORD)
             return false;
+    }
     return true;
 }
 
@@ -118,9 +123,10 @@ static void add_list_key(struct pxi_checker *k, struct pxi_model *m, const struc
 static void add_list_keys(struct pxi_checker *k, struct pxi_model *m, const char *attr,
                           enum pxi_key_kind kind)
 {
-    for (uint32_t i = 0; i < m->attrs.count; i++)
+    for (uint32_t i = 0; i < m->attrs.count; i++) {
         if (!strcmp(m->attrs.items[i].name.text, attr))
             add_list_key(k, m, &m->attrs.items[i], kind);
+    }
 }
 
 static bool same_columns(const struct pxi_key *a, const struct pxi_key *b)
@@ -136,7 +142,7 @@ static const char *kind_text(const struct pxi_key *key)
     return key->columns.count > 1 ? many[key->kind] : single[key->kind];
 }
 
-static void check_twice(struct pxi_checker *k, const struct pxi_model *m, uint32_t i)
+static bool is_twice(struct pxi_checker *k, const struct pxi_model *m, uint32_t i)
 {
     const struct pxi_key *key = &m->keys.items[i];
     for (uint32_t j = 0; j < i; j++) {
@@ -145,8 +151,9 @@ static void check_twice(struct pxi_checker *k, const struct pxi_model *m, uint32
             continue;
         pxi_diag(k->diags, KEY_TWICE, key->at, kind_text(key), kind_text(other),
                  pxi_check_line(k, other->at.start));
-        return;
+        return true;
     }
+    return false;
 }
 
 /* "user_id_team" from the C names of the fields, or the columns' names for the database. */
@@ -181,7 +188,7 @@ static void check_primary(struct pxi_checker *k, const struct pxi_model *m)
         if (key->kind == PXI_KEY_ID && n++ > 0)
             pxi_diag(k->diags, ID_TWICE, key->at, pxi_check_line(k, m->keys.items[0].at.start));
     }
-    if (n == 0 && m->columns.count < PXI_COLUMNS_MAX)
+    if (n == 0 && !m->damaged)
         pxi_diag(k->diags, NO_ID, m->name.at, m->name.text);
 }
 
@@ -191,14 +198,15 @@ void pxi_check_keys(struct pxi_checker *k, struct pxi_model *m)
         add_field_key(k, m, i, "@id", PXI_KEY_ID);
     add_list_keys(k, m, "@@id", PXI_KEY_ID);
     check_primary(k, m);
-    for (uint32_t i = 0; i < m->columns.count; i++)
+    for (uint32_t i = 0; i < m->columns.count; i++) {
         if (!m->columns.items[i].id)
             add_field_key(k, m, i, "@unique", PXI_KEY_UNIQUE);
+    }
     add_list_keys(k, m, "@@unique", PXI_KEY_UNIQUE);
     m->unique_keys = m->keys.count;
     add_list_keys(k, m, "@@index", PXI_KEY_INDEX);
     for (uint32_t i = 0; i < m->keys.count; i++) {
-        check_twice(k, m, i);
-        name_key(k, m, &m->keys.items[i]);
+        if (!is_twice(k, m, i))
+            name_key(k, m, &m->keys.items[i]);
     }
 }

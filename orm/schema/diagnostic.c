@@ -3,6 +3,7 @@
  * line is shown through a window, so that a line of megabytes cannot fill the terminal. */
 #include "orm/schema/diagnostic.h"
 #include "orm/schema/limits.h"
+#include "orm/schema/text.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,9 +47,8 @@ static const char *fill(struct pxi_arena *arena, const char *template, const cha
         }
         if (!arg)
             return NULL;
-        size_t size = strnlen(arg, sizeof text - 1 - n);
-        memcpy(text + n, arg, size);
-        n += size;
+        for (; *arg && n < sizeof text - 1; arg++)
+            text[n++] = (char)((unsigned char)*arg < 0x20 ? '?' : *arg);
         t += 2;
     }
     return n ? pxi_arena_text(arena, text, n) : NULL;
@@ -114,19 +114,6 @@ void pxi_diag_sort(struct pxi_diags *d)
     }
 }
 
-static bool is_first_byte(char c)
-{
-    return ((unsigned char)c & 0xc0) != 0x80;
-}
-
-static uint32_t count_characters(const char *text, size_t size)
-{
-    uint32_t n = 0;
-    for (size_t i = 0; i < size; i++)
-        n += is_first_byte(text[i]);
-    return n;
-}
-
 struct pxi_place pxi_source_place(const char *text, size_t size, uint32_t at)
 {
     struct pxi_place p = { .line = 1 };
@@ -144,7 +131,7 @@ struct pxi_place pxi_source_place(const char *text, size_t size, uint32_t at)
         end--;
     p.line_start = (uint32_t)(line - text);
     p.line_size = (uint32_t)(end - line);
-    p.column = count_characters(line, (size_t)(stop - line)) + 1;
+    p.column = pxi_char_count(line, (size_t)(stop - line)) + 1;
     return p;
 }
 
@@ -152,39 +139,54 @@ struct style {
     const char *bold, *red, *green, *off;
 };
 
-/* Steps over one character; never past end. */
-static const char *next_character(const char *p, const char *end)
+/* One character of the source. A terminal must not obey what a schema says: what is no text is
+ * shown as U+FFFD. */
+static void add_character(struct pxi_buf *out, const char *p, struct pxi_char c)
 {
-    do
-        p++;
-    while (p < end && !is_first_byte(*p));
-    return p;
+    if (c.kind == PXI_CHAR_GOOD) {
+        pxi_buf_add(out, p, c.size);
+    } else {
+        pxi_buf_text(out, "\xef\xbf\xbd");
+    }
 }
 
-/* The part of the line that is shown: the whole, or WINDOW characters with the span in them. */
+/* What stands below the character at p: blanks, then a caret and waves under [mark, mark_end). */
+static void add_caret(struct pxi_buf *out, const char *p, const char *mark, const char *mark_end,
+                      const struct style *style)
+{
+    if (p < mark) {
+        pxi_buf_char(out, *p == '\t' ? '\t' : ' ');
+    } else if (p == mark) {
+        pxi_buf_fmt(out, "%s^", style->green);
+    } else if (p < mark_end) {
+        pxi_buf_char(out, '~');
+    }
+}
+
+/* The line, or WINDOW characters of it with the span among them, and below it the carets. */
 static void add_window(struct pxi_buf *out, const struct pxi_source *src, struct pxi_place p,
                        struct pxi_span at, const struct style *style)
 {
-    const char *line = src->text + p.line_start, *end = line + p.line_size;
-    const char *mark = src->text + at.start, *from = line;
-    uint32_t skip = p.column > WINDOW - 20 ? p.column - WINDOW / 2 : 0;
-    for (uint32_t i = 0; i < skip && from < end; i++)
-        from = next_character(from, end);
-    const char *to = from;
-    for (uint32_t i = 0; i < WINDOW && to < end; i++)
-        to = next_character(to, end);
-
-    pxi_buf_fmt(out, "%5u | %s", p.line, from > line ? "..." : "");
-    pxi_buf_add(out, from, (size_t)(to - from));
-    pxi_buf_fmt(out, "%s\n      | %s", to < end ? "..." : "", from > line ? "   " : "");
-    for (const char *c = from; c < mark && c < to; c = next_character(c, to))
-        pxi_buf_char(out, *c == '\t' ? '\t' : ' ');
-    pxi_buf_fmt(out, "%s^", style->green);
-    const char *span_end = mark + at.size < to ? mark + at.size : to;
-    for (const char *c = mark < to ? next_character(mark, to) : to; c < span_end;
-         c = next_character(c, to))
-        pxi_buf_char(out, '~');
-    pxi_buf_fmt(out, "%s\n", style->off);
+    const char *q = src->text + p.line_start, *end = q + p.line_size;
+    const char *mark = src->text + at.start;
+    uint32_t from = p.column > WINDOW - 20 ? p.column - WINDOW / 2 : 0;
+    struct pxi_buf carets = { 0 };
+    pxi_buf_fmt(out, "%5u | %s", p.line, from ? "..." : "");
+    pxi_buf_fmt(&carets, "      | %s", from ? "   " : "");
+    for (uint32_t column = 0; q < end && column < from + WINDOW; column++) {
+        struct pxi_char c = pxi_char_at(q, (size_t)(end - q));
+        if (column >= from) {
+            add_character(out, q, c);
+            add_caret(&carets, q, mark, mark + at.size, style);
+        }
+        q += c.size;
+    }
+    if (mark >= q) /* behind the line's end */
+        pxi_buf_fmt(&carets, "%s^", style->green);
+    pxi_buf_fmt(out, "%s\n%s%s\n", q < end ? "..." : "", carets.data ? carets.data : "",
+                style->off);
+    out->broken |= carets.broken;
+    pxi_buf_free(&carets);
 }
 
 void pxi_diag_render(struct pxi_buf *out, const struct pxi_source *src, const struct pxi_diag *diag,
@@ -212,7 +214,7 @@ void pxi_diag_json(struct pxi_json *out, const struct pxi_source *src, const str
     pxi_json_key(out, "column");
     pxi_json_u64(out, p.column);
     pxi_json_key(out, "length");
-    pxi_json_u64(out, count_characters(src->text + diag->at.start, diag->at.size));
+    pxi_json_u64(out, pxi_char_count(src->text + diag->at.start, diag->at.size));
     pxi_json_key(out, "code");
     pxi_json_text(out, catalogue[diag->code].code);
     pxi_json_key(out, "message");
@@ -220,11 +222,6 @@ void pxi_diag_json(struct pxi_json *out, const struct pxi_source *src, const str
     pxi_json_key(out, "hint");
     pxi_json_text(out, diag->hint);
     pxi_json_end(out, '}');
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
 /* Edits (insert, delete, replace, swap neighbours) between two words; case does not count. More
@@ -238,12 +235,12 @@ static unsigned edits(const char *a, size_t a_size, const char *b, size_t b_size
         unsigned *now = row[i % 3], *up = row[(i + 2) % 3], *up2 = row[(i + 1) % 3];
         unsigned best = now[0] = (unsigned)i;
         for (size_t j = 1; j <= b_size; j++) {
-            char x = lower(a[i - 1]), y = lower(b[j - 1]);
+            char x = pxi_ascii_lower(a[i - 1]), y = pxi_ascii_lower(b[j - 1]);
             unsigned cost = up[j - 1] + (x != y);
             cost = up[j] + 1 < cost ? up[j] + 1 : cost;
             cost = now[j - 1] + 1 < cost ? now[j - 1] + 1 : cost;
-            if (i > 1 && j > 1 && x == lower(b[j - 2]) && y == lower(a[i - 2]) &&
-                up2[j - 2] + 1 < cost)
+            if (i > 1 && j > 1 && x == pxi_ascii_lower(b[j - 2]) &&
+                y == pxi_ascii_lower(a[i - 2]) && up2[j - 2] + 1 < cost)
                 cost = up2[j - 2] + 1;
             now[j] = cost;
             best = cost < best ? cost : best;
@@ -260,7 +257,7 @@ void pxi_suggest_offer(struct pxi_suggest *s, const char *word)
     if (a >= WORD_MAX || b >= WORD_MAX || a > b + NEAR || b > a + NEAR)
         return;
     unsigned n = edits(s->word, a, word, b);
-    if (n > NEAR || n * 2 > a || (s->best && n >= s->distance))
+    if (n > NEAR || (size_t)n * 2 > a || (s->best && n >= s->distance))
         return;
     s->best = word;
     s->distance = n;

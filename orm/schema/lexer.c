@@ -1,5 +1,6 @@
 /* lexer.c - see lexer.h. The cursor never passes size, and every call moves it or returns END. */
 #include "orm/schema/lexer.h"
+#include "orm/schema/text.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -18,44 +19,20 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static uint32_t code_point(const char *p, size_t size)
-{
-    const unsigned char *u = (const unsigned char *)p;
-    if (size == 1)
-        return u[0];
-    uint32_t x = u[0] & (0x7fu >> size);
-    for (size_t i = 1; i < size; i++)
-        x = (x << 6) | (u[i] & 0x3f);
-    return x;
-}
-
-/* Controls, and what turns the direction of text: with it a reviewer sees another schema than the
- * compiler (Unicode TR 36). */
-static bool is_forbidden(uint32_t c)
-{
-    bool control = (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || (c >= 0x7f && c < 0xa0);
-    bool direction = c == 0x061c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
-                     (c >= 0x2066 && c <= 0x2069);
-    return control || direction || c == 0x2028 || c == 0x2029;
-}
-
 static bool check_text(struct pxi_lexer *lx)
 {
     char shown[16];
     uint32_t before = lx->diags->count;
-    for (uint32_t i = 0; i < lx->size && !pxi_diag_full(lx->diags);) {
-        size_t n = pxi_utf8_size(lx->text + i, lx->size - i);
-        if (n == 0) {
-            snprintf(shown, sizeof shown, "0x%02x", (unsigned char)lx->text[i]);
+    struct pxi_char c;
+    for (uint32_t i = 0; i < lx->size && !pxi_diag_full(lx->diags); i += c.size) {
+        c = pxi_char_at(lx->text + i, lx->size - i);
+        if (c.kind == PXI_CHAR_BROKEN) {
+            snprintf(shown, sizeof shown, "0x%02x", c.code);
             pxi_diag(lx->diags, NOT_UTF8, span(i, i + 1), shown);
-            n = 1;
-        } else {
-            uint32_t c = code_point(lx->text + i, n);
-            snprintf(shown, sizeof shown, "U+%04X", c);
-            if (is_forbidden(c))
-                pxi_diag(lx->diags, CONTROL, span(i, i + (uint32_t)n), shown);
+        } else if (c.kind == PXI_CHAR_FORBIDDEN) {
+            snprintf(shown, sizeof shown, "U+%04X", c.code);
+            pxi_diag(lx->diags, CONTROL, span(i, i + c.size), shown);
         }
-        i += (uint32_t)n;
     }
     return lx->diags->count == before;
 }
@@ -123,14 +100,15 @@ static bool skip_blanks(struct pxi_lexer *lx, struct docs *docs)
         uint32_t left = lx->size - lx->at;
         if (*p == '\n')
             first = true;
-        if (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')
+        if (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n') {
             lx->at++;
-        else if (left >= 2 && p[0] == '/' && p[1] == '/')
+        } else if (left >= 2 && p[0] == '/' && p[1] == '/') {
             skip_line_comment(lx, docs, first);
-        else if (left >= 2 && p[0] == '/' && p[1] == '*')
+        } else if (left >= 2 && p[0] == '/' && p[1] == '*') {
             skip_block_comment(lx);
-        else
+        } else {
             break;
+        }
     }
     return first;
 }
@@ -185,14 +163,15 @@ static void read_number(struct pxi_lexer *lx, struct pxi_token *t)
     at += lx->text[at] == '-';
     for (; at < lx->size; at++) {
         char c = lx->text[at];
-        if (is_digit(c))
+        if (is_digit(c)) {
             digits++;
-        else if (c == '.')
+        } else if (c == '.') {
             good = digits > 0 && points++ == 0 && good;
-        else if (is_letter(c))
+        } else if (is_letter(c)) {
             good = false;
-        else
+        } else {
             break;
+        }
     }
     uint32_t size = at - start;
     good = good && is_digit(lx->text[at - 1]) && size <= PXI_NUMBER_MAX;
@@ -224,9 +203,9 @@ static char unescape(char c)
 static void bad_escape(struct pxi_lexer *lx, uint32_t at)
 {
     char c[5] = "";
-    size_t n = pxi_utf8_size(lx->text + at + 1, lx->size - at - 1);
+    uint32_t n = pxi_char_at(lx->text + at + 1, lx->size - at - 1).size;
     memcpy(c, lx->text + at + 1, n);
-    pxi_diag(lx->diags, ESCAPE, span(at, at + 1 + (uint32_t)n), c);
+    pxi_diag(lx->diags, ESCAPE, span(at, at + 1 + n), c);
 }
 
 /* Where the string that begins at `at` ends: its closing quote, or the end of its line. */
@@ -246,6 +225,7 @@ static void read_text(struct pxi_lexer *lx, struct pxi_token *t)
         pxi_diag(lx->diags, LONG_TEXT, span(start, end), "4096");
     if (!closed)
         pxi_diag(lx->diags, OPEN_STRING, span(start, end));
+    t->bad = !closed;
     lx->at = closed ? end + 1 : end;
     t->kind = PXI_T_TEXT;
     char *out = pxi_arena_get(lx->diags->arena, end - start + 1, 1);
@@ -268,12 +248,12 @@ static void read_text(struct pxi_lexer *lx, struct pxi_token *t)
 static void read_other(struct pxi_lexer *lx, struct pxi_token *t)
 {
     const char *p = lx->text + lx->at;
-    size_t n = pxi_utf8_size(p, lx->size - lx->at);
-    t->kind = memchr("{}()[],=?@:", *p, 11) ? *p : PXI_T_STRAY;
+    uint32_t n = pxi_char_at(p, lx->size - lx->at).size;
+    t->kind = strchr("{}()[],=?@:", *p) ? *p : PXI_T_STRAY;
     if (*p == '@' && lx->at + 1 < lx->size && p[1] == '@')
         n = 2;
     t->text = pxi_arena_text(lx->diags->arena, p, n);
-    lx->at += (uint32_t)n;
+    lx->at += n;
 }
 
 struct pxi_token pxi_lexer_next(struct pxi_lexer *lx)
@@ -290,14 +270,15 @@ struct pxi_token pxi_lexer_next(struct pxi_lexer *lx)
     if (start >= lx->size || lx->diags->arena->full)
         return t;
     char c = lx->text[start];
-    if (is_letter(c))
+    if (is_letter(c)) {
         read_name(lx, &t);
-    else if (is_digit(c) || (c == '-' && start + 1 < lx->size && is_digit(lx->text[start + 1])))
+    } else if (is_digit(c) || (c == '-' && start + 1 < lx->size && is_digit(lx->text[start + 1]))) {
         read_number(lx, &t);
-    else if (c == '"')
+    } else if (c == '"') {
         read_text(lx, &t);
-    else
+    } else {
         read_other(lx, &t);
+    }
     t.at = span(start, lx->at);
     if (!t.text)
         t.kind = PXI_T_END;

@@ -21,6 +21,7 @@ enum pxi_token_kind {
 struct pxi_token {
     int kind; /* enum pxi_token_kind, or the character */
     bool first;
+    bool bad; /* a string without end: what follows it is part of nothing */
     struct pxi_span at;
     const char *text;       /* NUL-terminated; NULL for END */
     const char *doc;        /* the /// lines in front, without slashes, or NULL */

@@ -2,6 +2,7 @@
  * point into generated code; the check therefore writes down every name of names.def. */
 #include "orm/schema/names.h"
 #include "orm/base/map.h"
+#include "orm/schema/text.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -22,12 +23,14 @@ static bool symbols_grow(struct pxi_symbols *s)
 {
     struct pxi_symbols grown = *s;
     grown.size = s->size ? s->size * 2 : 64;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): the table is one of pointers */
     grown.table = pxi_arena_zero(s->arena, grown.size, sizeof *grown.table);
     if (!grown.table)
         return false;
-    for (uint32_t i = 0; i < s->size; i++)
+    for (uint32_t i = 0; i < s->size; i++) {
         if (s->table[i])
             *symbol_slot(&grown, s->table[i]->name, s->table[i]->hash) = s->table[i];
+    }
     *s = grown;
     return true;
 }
@@ -38,8 +41,9 @@ struct pxi_symbol *pxi_symbol_add(struct pxi_symbols *s, const struct pxi_symbol
         return NULL;
     uint64_t hash = pxi_hash(symbol->name, strlen(symbol->name));
     struct pxi_symbol **slot = symbol_slot(s, symbol->name, hash);
-    if (*slot)
-        return *slot;
+    struct pxi_symbol *other = *slot;
+    if (other)
+        return other;
     struct pxi_symbol *copy = pxi_arena_copy(s->arena, symbol, sizeof *symbol);
     if (!copy)
         return NULL;
@@ -68,29 +72,26 @@ const char *pxi_snake(struct pxi_arena *a, const char *name)
     for (size_t i = 0; i < size; i++) {
         if (i > 0 && is_upper(name[i]) && is_lower_or_digit(name[i - 1]))
             out[n++] = '_';
-        out[n++] = is_upper(name[i]) ? (char)(name[i] + 32) : name[i];
+        out[n++] = pxi_ascii_lower(name[i]);
     }
     out[n] = 0;
     return out;
 }
 
-static const char *shifted(struct pxi_arena *a, const char *name, char from, int by)
+const char *pxi_upper(struct pxi_arena *a, const char *name)
 {
     char *out = pxi_arena_text(a, name, strlen(name));
     for (char *p = out; p && *p; p++)
-        if (*p >= from && *p <= from + 25)
-            *p = (char)(*p + by);
+        *p = pxi_ascii_upper(*p);
     return out;
-}
-
-const char *pxi_upper(struct pxi_arena *a, const char *name)
-{
-    return shifted(a, name, 'a', -32);
 }
 
 const char *pxi_lower(struct pxi_arena *a, const char *name)
 {
-    return shifted(a, name, 'A', 32);
+    char *out = pxi_arena_text(a, name, strlen(name));
+    for (char *p = out; p && *p; p++)
+        *p = pxi_ascii_lower(*p);
+    return out;
 }
 
 const char *pxi_join(struct pxi_arena *a, const char *const *parts, size_t n)
@@ -220,9 +221,10 @@ static const char *const members[] = { "loaded", "any_of", "all_of", "none_of", 
 
 static bool is_in(const char *name, const char *const *list, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (!strcmp(name, list[i]))
             return true;
+    }
     return false;
 }
 #define IS_IN(name, list) is_in((name), (list), sizeof(list) / sizeof *(list))
@@ -266,6 +268,13 @@ static void own(struct namer *n, const char *kind, const struct pxi_name *name)
 {
     n->owner = pxi_concat(n->arena, kind, " '", name->text, "'");
     n->at = name->at;
+    n->clashed = false;
+}
+
+static void own_field(struct namer *n, const struct pxi_model *m, const struct pxi_column *c)
+{
+    n->owner = pxi_concat(n->arena, "field '", m->name.text, ".", c->name.text, "'");
+    n->at = c->name.at;
     n->clashed = false;
 }
 
@@ -317,7 +326,7 @@ static void give_model(struct namer *n, const struct pxi_model *m)
         give(n, add_upper(n, m->c_name, "_by_", m->keys.items[i].c_name));
     }
     for (uint32_t i = 0; i < m->columns.count; i++) {
-        own(n, "field", &m->columns.items[i].name);
+        own_field(n, m, &m->columns.items[i]);
         give_order(n, m, &m->columns.items[i]);
     }
 }
@@ -328,8 +337,10 @@ static void check_members(struct namer *n, const struct pxi_model *m)
     for (uint32_t i = 0; i < m->columns.count; i++) {
         const struct pxi_column *c = &m->columns.items[i];
         const struct pxi_symbol *type = c->c_name ? pxi_symbol_find(&n->all, c->c_name) : NULL;
-        own(n, "field", &c->name);
-        if (type)
+        if (!type)
+            continue;
+        own_field(n, m, c);
+        if (n->owner)
             pxi_diag(n->diags, NAME_CLASH, c->name.at, n->owner, c->c_name, type->owner);
     }
 }

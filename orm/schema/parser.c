@@ -91,12 +91,13 @@ static void expected(struct parser *p, const char *what, const char *hint)
         pxi_diag(p->diags, STRAY, p->t.at, p->t.text, quote);
         return;
     }
-    if (p->t.kind == PXI_T_END)
+    if (p->t.kind == PXI_T_END) {
         snprintf(found, sizeof found, "the end of the file");
-    else if (p->t.kind == PXI_T_TEXT)
+    } else if (p->t.kind == PXI_T_TEXT) {
         snprintf(found, sizeof found, "a string");
-    else
+    } else {
         snprintf(found, sizeof found, "'%.64s'", p->t.text);
+    }
     pxi_diag(p->diags, EXPECTED, p->t.at, what, found, hint);
 }
 
@@ -135,10 +136,11 @@ static void skip_line(struct parser *p, uint32_t start)
         bool moved = p->t.at.start > start;
         if (moved && (p->t.kind == '}' || (p->t.first && depth == 0)))
             return;
-        if (p->t.kind == '(' || p->t.kind == '[')
+        if (p->t.kind == '(' || p->t.kind == '[') {
             depth++;
-        else if (p->t.kind == ')' || p->t.kind == ']')
+        } else if (p->t.kind == ')' || p->t.kind == ']') {
             depth -= depth > 0;
+        }
         p->t.doc = NULL;
         advance(p);
     }
@@ -150,9 +152,10 @@ enum { BLOCK_WORDS = 4, FOREIGN_WORDS = 5 };
 
 static bool is_one_of(const struct parser *p, const char *const *words, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (is_word(p, words[i]))
             return true;
+    }
     return false;
 }
 
@@ -163,9 +166,9 @@ static bool at_block_head(struct parser *p)
         return false;
     struct pxi_lexer ahead = p->lx;
     uint32_t diags = p->diags->count;
-    bool head = pxi_lexer_next(&ahead).kind == PXI_T_NAME && pxi_lexer_next(&ahead).kind == '{';
+    int second = pxi_lexer_next(&ahead).kind, third = pxi_lexer_next(&ahead).kind;
     p->diags->count = diags; /* they will be found again */
-    return head;
+    return second == PXI_T_NAME && third == '{';
 }
 
 /* Behind the } of a block whose head went wrong, or to the next head. */
@@ -231,6 +234,10 @@ static bool parse_simple(struct parser *p, pxi_values *values, const char *what)
         expected(p, what, NULL);
         return false;
     }
+    if (p->t.bad) {
+        advance(p);
+        return false;
+    }
     bool text = p->t.kind == PXI_T_TEXT;
     if (!add_value(p, values, text ? PXI_VALUE_TEXT : PXI_VALUE_NUMBER))
         return false;
@@ -276,60 +283,62 @@ static bool parse_args(struct parser *p, pxi_values *values)
     return true;
 }
 
-/* What an unknown attribute has in its parentheses is not ours to judge. */
-static void skip_parens(struct parser *p)
+/* What an attribute that we do not know has behind it is not ours to judge: to the next attribute
+ * or the end of the line, outside of parentheses. */
+static void skip_unknown(struct parser *p)
 {
     int depth = 0;
-    while (p->t.kind != PXI_T_END && p->t.kind != '{' && p->t.kind != '}') {
+    while (p->t.kind != PXI_T_END && p->t.kind != '}' && !at_block_head(p)) {
+        if (depth == 0 && (p->t.first || p->t.kind == '@'))
+            return;
         depth += p->t.kind == '(';
-        depth -= p->t.kind == ')';
-        if (depth == 0 && p->t.kind != ')')
-            return;
-        bool last = depth == 0;
+        depth -= p->t.kind == ')' && depth > 0;
         advance(p);
-        if (last)
-            return;
     }
 }
 
-/* db.VarChar and the like: the words behind a point belong to the name. */
-static const char *attr_name(struct parser *p, const char *at_sign)
+/* The name of an attribute with its @; @db.VarChar is one name. NULL: out of memory. */
+static const char *take_attr_name(struct parser *p, uint32_t start)
 {
-    char text[PXI_NAME_MAX + 3];
-    snprintf(text, sizeof text, "%s%s", at_sign, p->t.text);
-    return pxi_arena_text(p->arena, text, strlen(text));
+    advance(p);
+    while (p->t.kind == PXI_T_STRAY && *p->t.text == '.') {
+        advance(p);
+        if (p->t.kind == PXI_T_NAME)
+            advance(p);
+    }
+    return pxi_arena_text(p->arena, p->lx.text + start, p->last_end - start);
 }
 
 static bool parse_attr(struct parser *p, pxi_attrs *attrs)
 {
     uint32_t start = p->t.at.start;
-    const char *at_sign = p->t.text;
+    const char *nearest = NULL;
     advance(p);
     if (p->t.kind != PXI_T_NAME || p->t.first) {
         expected(p, "the name of an attribute", NULL);
         return false;
     }
-    const char *name = attr_name(p, at_sign), *nearest = NULL;
-    struct pxi_attr *attr = name ? pxi_list_add(p->arena, attrs) : NULL;
-    if (!attr)
+    struct pxi_attr attr = { .name.text = take_attr_name(p, start) };
+    attr.name.at = attr.at = since(p, start);
+    if (!attr.name.text)
         return false;
-    advance(p);
-    attr->name = (struct pxi_name){ name, since(p, start) };
-    attr->at = attr->name.at;
-    enum pxi_attr_support support = pxi_attr_lookup(name, &nearest);
+    enum pxi_attr_support support = pxi_attr_lookup(attr.name.text, &nearest);
+    if (support == PXI_ATTR_NOT_YET) {
+        pxi_diag(p->diags, ATTRIBUTE_NOT_YET, attr.at, attr.name.text);
+    } else if (support == PXI_ATTR_UNKNOWN) {
+        pxi_diag(p->diags, UNKNOWN_ATTRIBUTE, attr.at, attr.name.text, nearest);
+    }
     if (support != PXI_ATTR_KNOWN) {
-        if (support == PXI_ATTR_NOT_YET)
-            pxi_diag(p->diags, ATTRIBUTE_NOT_YET, attr->at, name);
-        else
-            pxi_diag(p->diags, UNKNOWN_ATTRIBUTE, attr->at, name, nearest);
-        attrs->count--;
-        skip_parens(p);
+        skip_unknown(p);
         return true;
     }
-    attr->parens = take(p, '(');
-    if (attr->parens && !parse_args(p, &attr->args))
+    attr.parens = take(p, '(');
+    if (attr.parens && !parse_args(p, &attr.args))
         return false;
-    attr->at = since(p, start);
+    attr.at = since(p, start);
+    struct pxi_attr *room = pxi_list_add(p->arena, attrs);
+    if (room)
+        *room = attr;
     return true;
 }
 
@@ -371,6 +380,7 @@ static bool parse_field(struct parser *p, struct pxi_model *m)
 {
     if (m->columns.count >= PXI_COLUMNS_MAX) {
         pxi_diag(p->diags, TOO_MANY, p->t.at, "1000", "fields in a model");
+        m->damaged = true;
         skip_rest(p);
         return true;
     }
@@ -483,8 +493,10 @@ static void parse_model(struct parser *p)
     while (!block_ends(p, "model", &m.name)) {
         uint32_t start = p->t.at.start;
         bool attr = p->t.kind == '@' && p->t.text[1];
-        if (!(attr ? parse_attr(p, &m.attrs) : parse_field(p, &m)))
+        if (!(attr ? parse_attr(p, &m.attrs) : parse_field(p, &m))) {
+            m.damaged = true;
             skip_line(p, start);
+        }
     }
     if (p->schema->models.count >= PXI_MODELS_MAX) {
         pxi_diag(p->diags, TOO_MANY, m.name.at, "4096", "models");
@@ -500,12 +512,13 @@ static void parse_unknown(struct parser *p)
     struct pxi_suggest s = { .word = p->t.text };
     for (size_t i = 0; i < BLOCK_WORDS; i++)
         pxi_suggest_offer(&s, block_words[i]);
-    if (p->t.kind != PXI_T_NAME)
+    if (p->t.kind != PXI_T_NAME) {
         expected(p, "generator, datasource, enum or model", NULL);
-    else if (is_one_of(p, foreign_words, FOREIGN_WORDS))
+    } else if (is_one_of(p, foreign_words, FOREIGN_WORDS)) {
         pxi_diag(p->diags, BLOCK_NOT_YET, p->t.at, p->t.text);
-    else
+    } else {
         pxi_diag(p->diags, UNKNOWN_BLOCK, p->t.at, p->t.text, s.best);
+    }
     /* a stray token costs itself; a word costs its line, and its braces if it has some */
     while (p->t.kind != PXI_T_END && p->t.kind != '{') {
         p->t.doc = NULL;
@@ -523,14 +536,15 @@ bool pxi_parse(struct pxi_schema *schema, struct pxi_diags *diags, const char *t
         return false;
     p.t = pxi_lexer_next(&p.lx);
     while (p.t.kind != PXI_T_END) {
-        if (is_word(&p, "model"))
+        if (is_word(&p, "model")) {
             parse_model(&p);
-        else if (is_word(&p, "enum"))
+        } else if (is_word(&p, "enum")) {
             parse_enum(&p);
-        else if (is_word(&p, "generator") || is_word(&p, "datasource"))
+        } else if (is_word(&p, "generator") || is_word(&p, "datasource")) {
             parse_config(&p, is_word(&p, "generator"));
-        else
+        } else {
             parse_unknown(&p);
+        }
     }
     if (p.t.doc)
         pxi_diag(diags, DOC_NOWHERE, p.t.doc_at);

@@ -1,0 +1,105 @@
+#!/bin/bash
+# The prax command from outside: exit status, what goes to which stream, where files land, and that a
+# failure leaves nothing behind.
+set -uo pipefail
+export LC_ALL=C
+cd "$(dirname "$0")/../.." || exit 1
+prax=$PWD/${B:-build/dev}/prax
+minimal=$PWD/tests/golden/schema/good/minimal.prax
+bad=$PWD/tests/golden/schema/bad/no_id.prax
+dir=$(mktemp -d)
+trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+
+n=0
+check() { # NAME, status of the command before
+    local status=$?
+    n=$((n + 1))
+    if [ $status -eq 0 ]; then echo "ok $n - $1"; else echo "not ok $n - $1"; fi
+}
+# Runs prax, keeps out, err; succeeds when the exit status is $1.
+run() {
+    local want=$1
+    shift
+    "$prax" "$@" >out 2>err </dev/null
+    local got=$?
+    [ $got -eq "$want" ] || { echo "prax $*: status $got, wanted $want" >&2; cat err >&2; return 1; }
+}
+
+run 0 --help && grep -q '^usage: prax' out && [ ! -s err ]; check "--help to stdout"
+run 0 generate --help && grep -q 'prax generate' out; check "--help behind a command"
+run 0 --version && grep -qx 'prax [0-9.]*' out; check "--version"
+run 2 && grep -q '^usage: prax' err && [ ! -s out ]; check "nothing: help to stderr"
+run 2 genrate && grep -q "did you mean 'generate'?" err; check "unknown command"
+run 2 frobnicate && grep -q "see prax --help" err; check "unknown command, nothing near"
+run 2 generate -x && grep -q "unknown option '-x'" err; check "generate: unknown option"
+run 2 generate -o && grep -q 'no folder given' err; check "generate: -o without folder"
+run 2 generate a b && grep -q "'b' is too much" err; check "generate: two schemas"
+run 2 validate --jsno && grep -q "unknown option '--jsno'" err; check "validate: unknown option"
+run 2 validate && grep -q 'no schema:' err; check "no schema here"
+run 2 validate nowhere.prax && grep -q '^prax: nowhere.prax: cannot be read: No such file' err
+check "schema does not exist"
+run 2 validate . && grep -q 'Is a directory' err; check "schema is a folder"
+
+cp "$minimal" schema.prax
+run 0 validate && grep -q 'good: 1 models' err && [ ! -s out ]; check "schema.prax is found"
+mkdir prax && mv schema.prax prax
+run 0 validate && grep -q '^prax: prax/schema.prax' err; check "prax/schema.prax is found"
+
+run 1 validate "$bad" && grep -q 'error\[S048\]' err && [ ! -s out ]; check "errors: status 1"
+! grep -q $'\033' err; check "no colour in a pipe"
+run 1 validate --json "$bad" && [ ! -s err ] &&
+    python3 -c 'import json,sys; d=json.load(open("out")); sys.exit(len(d["errors"]) != 1 or
+                d["errors"][0]["code"] != "S048" or d["errors"][0]["line"] != 3)'
+check "validate --json: status 1, JSON"
+run 0 validate --json "$minimal" && python3 -c 'import json,sys; d=json.load(open("out"))
+sys.exit(d["errors"] != [] or d["models"] != 1)'
+check "validate --json: a good schema"
+if command -v script >/dev/null; then
+    env -u NO_COLOR TERM=xterm script -qec "$prax validate $bad" /dev/null >out </dev/null
+    grep -q $'\033\[1;31merror\[S048\]' out; check "colour on a terminal"
+    NO_COLOR=1 TERM=xterm script -qec "$prax validate $bad" /dev/null >out </dev/null
+    ! grep -q $'\033' out; check "NO_COLOR"
+fi
+
+run 0 generate -q -o a/b/c "$minimal" && [ ! -s out ] && [ ! -s err ] &&
+    [ "$(ls a/b/c)" = $'mini.c\nmini.h' ]
+check "generate -o makes the folder, -q is quiet, nothing else is left"
+touch -d '2001-01-01' a/b/c/mini.c a/b/c/mini.h
+run 0 generate -o a/b/c "$minimal" && [ "$(grep -c unchanged err)" -eq 2 ] &&
+    [ "$(stat -c %Y a/b/c/mini.h)" -lt 1000000000 ] && [ "$(stat -c %Y a/b/c/mini.c)" -lt 1000000000 ]
+check "unchanged files keep their time"
+echo x >>a/b/c/mini.h
+run 0 generate -o a/b/c "$minimal" && [ "$(grep -c written err)" -eq 1 ] && ! grep -qx x a/b/c/mini.h
+check "a changed file is written again"
+(umask 027 && run 0 generate -o u "$minimal") && [ "$(stat -c %a u/mini.h)" = 640 ]
+check "umask is obeyed"
+
+sed 's/prefix = "mini"/prefix = "mini" out = "made"/' "$minimal" >prax/schema.prax
+run 0 generate -q && [ -f prax/made/mini.h ]; check "out is seen from the schema's folder"
+sed "s|prefix = \"mini\"|prefix = \"mini\" out = \"$dir/abs\"|" "$minimal" >prax/schema.prax
+run 0 generate -q && [ -f abs/mini.h ]; check "an absolute out"
+cp "$minimal" here.prax
+run 0 generate -q here.prax && [ -f mini.h ]; check "no out: beside the schema"
+
+run 1 generate -o none "$bad" && [ ! -e none ]; check "errors: nothing is written"
+echo file >taken
+run 2 generate -o taken "$minimal" && grep -q '^prax: taken.*cannot be' err; check "-o is a file"
+run 2 generate -o taken/x "$minimal" && grep -q 'Not a directory' err; check "-o below a file"
+run 2 generate -o '' "$minimal" && grep -q 'no name' err; check "-o without a name"
+mkdir -p full/mini.h
+run 2 generate -o full "$minimal" && grep -q 'full/mini.h: cannot be written: Is a directory' err &&
+    [ "$(ls full)" = mini.h ]
+check "a folder in the way; no temporary file is left"
+(ulimit -f 1; trap '' XFSZ; run 2 generate -o limit "$minimal") && grep -q 'File too large' err &&
+    [ -z "$(ls limit)" ]
+check "a disk that fills up; no half file is left"
+if [ -w /dev/full ]; then
+    "$prax" --help >/dev/full 2>err; [ $? -eq 2 ] && grep -q 'standard output' err
+    check "stdout on a full disk"
+fi
+head -c 17000000 /dev/zero | tr '\0' '\n' >large.prax
+run 1 validate large.prax && grep -q 'error\[S001\]' err; check "a file beyond 16 MiB"
+: >empty.prax
+run 1 validate empty.prax && [ "$(grep -c S021 err)" -eq 3 ]; check "an empty file"
+echo "1..$n"
