@@ -2,7 +2,7 @@
 #include "orm/client/client.h"
 #include <string.h>
 
-enum { LIST_FIRST = 16, LIST_HINT_BYTES = 512 << 10 };
+enum { LIST_FIRST = 16, LIST_HINT_BYTES = 4 << 20 };
 
 /* NULL = nothing chosen, so all columns. */
 static const void *chosen(const prax_model *m, const void *select)
