@@ -351,6 +351,9 @@ static int setup(void **state)
     skel = prax__open();
     if (skel == NULL)
         return -1;
+    struct bpf_program *p; /* the others want attach types that the loader chooses */
+    bpf_object__for_each_program(p, skel->obj)
+        bpf_program__set_autoload(p, p == skel->progs.cpu_sample);
     int e = geteuid() == 0 ? prax__load(skel) : -EPERM;
     if (e == -EPERM)
         snprintf(why, sizeof(why), "no permission to load BPF programs here");
