@@ -8,7 +8,8 @@ packages=(
     clang llvm bpftool libbpf-dev            # BPF programs and their loader
     libelf-dev libdw-dev zlib1g-dev          # ELF, DWARF
     libsqlite3-dev libxxhash-dev             # the ORM
-    libcmocka-dev clang-format clang-tidy cppcheck bpftrace valgrind   # tests and lint
+    libcmocka-dev bpftrace valgrind sqlite3  # tests
+    clang-format clang-tidy cppcheck         # lint
 )
 
 if ! command -v dpkg-query >/dev/null; then
