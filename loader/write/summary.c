@@ -288,9 +288,11 @@ static void add_site(struct page *g, const struct heap_group *s)
 {
     const struct stack *k = &g->p->stacks[s->ustack];
     struct pxi_buf names = { 0 }, scratch = { 0 };
-    for (uint16_t i = 0; i < k->n && i < 6; i++) {
-        pxi_buf_text(&names, i ? " < " : "");
-        pxi_buf_text(&names, label__of(g->p, k->frames[i], 0, &scratch).text);
+    for (uint16_t i = 0; i < k->n && names.size < g->width; i++) {
+        for (uint32_t n = 0; n < label__count(g->p, k->frames[i]); n++) {
+            pxi_buf_text(&names, names.size ? " < " : "");
+            pxi_buf_text(&names, label__of(g->p, k->frames[i], n, &scratch).text);
+        }
     }
     if (k->n == 0)
         pxi_buf_text(&names, "[no stack]");
