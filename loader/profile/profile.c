@@ -15,14 +15,15 @@ void *profile__add(struct profile *p, struct profile_table t)
     memcpy(&items, (char *)p + t.items, sizeof items);
     memcpy(&n, (char *)p + t.count, sizeof n);
     bool full = n == 0 || (n >= PROFILE_FIRST && (n & (n - 1)) == 0);
+    char *room = items;
     if (!p->broken && full && n < UINT32_MAX / 2)
-        items = reallocarray(items, n == 0 ? PROFILE_FIRST : (size_t)n * 2, t.size);
-    if (p->broken || !items || n >= UINT32_MAX / 2) {
-        p->broken = true;
+        room = reallocarray(items, n == 0 ? PROFILE_FIRST : (size_t)n * 2, t.size);
+    if (p->broken || !room || n >= UINT32_MAX / 2) {
+        p->broken = true; /* items still stands */
         return NULL;
     }
-    void *item = memset(items + n++ * t.size, 0, t.size);
-    memcpy((char *)p + t.items, &items, sizeof items);
+    void *item = memset(room + n++ * t.size, 0, t.size);
+    memcpy((char *)p + t.items, &room, sizeof room);
     memcpy((char *)p + t.count, &n, sizeof n);
     return item;
 }

@@ -222,9 +222,12 @@ static inline struct profile *fixture_server(void)
         "pxi_buf_add<pxi_json_u64<prax_json_rows",
     };
     static const char *const roots[] = {
-        "pxi_sqlite_step<pxi_plan_run<prax_find_many<blog_post_find_many<list_posts<handle_request<serve<main<__libc_start_main",
-        "pxi_sqlite_step<pxi_plan_run<prax_get<blog_user_get<load_author<show_post<handle_request<serve<main<__libc_start_main",
-        "pxi_sqlite_step<pxi_plan_run<prax_create<blog_comment_create<add_comment<handle_request<serve<main<__libc_start_main",
+        "pxi_sqlite_step<pxi_plan_run<prax_find_many<blog_post_find_many<list_posts<"
+        "handle_request<serve<main<__libc_start_main",
+        "pxi_sqlite_step<pxi_plan_run<prax_get<blog_user_get<load_author<show_post<"
+        "handle_request<serve<main<__libc_start_main",
+        "pxi_sqlite_step<pxi_plan_run<prax_create<blog_comment_create<add_comment<"
+        "handle_request<serve<main<__libc_start_main",
         "render_page<handle_request<serve<main<__libc_start_main",
         "read_header<parse_request<handle_request<serve<main<__libc_start_main",
     };
@@ -242,10 +245,10 @@ static inline struct profile *fixture_server(void)
     uint32_t kernel = profile__module(p, "[kernel]", NULL, NULL, 0);
     uint32_t process = profile__process(p, 4242, "blog", 0);
     uint32_t ops[] = {
-        profile__op(
-            p, PRAX_USDT_QUERY_MANY, "Post",
-            "SELECT \"id\", \"title\", \"body\", \"author_id\", \"created_at\" FROM \"posts\" WHERE \"published\" = ? ORDER BY \"created_at\" DESC LIMIT ?",
-            120, 1),
+        profile__op(p, PRAX_USDT_QUERY_MANY, "Post",
+                    "SELECT \"id\", \"title\", \"body\", \"author_id\", \"created_at\" FROM "
+                    "\"posts\" WHERE \"published\" = ? ORDER BY \"created_at\" DESC LIMIT ?",
+                    120, 1),
         profile__op(p, PRAX_USDT_QUERY_ONE, "User",
                     "SELECT \"id\", \"name\", \"email\" FROM \"users\" WHERE \"id\" = ?", 60, 2),
         profile__op(p, PRAX_USDT_INSERT, "Comment",
