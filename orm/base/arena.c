@@ -160,6 +160,10 @@ void pxi_arena_release(struct pxi_arena *a, struct pxi_mark m)
     while (a->block != m.block) {
         struct pxi_block *b = a->block;
         assert(b && "mark of another arena, or released twice");
+        if (!m.block && !b->prev) { /* the first block stays: it is wanted next */
+            m.next = b->data;
+            break;
+        }
         a->block = b->prev;
         b->prev = a->spare;
         a->spare = b;

@@ -215,27 +215,40 @@ char *prax_time_text(prax_time t, char buf[32])
 
 /* ---- UUIDs ---- */
 
-static int hex(char c)
+#define EACH(byte) ((uint64_t)(byte)*0x0101010101010101u)
+
+/* Eight hexadecimal digits at once, first one lowest: four bytes, first one lowest. What is wrong
+ * with them is added to *wrong. A digit is taken for what its low bits say, written again, and
+ * compared; letters may differ in the bit that makes them capital. */
+static inline uint32_t hex8(uint64_t x, uint64_t *wrong)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    uint64_t n = (x & EACH(0x0f)) + 9 * (x >> 6 & EACH(1));
+    *wrong |= n & EACH(0xf0);
+    uint64_t again = n + EACH('0') + ((n + EACH(6)) >> 4 & EACH(1)) * ('a' - 10 - '0');
+    *wrong |= (x ^ again) & ~((again & EACH(0x40)) >> 1);
+    n = (n << 4 | n >> 8) & 0x00ff00ff00ff00ffu;
+    n = (n | n >> 8) & 0x0000ffff0000ffffu;
+    return (uint32_t)(n | n >> 16);
+}
+
+static uint64_t load(const char *high, const char *low)
+{
+    uint32_t h, l;
+    memcpy(&h, high, sizeof h);
+    memcpy(&l, low, sizeof l);
+    return (uint64_t)h << 32 | l;
 }
 
 bool pxi_uuid_read(const char *text, size_t size, uint8_t b[16])
 {
-    if (size != 36)
+    const char *p = text;
+    uint64_t wrong = 0;
+    if (size != 36 || p[8] != '-' || p[13] != '-' || p[18] != '-' || p[23] != '-')
         return false;
-    for (unsigned i = 0, at = 0; i < 16; i++, at += 2) {
-        if ((at == 8 || at == 13 || at == 18 || at == 23) && text[at++] != '-')
-            return false;
-        int hi = hex(text[at]), lo = hex(text[at + 1]);
-        if (hi < 0 || lo < 0)
-            return false;
-        b[i] = (uint8_t)(hi << 4 | lo);
-    }
-    return true;
+    uint32_t words[4] = { hex8(load(p + 4, p), &wrong), hex8(load(p + 14, p + 9), &wrong),
+                          hex8(load(p + 24, p + 19), &wrong), hex8(load(p + 32, p + 28), &wrong) };
+    memcpy(b, words, sizeof words);
+    return wrong == 0;
 }
 
 int prax_uuid_parse(const char *text, prax_uuid *out)

@@ -16,6 +16,7 @@ enum {
     PXI_SESSIONS_KEPT = 16,           /* closed sessions kept for the next open */
     PXI_SESSION_BYTES_KEPT = 4 << 20, /* arena of such a one: a list of some 40,000 rows */
     PXI_SCRATCH_KEPT = 1 << 20,
+    PXI_RECENT = 16, /* plans that a session finds without a key */
 };
 
 struct prax_db {
@@ -44,6 +45,12 @@ struct pxi_tx {
     uint64_t id; /* 0 = none */
 };
 
+struct pxi_recent {
+    const prax_model *m; /* NULL: none */
+    struct pxi_plan *plan;
+    uint16_t verb, by;
+};
+
 struct prax_session {
     prax_db *db;
     struct pxi_link *link; /* of the last operation */
@@ -57,6 +64,7 @@ struct prax_session {
     bool read_only;
     struct pxi_arena arena, scratch;
     struct prax_op_record rec;
+    struct pxi_recent recent[PXI_RECENT];
     struct prax_session *next; /* idle ones */
     struct pxi_error err;
 };

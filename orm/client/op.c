@@ -358,10 +358,30 @@ int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *
     return __builtin_expect(rc < 0, 0) ? pxi_op_explain(op, rc) : 0;
 }
 
+/* Statements by key and single inserts have one plan a model, so a session remembers it: no shape
+ * key, no look-up. */
+static struct pxi_recent *recent_of(struct pxi_op *op, const struct pxi_request *r)
+{
+    bool fixed =
+        (r->verb == PRAX_GET && !r->select) || r->verb == PRAX_CREATE || r->verb == PRAX_DELETE;
+    uintptr_t at = ((uintptr_t)r->m >> 5) + 4u * r->by + r->verb;
+    return fixed ? &op->s->recent[at % PXI_RECENT] : NULL;
+}
+
 int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r)
 {
-    bool cached;
-    struct pxi_plan *plan = pxi_request_plan(&op->s->db->plans, sh, r, &cached);
+    struct pxi_recent *recent = recent_of(op, r);
+    bool cached = true;
+    struct pxi_plan *plan;
+    if (recent && recent->m == r->m && recent->verb == r->verb && recent->by == r->by) {
+        if (r->key)
+            pxi_clause_key(sh, r->key, r->by);
+        plan = sh->code ? NULL : recent->plan;
+    } else {
+        plan = pxi_request_plan(&op->s->db->plans, sh, r, &cached);
+        if (recent && plan && plan->id != PXI_PLAN_ONCE)
+            *recent = (struct pxi_recent){ r->m, plan, (uint16_t)r->verb, (uint16_t)r->by };
+    }
     return __builtin_expect(plan != NULL, 1) ? pxi_op_start_plan(op, sh, plan, cached) : sh->code;
 }
 
@@ -385,7 +405,8 @@ int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a)
     unsigned failed = 0;
     if (p->partial)
         memset(row, 0, op->m->row_size);
-    memcpy(row + op->m->loaded_off, p->loaded, op->m->fields_size);
+    for (unsigned i = 0; i < op->m->fields_size; i++) /* one or two: no call of memcpy */
+        row[op->m->loaded_off + i] = ((const char *)p->loaded)[i];
     int64_t bytes = op->link->driver->row(op->stmt, &p->program, row, a, &failed);
     if (__builtin_expect(bytes < 0, 0)) {
         if (bytes != PRAX_ETYPE)

@@ -2,7 +2,7 @@
 #include "orm/client/client.h"
 #include <string.h>
 
-enum { LIST_FIRST = 16, LIST_HINT_BYTES = 512 << 10 };
+enum { LIST_FIRST = 16, LIST_HINT_BYTES = 4 << 20 };
 
 /* NULL = nothing chosen, so all columns. */
 static const void *chosen(const prax_model *m, const void *select)
@@ -45,7 +45,7 @@ static const void *one_row(struct pxi_op *op, const struct pxi_request *r)
     if (rc == 0)
         rc = pxi_op_step(op);
     if (rc == 0)
-        rc = pxi_op_fail(op, PRAX_ENOTFOUND, "no such row");
+        rc = pxi_error_plain(&s->err, PRAX_ENOTFOUND, "no such row");
     char *row = NULL;
     if (rc == 1) {
         struct pxi_mark mark = pxi_arena_mark(&s->arena);

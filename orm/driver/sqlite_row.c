@@ -15,53 +15,77 @@ static int no_room(const struct pxi_arena *a)
     return a->over ? PRAX_ELIMIT : PRAX_ENOMEM;
 }
 
-/* Copies text[size] and its NUL; false if there is a NUL inside. Eight bytes at a time, because a
- * call of memchr and one of memcpy cost more than the copy itself. Source: Mycroft's zero test. */
+static inline uint64_t zero_bytes(uint64_t w)
+{
+    return (w - 0x0101010101010101u) & ~w & 0x8080808080808080u;
+}
+
+/* Copies text[size] and its NUL; false if there is a NUL inside. Eight bytes at a time, the last
+ * eight overlapping, because a call of memchr and one of memcpy cost more than the copy itself.
+ * Source: Mycroft's test for a zero byte. */
 static bool copy_text(char *to, const char *text, size_t size)
 {
     uint64_t zero = 0, w;
     size_t i = 0;
-    for (; i + sizeof w <= size; i += sizeof w) {
+    if (size < sizeof w) {
+        for (; i < size; i++) {
+            zero |= text[i] == '\0';
+            to[i] = text[i];
+        }
+        to[size] = '\0';
+        return zero == 0;
+    }
+    for (; i + sizeof w < size; i += sizeof w) {
         memcpy(&w, text + i, sizeof w);
-        zero |= (w - 0x0101010101010101u) & ~w & 0x8080808080808080u;
+        zero |= zero_bytes(w);
         memcpy(to + i, &w, sizeof w);
     }
-    for (; i < size; i++) {
-        zero |= text[i] == '\0';
-        to[i] = text[i];
-    }
+    memcpy(&w, text + size - sizeof w, sizeof w);
+    zero |= zero_bytes(w);
+    memcpy(to + size - sizeof w, &w, sizeof w);
     to[size] = '\0';
     return zero == 0;
 }
 
 /* The readers return the bytes that they put into the arena, or an error. */
+static int keep_text(sqlite3_stmt *st, int i, const char *text, struct pxi_arena *a,
+                     const char **out)
+{
+    size_t size = (size_t)sqlite3_column_bytes(st, i);
+    char *room = pxi_arena_get(a, size + 1, 1);
+    if (!room)
+        return no_room(a);
+    *out = room;
+    return copy_text(room, text, size) ? (int)size : PRAX_ETYPE;
+}
+
+/* Text that is not there: NULL, or SQLite had no memory. */
+static int no_text(sqlite3_stmt *st, int i, const struct pxi_out *o)
+{
+    if (sqlite3_column_type(st, i) != SQLITE_NULL)
+        return PRAX_ENOMEM;
+    return o->null ? 0 : PRAX_ETYPE;
+}
+
 static int read_text(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to,
                      struct pxi_arena *a)
 {
     const char *text = (const char *)sqlite3_column_text(st, i);
     const char *copy = NULL;
-    size_t size = 0;
-    if (text) {
-        size = (size_t)sqlite3_column_bytes(st, i);
-        char *room = pxi_arena_get(a, size + 1, 1);
-        if (!room)
-            return no_room(a);
-        if (!copy_text(room, text, size))
-            return PRAX_ETYPE;
-        copy = room;
-    } else if (sqlite3_column_type(st, i) != SQLITE_NULL) {
-        return PRAX_ENOMEM; /* SQLite's own */
-    } else if (!o->null) {
-        return PRAX_ETYPE;
-    }
-    if (o->type == PRAX_T_Json) {
-        prax_json *j = (prax_json *)(void *)to;
-        j->text = copy;
-        j->size = size;
-    } else {
-        memcpy(to, &copy, sizeof copy);
-    }
-    return (int)size;
+    int size = text ? keep_text(st, i, text, a, &copy) : no_text(st, i, o);
+    memcpy(to, &copy, sizeof copy);
+    return size;
+}
+
+static int read_json(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to,
+                     struct pxi_arena *a)
+{
+    const char *text = (const char *)sqlite3_column_text(st, i);
+    prax_json j = { .text = NULL };
+    int size = text ? keep_text(st, i, text, a, &j.text) : no_text(st, i, o);
+    j.size = size > 0 ? (size_t)size : 0;
+    memcpy(to, &j, sizeof j);
+    return size;
 }
 
 static int read_bytes(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to,
@@ -85,108 +109,110 @@ static int read_bytes(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to
     return (int)b.size;
 }
 
-static int read_label(const struct pxi_out *o, const char *text, size_t size, char *to)
+/* Values that SQLite keeps as text and we as something else. The text ends in a NUL, which is no
+ * digit and no letter of a label, so its size need not be asked. */
+static int read_label(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to)
 {
+    const char *text = (const char *)sqlite3_column_text(st, i);
     const prax_enum_type *t = o->labels;
-    for (int k = 1; k <= t->n_labels; k++)
-        if (strlen(t->labels[k]) == size && memcmp(t->labels[k], text, size) == 0) {
+    for (int k = 1; text && k <= t->n_labels; k++)
+        if (strcmp(t->labels[k], text) == 0) {
             memcpy(to, &k, sizeof k);
             return 0;
         }
     return PRAX_ETYPE;
 }
 
-/* Values that SQLite keeps as text and we as something else. */
-static int read_coded(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to)
+static int read_uuid(sqlite3_stmt *st, int i, char *to)
 {
     const char *text = (const char *)sqlite3_column_text(st, i);
-    if (!text)
-        return sqlite3_column_type(st, i) == SQLITE_NULL ? PRAX_ETYPE : PRAX_ENOMEM;
-    size_t size = (size_t)sqlite3_column_bytes(st, i);
-    if (o->type == PRAX_T_Enum)
-        return read_label(o, text, size, to);
-    return pxi_uuid_read(text, size, (uint8_t *)to) ? 0 : PRAX_ETYPE;
+    bool good = text && sqlite3_column_bytes(st, i) == 36 && pxi_uuid_read(text, 36, (uint8_t *)to);
+    return good ? 0 : PRAX_ETYPE;
 }
 
-static int put_integer(const struct pxi_out *o, int64_t x, char *to)
+static inline int read_integer(sqlite3_stmt *st, int i, int64_t *x)
 {
+    *x = sqlite3_column_int64(st, i);
+    return *x == 0 && sqlite3_column_type(st, i) != SQLITE_INTEGER ? PRAX_ETYPE : 0;
+}
+
+static int read_small(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to)
+{
+    int64_t x;
+    int rc = read_integer(st, i, &x);
+    int32_t days = (int32_t)x;
+    prax_decimal d = { .units = x, .scale = o->scale };
     switch (o->type) {
     case PRAX_T_Boolean:
-        if (x != 0 && x != 1)
-            return PRAX_ETYPE;
         *(bool *)to = x != 0;
-        return 0;
+        return x == 0 || x == 1 ? rc : PRAX_ETYPE;
     case PRAX_T_Date:
-        if (x != (int32_t)x)
-            return PRAX_ETYPE;
-        memcpy(to, &(int32_t){ (int32_t)x }, sizeof(int32_t));
-        return 0;
-    case PRAX_T_Decimal: {
-        prax_decimal d = { .units = x, .scale = o->scale };
-        memcpy(to, &d, sizeof d);
-        return 0;
-    }
+        memcpy(to, &days, sizeof days);
+        return x == days ? rc : PRAX_ETYPE;
     default:
-        memcpy(to, &x, sizeof x);
-        return 0;
+        memcpy(to, &d, sizeof d);
+        return rc;
     }
-}
-
-static int read_integer(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to)
-{
-    int64_t x = sqlite3_column_int64(st, i);
-    if (__builtin_expect(x == 0, 0) && sqlite3_column_type(st, i) != SQLITE_INTEGER)
-        return PRAX_ETYPE;
-    return put_integer(o, x, to);
 }
 
 static int read_real(sqlite3_stmt *st, int i, char *to)
 {
     int type = sqlite3_column_type(st, i);
-    if (type != SQLITE_FLOAT && type != SQLITE_INTEGER)
-        return PRAX_ETYPE;
     double x = sqlite3_column_double(st, i);
     memcpy(to, &x, sizeof x);
-    return 0;
+    return type == SQLITE_FLOAT || type == SQLITE_INTEGER ? 0 : PRAX_ETYPE;
 }
 
-static int read_value(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to)
-{
-    switch (o->type) {
-    case PRAX_T_Uuid:
-    case PRAX_T_Enum:
-        return read_coded(st, i, o, to);
-    case PRAX_T_Float:
-        return read_real(st, i, to);
-    default:
-        return read_integer(st, i, o, to);
-    }
-}
-
-/* prax_opt_*: the flag, and a value or zeros. */
-static int read_opt(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to)
+/* Flag and value of a prax_opt_*: what is left to do, or 0 for NULL. */
+static inline bool read_flag(sqlite3_stmt *st, int i, const struct pxi_out *o, char **to)
 {
     const struct pxi_layout *l = &pxi_layouts[o->type];
     bool set = sqlite3_column_type(st, i) != SQLITE_NULL;
-    *(bool *)to = set;
-    if (set)
-        return read_value(st, i, o, to + l->opt_val);
-    memset(to + l->opt_val, 0, l->size);
-    return 0;
+    *(bool *)*to = set;
+    *to += l->opt_val;
+    if (!set)
+        memset(*to, 0, l->size);
+    return set;
 }
 
-static int read_column(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to,
-                       struct pxi_arena *a)
+/* A value of fixed size. */
+static inline int read_fixed(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to)
+{
+    int64_t x;
+    int rc;
+    if (o->null && !read_flag(st, i, o, &to))
+        return 0;
+    switch (o->type) {
+    case PRAX_T_Uuid:
+        return read_uuid(st, i, to);
+    case PRAX_T_Enum:
+        return read_label(st, i, o, to);
+    case PRAX_T_Float:
+        return read_real(st, i, to);
+    case PRAX_T_Boolean:
+    case PRAX_T_Date:
+    case PRAX_T_Decimal:
+        return read_small(st, i, o, to);
+    default:
+        rc = read_integer(st, i, &x);
+        memcpy(to, &x, sizeof x);
+        return rc;
+    }
+}
+
+static inline int read_column(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to,
+                              struct pxi_arena *a)
 {
     switch (o->type) {
     case PRAX_T_String:
     case PRAX_T_Numeric:
-    case PRAX_T_Json:
         return read_text(st, i, o, to, a);
+    case PRAX_T_Json:
+        return read_json(st, i, o, to, a);
     case PRAX_T_Bytes:
         return read_bytes(st, i, o, to, a);
     default:
-        return o->null ? read_opt(st, i, o, to) : read_value(st, i, o, to);
+        return read_fixed(st, i, o, to);
     }
 }
 
