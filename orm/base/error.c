@@ -40,8 +40,10 @@ void pxi_error_clear(struct pxi_error *err)
 void pxi_error_copy(char *to, size_t room, const char *text, size_t size)
 {
     if (size >= room) {
-        memcpy(to, text, room - 4);
-        memcpy(to + room - 4, "...", 4);
+        size_t kept = room > 4 ? room - 4 : 0;
+        memcpy(to, text, kept);
+        memcpy(to + kept, "...", room - kept < 4 ? room - kept : 4);
+        to[room - 1] = '\0';
     } else {
         memcpy(to, text, size);
         to[size] = '\0';
@@ -84,18 +86,37 @@ void pxi_error_names(struct pxi_error *err, const char *table, const char *colum
     }
 }
 
+/* Appends to what is `used` of to[room]; returns the new size, cut or not. */
+static size_t append(char *to, size_t room, size_t used, const char *text)
+{
+    size_t size = strlen(text);
+    if (used < room)
+        pxi_error_copy(to + used, room - used, text, size);
+    return used + size;
+}
+
 void pxi_error_op(struct pxi_error *err, const char *prefix, const char *verb)
 {
     char text[PXI_ERROR_TEXT];
     if (err->op[0])
         return;
-    int n = snprintf(err->op, sizeof err->op, "%s%s%s", prefix, *prefix ? "_" : "", verb);
-    if (n >= (int)sizeof err->op)
-        memcpy(err->op + sizeof err->op - 4, "...", 4);
-    memcpy(text, err->message, sizeof text);
-    n = snprintf(err->message, sizeof err->message, "%s: %s", err->op, text);
-    if (n >= (int)sizeof err->message)
-        memcpy(err->message + sizeof err->message - 4, "...", 4);
+    size_t used = append(err->op, sizeof err->op, 0, prefix);
+    used = append(err->op, sizeof err->op, used, *prefix ? "_" : "");
+    append(err->op, sizeof err->op, used, verb);
+    size_t size = strlen(err->message) + 1;
+    memcpy(text, err->message, size);
+    used = append(err->message, sizeof err->message, 0, err->op);
+    used = append(err->message, sizeof err->message, used, ": ");
+    append(err->message, sizeof err->message, used, text);
+}
+
+int pxi_error_plain(struct pxi_error *err, int code, const char *text)
+{
+    if (!err->e.code) {
+        pxi_error_recode(err, code);
+        pxi_error_copy(err->message, sizeof err->message, text, strlen(text));
+    }
+    return code;
 }
 
 void pxi_error_sql(struct pxi_error *err, const char *sql)

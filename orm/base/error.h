@@ -24,6 +24,8 @@ void pxi_error_clear(struct pxi_error *err);
 /* Keeps code (a negative PRAX_E*) and text unless there is an error already. Returns code. */
 int pxi_error_set(struct pxi_error *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same with a text that needs no formatting: for what happens often. */
+int pxi_error_plain(struct pxi_error *err, int code, const char *text);
 /* Names of what the error is about; NULL leaves one alone. */
 void pxi_error_names(struct pxi_error *err, const char *table, const char *column);
 /* The operation (prefix_verb; prefix "" = verb alone), put in front of the message too. */

@@ -45,7 +45,7 @@ static const void *one_row(struct pxi_op *op, const struct pxi_request *r)
     if (rc == 0)
         rc = pxi_op_step(op);
     if (rc == 0)
-        rc = pxi_op_fail(op, PRAX_ENOTFOUND, "no such row");
+        rc = pxi_error_plain(&s->err, PRAX_ENOTFOUND, "no such row");
     char *row = NULL;
     if (rc == 1) {
         struct pxi_mark mark = pxi_arena_mark(&s->arena);

@@ -117,6 +117,8 @@ void pxi_sqlite_explain(struct pxi_conn *c, int code, struct pxi_error *err)
     else if (rc == SQLITE_INTERRUPT)
         code = interrupted(sc->watch);
     pxi_sqlite_parse(message, err);
+    if (code == PRAX_ERANGE)
+        message = "a result is outside of its column's range";
     pxi_error_set(err, code, "%s%s%s: %s", err->e.column ? err->table : "",
                   err->e.column ? "." : "", err->e.column ? err->column : "database", message);
 }
