@@ -132,7 +132,9 @@ int session__start(struct session *s)
 {
     procs__update(s);
     int err = attach__start(s);
-    return err ? cli__refused("sampling", err) : CLI_OK;
+    if (err)
+        return cli__refused("sampling", err);
+    return s->refused ? CLI_CANNOT : CLI_OK;
 }
 
 static void take_in(struct session *s)
