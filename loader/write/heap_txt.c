@@ -21,14 +21,12 @@ static void row(struct pxi_buf *out, const char *what, uint64_t bytes, uint64_t 
     pxi_buf_text(out, blocks == 1 ? " block" : " blocks");
 }
 
-static void note(struct pxi_buf *out, uint64_t n, const char *text)
+static void note(struct pxi_buf *out, const char *text, uint64_t n)
 {
     if (n == 0)
         return;
-    pxi_buf_text(out, "note: ");
+    pxi_buf_fmt(out, "note: %s: ", text);
     text__count(out, n);
-    pxi_buf_char(out, ' ');
-    pxi_buf_text(out, text);
     pxi_buf_char(out, '\n');
 }
 
@@ -38,13 +36,13 @@ static void add_notes(struct pxi_buf *out, const struct profile *p)
     const struct pxb_counters *c = &p->meta.counters;
     if (!p->meta.command)
         pxi_buf_text(out, "note: attached to what was running: older blocks are not seen\n");
-    note(out, h->unknown_frees, "frees of blocks whose allocation was not seen (older, or fork)");
-    note(out, h->overwritten, "addresses allocated twice with no free seen between");
-    note(out, h->lost_reallocs, "reallocs of which only one end was seen");
-    note(out, h->failed, "allocations failed");
+    note(out, "frees of blocks whose allocation was not seen (older, or fork)", h->unknown_frees);
+    note(out, "addresses allocated twice with no free seen between", h->overwritten);
+    note(out, "reallocs of which only one end was seen", h->lost_reallocs);
+    note(out, "allocations that failed", h->failed);
     uint64_t lost = c->lost[PXB_ALLOC] + c->lost[PXB_FREE] + c->lost[PXB_REALLOC_ENTER] +
                     c->lost[PXB_REALLOC_EXIT] + c->no_memory;
-    note(out, lost, "events were lost: all figures are estimates from below");
+    note(out, "events that were lost, so that no figure here is exact", lost);
 }
 
 static void add_totals(struct pxi_buf *out, const struct profile *p)

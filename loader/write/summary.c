@@ -7,7 +7,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { QUERIES_SHOWN = 8, STACKS_SHOWN = 6, SITES_SHOWN = 4, LABEL_WIDTH = 10, WIDTH_MIN = 40 };
+enum {
+    QUERIES_SHOWN = 8,
+    STACKS_SHOWN = 6,
+    SITES_SHOWN = 4,
+    LABEL_WIDTH = 10,
+    WIDTH_MIN = 60,
+    CALLER_MAX = 36
+};
 
 struct page {
     const struct profile *p;
@@ -220,12 +227,14 @@ static void add_chain(struct page *g, const struct lines *l, const struct hot *h
     pxi_buf_fmt(g->out, "%*s", (int)used, "");
     for (uint32_t i = h->line->n - 1; i-- > first;) {
         const char *name = l->labels[h->line->labels[i]].text;
-        if (used + text__width(name, strlen(name)) + 9 > g->width && i + 2 < h->line->n) {
+        size_t size = text__width(name, strlen(name));
+        size = size < CALLER_MAX ? size : CALLER_MAX;
+        if (used + size + 9 > g->width && i + 2 < h->line->n) {
             put(g, DIM, " < ...", 6);
             break;
         }
         used += put(g, DIM, i + 2 == h->line->n ? "< " : " < ", g->width - used);
-        used += put(g, DIM, name, g->width - used);
+        used += put(g, DIM, name, size < g->width - used ? size : g->width - used);
     }
     pxi_buf_char(g->out, '\n');
 }
@@ -288,9 +297,11 @@ static void add_site(struct page *g, const struct heap_group *s)
 {
     const struct stack *k = &g->p->stacks[s->ustack];
     struct pxi_buf names = { 0 }, scratch = { 0 };
-    for (uint16_t i = 0; i < k->n && i < 6; i++) {
-        pxi_buf_text(&names, i ? " < " : "");
-        pxi_buf_text(&names, label__of(g->p, k->frames[i], 0, &scratch).text);
+    for (uint16_t i = 0; i < k->n && names.size < g->width; i++) {
+        for (uint32_t n = 0; n < label__count(g->p, k->frames[i]); n++) {
+            pxi_buf_text(&names, names.size ? " < " : "");
+            pxi_buf_text(&names, label__of(g->p, k->frames[i], n, &scratch).text);
+        }
     }
     if (k->n == 0)
         pxi_buf_text(&names, "[no stack]");

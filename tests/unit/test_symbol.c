@@ -8,6 +8,7 @@
 #include <link.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -253,6 +254,93 @@ static void demangles(void **state)
                         "std::vector<int, std::allocator<int> >::push_back(int const&)");
 }
 
+/* This program without symbols, in a new folder, and its build id as text. false: tools missing. */
+static bool strip_self(char *dir, char *hex, size_t hex_size)
+{
+    char command[512];
+    strcpy(dir, "/tmp/prax-debug-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    snprintf(command, sizeof command,
+             "cp /proc/%d/exe %s/whole && objcopy --strip-all %s/whole %s/stripped && "
+             "readelf -n %s/whole | sed -n 's/.*Build ID: //p'",
+             (int)getpid(), dir, dir, dir, dir);
+    FILE *out = popen(command, "r");
+    bool ok = out && fgets(hex, (int)hex_size, out);
+    if (out)
+        ok &= pclose(out) == 0;
+    hex[ok ? strcspn(hex, "\n") : 0] = '\0';
+    return ok && strlen(hex) >= 16;
+}
+
+static void remove_folder(const char *dir)
+{
+    char command[512];
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
+static size_t bytes_of(const char *hex, uint8_t *id)
+{
+    size_t n = 0;
+    for (unsigned byte; n < 32 && sscanf(hex + 2 * n, "%2x", &byte) == 1; n++)
+        id[n] = (uint8_t)byte;
+    return n;
+}
+
+static void finds_separate_debug_files_by_build_id(void **state)
+{
+    (void)state;
+    char dir[64], hex[128], command[1024], stripped[128];
+    uint8_t id[32];
+    if (!strip_self(dir, hex, sizeof hex)) {
+        print_message("no objcopy, or no build id in this program\n");
+        remove_folder(dir);
+        skip();
+    }
+    snprintf(command, sizeof command,
+             "mkdir -p %s/.build-id/%.2s && objcopy --only-keep-debug %s/whole "
+             "%s/.build-id/%.2s/%s.debug",
+             dir, hex, dir, dir, hex, hex + 2);
+    assert_int_equal(system(command), 0);
+    snprintf(stripped, sizeof stripped, "%s/stripped", dir);
+    size_t n = bytes_of(hex, id);
+    const char *paths[] = { stripped, "/gone/since/then" };
+    for (int i = 0; i < 2; i++) { /* beside the stripped program, and when that was deleted */
+        struct profile *p = profile__new();
+        uint32_t m = profile__module(p, paths[i], NULL, id, n);
+        uint32_t f = profile__frame(p, m, outermost() - own_base(), false, true);
+        assert_int_equal(symbolize(p, &(struct symbolize_opts){ .debug_dir = dir }), 0);
+        assert_int_equal(p->frames[f].symbols, 3);
+        assert_string_equal(name_of(p, f, 2)->name, "outermost");
+        profile__free(p);
+    }
+    remove_folder(dir);
+}
+
+static void reads_mini_debug_info(void **state)
+{
+    (void)state;
+    char dir[64], hex[128], command[1024], path[128];
+    if (!strip_self(dir, hex, sizeof hex) || system("command -v xz >/dev/null") != 0) {
+        print_message("no objcopy or no xz here\n");
+        remove_folder(dir);
+        skip();
+    }
+    snprintf(command, sizeof command,
+             "cd %s && objcopy --only-keep-debug --strip-debug whole mini && xz mini && "
+             "objcopy --add-section .gnu_debugdata=mini.xz stripped with_mini",
+             dir);
+    assert_int_equal(system(command), 0);
+    snprintf(path, sizeof path, "%s/with_mini", dir);
+    uint32_t f;
+    struct profile *p = one_frame(path, outermost() - own_base(), true, &f);
+    assert_int_equal(symbolize(p, &(struct symbolize_opts){ .debug_dir = dir }), 0);
+    assert_int_equal(p->frames[f].symbols, 1);
+    assert_string_equal(name_of(p, f, 0)->name, "outermost");
+    profile__free(p);
+    remove_folder(dir);
+}
+
 static void count_progress(void *ctx, uint32_t done, uint32_t all)
 {
     uint32_t *seen = ctx;
@@ -285,6 +373,8 @@ int main(void)
         cmocka_unit_test(survives_damaged_files),
         cmocka_unit_test(names_the_kernel_from_a_list),
         cmocka_unit_test(finds_no_kernel_names_without_the_right_to),
+        cmocka_unit_test(finds_separate_debug_files_by_build_id),
+        cmocka_unit_test(reads_mini_debug_info),
         cmocka_unit_test(demangles),
         cmocka_unit_test(tells_progress),
     };
