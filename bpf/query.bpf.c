@@ -13,44 +13,34 @@ const volatile bool query_stacks = false; /* take the call site */
 const volatile bool query_errors = false; /* only those that failed */
 const volatile uint64_t query_min_ns = 0; /* only those that took as long */
 
-enum { TAIL_SIZE = sizeof(struct prax_op_record) - PRAX_OP_HEAD_SIZE };
-
-/* The record behind its head. */
-struct tail {
-	uint64_t tx_id, conn_id, start_ns, open_ns, rows, bytes_in, bytes_out, allocs;
-	int32_t status;
-	uint32_t reserved;
-	uint64_t phase_ns[PRAX_PHASES];
-};
-
-static __always_inline void fill(struct pxb_query *q, const struct prax_op_record *head,
-				 const struct tail *tail)
+static __always_inline void fill(struct pxb_query *q, const struct prax_op_record *op)
 {
-	q->flags = head->flags;
-	q->op_id = head->op_id;
-	q->parent_id = head->parent_id;
-	q->tx_id = tail->tx_id;
-	q->conn_id = tail->conn_id;
-	q->start_ns = tail->start_ns;
-	q->open_ns = tail->open_ns;
-	q->bytes_in = tail->bytes_in;
-	q->bytes_out = tail->bytes_out;
-	q->allocs = tail->allocs;
-	__builtin_memcpy(q->phase_ns, tail->phase_ns, sizeof(q->phase_ns));
+	q->flags = op->flags;
+	q->op_id = op->op_id;
+	q->parent_id = op->parent_id;
+	q->tx_id = op->tx_id;
+	q->conn_id = op->conn_id;
+	q->start_ns = op->start_ns;
+	q->open_ns = op->open_ns;
+	q->bytes_in = op->bytes_in;
+	q->bytes_out = op->bytes_out;
+	q->allocs = op->allocs;
+	__builtin_memcpy(q->phase_ns, op->phase_ns, sizeof(q->phase_ns));
 }
 
 static __always_inline void send(struct pt_regs *regs, struct pxb_scratch *s,
 				 const struct pxb_process *p)
 {
-	struct tail tail;
-	uint64_t record = regs->di, op, stack = 0;
+	struct prax_op_record record;
+	uint64_t op = 0, stack = 0;
 	struct pxb_query *q;
-	uint8_t phase;
 
-	_Static_assert(sizeof(tail) == TAIL_SIZE, "struct tail is the record behind its head");
-	op = pxb_op_at(s, record, p->salt, &phase);
-	if (bpf_probe_read_user(&tail, sizeof(tail), (void *)(record + PRAX_OP_HEAD_SIZE)))
-		__builtin_memset(&tail, 0, sizeof(tail));
+	if (bpf_probe_read_user(&record, sizeof(record), (void *)regs->di)) {
+		__builtin_memset(&record, 0, sizeof(record));
+	} else {
+		__builtin_memcpy(s->head, &record, sizeof(s->head));
+		op = pxb_send_op(s, p->salt);
+	}
 	if (query_stacks)
 		stack = pxb_stack_at_probe(s, regs, p, true);
 	q = bpf_ringbuf_reserve(&records, sizeof(*q), 0);
@@ -59,7 +49,7 @@ static __always_inline void send(struct pt_regs *regs, struct pxb_scratch *s,
 		return;
 	}
 	pxb_head_fill(&q->head, PXB_QUERY, s->tgid);
-	fill(q, (void *)s->head, &tail);
+	fill(q, &record);
 	q->tid = (uint32_t)bpf_get_current_pid_tgid();
 	q->status = (int32_t)regs->r9;
 	q->op = op;

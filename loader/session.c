@@ -132,7 +132,9 @@ int session__start(struct session *s)
 {
     procs__update(s);
     int err = attach__start(s);
-    return err ? cli__refused("sampling", err) : CLI_OK;
+    if (err)
+        return cli__refused("sampling", err);
+    return s->refused ? CLI_CANNOT : CLI_OK;
 }
 
 static void take_in(struct session *s)
@@ -231,7 +233,7 @@ int session__drop_privileges(const struct session *s)
     uint64_t keep = 1ull << CAP_SYS_PTRACE | 1ull << CAP_PERFMON | 1ull << CAP_BPF |
                     1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_CHECKPOINT_RESTORE |
                     1ull << CAP_SYSLOG | 1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE |
-                    1ull << CAP_SETUID | 1ull << CAP_SETGID | 1ull << CAP_KILL;
+                    1ull << CAP_KILL;
     if (!s->features.multi)
         keep |= 1ull << CAP_SYS_ADMIN; /* the uprobe PMU asks for it, for each child again */
     struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };

@@ -52,6 +52,14 @@ static int attach(struct session *s, struct uprobes *links, const struct bpf_pro
     return uprobes__attach(links, bpf_program__fd(program), o, sites, n);
 }
 
+/* Told once: what fails for one child fails for the next. */
+static void refuse(struct session *s, const char *what, int err)
+{
+    if (!s->refused)
+        (void)cli__refused(what, err);
+    s->refused = true;
+}
+
 static void attach_queries(void *session, struct image *image)
 {
     struct session *s = session;
@@ -62,7 +70,7 @@ static void attach_queries(void *session, struct image *image)
     int err =
         attach(s, &s->queries, s->skeleton->progs.query_done, &o, image->queries, image->n_queries);
     if (err)
-        (void)cli__refused("query probes", err);
+        refuse(s, "query probes", err);
 }
 
 void attach__images(struct session *s)
@@ -117,7 +125,7 @@ static void attach_image(struct session *s, struct proc *p, struct image *image)
     if (err == -ESRCH) /* gone meanwhile */
         return;
     if (err) {
-        (void)cli__refused("allocation probes", err);
+        refuse(s, "allocation probes", err);
         return;
     }
     s->facts.has_heap = true;

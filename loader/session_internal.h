@@ -63,6 +63,7 @@ struct session {
     struct pxi_buf ended;       /* struct ended[]: to be told when records in flight are in */
     struct session_facts facts;
     bool started;
+    bool refused; /* the kernel would not attach something; it was told */
 };
 
 /* session_process.c */

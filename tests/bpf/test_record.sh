@@ -39,6 +39,11 @@ check "no such command: said" grep -q "prax-bpf: /nonexistent/program: .*No such
 "$bpf" record --cpu=999 -o "$tmp/sh" -- sh -c "$victims/attach_plain 0.2; exit 4" >"$tmp/out" 2>"$tmp/err"
 is "a shell's status" $? 4
 check "its child's samples, by name" grep -q '^attach_plain.*;main;heavy' "$tmp/sh/cpu.folded"
+"$bpf" record --cpu=999 -o "$tmp/x" -- sh -c "exec $victims/attach_plain 0.2" >"$tmp/out" 2>"$tmp/err"
+is "an exec: the new program's status" $? 7
+check "an exec: the new program's stacks" awk '
+    { n += $NF } /^attach_plain;.*_start;.*;main;(heavy|light)/ { m += $NF }
+    END { exit !(m > 100 && m > .9 * n) }' "$tmp/x/cpu.folded"
 "$bpf" record --cpu -o "$tmp/a" -- sh -c 'kill -9 $$' >"$tmp/out" 2>"$tmp/err"
 is "killed by a signal: as a shell says it" $? 137
 
