@@ -24,10 +24,12 @@ $(B)/prax: $(call obj,$(CLI_SRC)) $(B)/libpraxc.a $(B)/libprax.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PRAX_LIBS)
 
 # Generated code: $(eval $(call prax_generate,SCHEMA,PREFIX,OBJECTS)) makes $(B)/gen/PREFIX.{h,c} from
-# the file SCHEMA before any of OBJECTS is compiled.
+# the file SCHEMA before any of OBJECTS is compiled. Output that is the same keeps its time, so nothing
+# is compiled again; the stamp says that the generator has run.
 define prax_generate
 GEN_HDR += $(B)/gen/$(2).h
 $(3) $(B)/gen/$(2).o: | $(B)/gen/$(2).h
-$(B)/gen/$(2).h $(B)/gen/$(2).c &: $(1) $(B)/prax
-	$$(call say,PRAX,$(B)/gen/$(2).h)mkdir -p $(B)/gen && $(B)/prax generate -q -o $(B)/gen $(1)
+$(B)/gen/$(2).h $(B)/gen/$(2).c: $(B)/gen/$(2).stamp ;
+$(B)/gen/$(2).stamp: $(1) $(B)/prax
+	$$(call say,PRAX,$(B)/gen/$(2).h)mkdir -p $(B)/gen && $(B)/prax generate -q -o $(B)/gen $(1) && touch $$@
 endef

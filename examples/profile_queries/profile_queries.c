@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CUSTOMERS = 2000, DOCUMENT_SIZE = 2048, THREADS_MAX = 64 };
+enum { CUSTOMERS = 2000, DOCUMENT_SIZE = 2048, ORDERS_A_COMMIT = 16, THREADS_MAX = 64 };
 
 /* The names that the probes have; counted around every call, whatever its outcome. */
 enum verb { QUERY_MANY, QUERY_ONE, INSERT, UPDATE, DELETE, RAW_QUERY, RAW_EXECUTE, VERBS };
@@ -28,7 +28,6 @@ struct worker {
     pthread_t thread;
     prax_db *db;
     prax_session *s;
-    unsigned id;
     uint64_t random; /* xorshift state: every run does the same */
     uint64_t rounds; /* 0 = until the clock says so */
     double seconds;
@@ -169,10 +168,9 @@ static int count_visit(struct worker *w)
 }
 
 /* ---- a worker -------------------------------------------------------------------------------- */
-static int write_some(struct worker *w, uint64_t round)
+static int write_one(struct worker *w, uint64_t round)
 {
     int64_t id = 0;
-    PRAX_TX(tx, w->s);
     int rc = insert_order(w, &id);
     if (rc == 0 && round % 2 == 0)
         rc = pay_order(w, id);
@@ -180,6 +178,16 @@ static int write_some(struct worker *w, uint64_t round)
         rc = delete_order(w, id);
     if (rc >= 0 && round % 4 == 1)
         rc = count_visit(w);
+    return rc;
+}
+
+/* Several orders a transaction: a commit waits for the disk. */
+static int write_some(struct worker *w, uint64_t round)
+{
+    PRAX_TX(tx, w->s);
+    int rc = tx.code;
+    for (uint64_t i = 0; i < ORDERS_A_COMMIT && rc >= 0; i++)
+        rc = write_one(w, round + i);
     return rc < 0 ? rc : prax_tx_commit(&tx);
 }
 
@@ -210,7 +218,7 @@ static void *work(void *arg)
     }
     for (uint64_t i = 0; w->rounds ? i < w->rounds : now() < end; i++) {
         PRAX_SCOPE(w->s);
-        int rc = write_some(w, i);
+        int rc = i % ORDERS_A_COMMIT == 0 ? write_some(w, i) : 0;
         if (rc >= 0)
             rc = read_some(w, i);
         if (rc < 0 && !prax_error_get(w->s)->retryable) {
@@ -277,7 +285,7 @@ static int run(prax_db *db, const struct settings *o, uint64_t counts[VERBS])
     for (; status == 0 && started < o->threads; started++) {
         struct worker *w = &workers[started];
         *w = (struct worker){ .db = db,
-                              .id = started,
+
                               .random = 88172645463325252u + started,
                               .rounds = o->rounds,
                               .seconds = o->seconds };
