@@ -1,6 +1,7 @@
-/* skeleton.h - the generated skeleton of the BPF programs, with the types that it names, without the
- * warnings that generated code gives here. Not a system header: those are left out of dependencies,
- * and the loader would not be rebuilt with the programs.
+/* skeleton.h - the generated skeleton of the BPF programs, with the types that it names.
+ *
+ * Without the warnings that generated code gives here; but not as a system header: those are left
+ * out of dependencies, and the loader would not be rebuilt with the programs.
  */
 #ifndef LOADER_SKELETON_H
 #define LOADER_SKELETON_H
