@@ -192,10 +192,11 @@ int cmd_export(int argc, char **argv)
     }
     if (a.done)
         return a.status;
-    if (!dir || !name)
+    if (!dir || !name) {
         return cli__fail(CLI_USAGE, "export",
                          "needs a recording and --format; see: prax-bpf export "
                          "--help");
+    }
     const struct format *format = format_named(name);
     if (!format)
         return CLI_USAGE;
