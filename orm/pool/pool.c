@@ -98,20 +98,23 @@ static int open_first(struct pxi_pool *p, unsigned n, struct pxi_error *err)
     return 0;
 }
 
-int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, const struct pxi_heap *heap,
-                  struct pxi_error *err)
+void pxi_pool_init(struct pxi_pool *p, const struct pxi_pool_opts *o, const struct pxi_heap *heap)
 {
     *p = (struct pxi_pool){
         .heap = heap, .max = o->max, .stmt_cache = o->stmt_cache, .acquire_ms = o->acquire_ms
     };
     p->last = &p->first;
     pthread_mutex_init(&p->lock, NULL);
+}
+
+int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, struct pxi_error *err)
+{
     p->driver = pxi_driver_find(o->url, err);
     if (!p->driver)
         return err->e.code;
     char *url = strdup(o->url);
     p->conn = (struct pxi_conn_opts){ .url = url, .busy_ms = o->busy_ms };
-    p->links = pxi_heap_zero(heap, o->max * sizeof *p->links);
+    p->links = pxi_heap_zero(p->heap, o->max * sizeof *p->links);
     if (!url || !p->links)
         return pxi_error_set(err, PRAX_ENOMEM, "pool: out of memory");
     int rc = p->driver->resolve(url, o->max == 1, &p->where, err);
@@ -143,7 +146,7 @@ void pxi_pool_shut(struct pxi_pool *p)
 
 void pxi_pool_free(struct pxi_pool *p)
 {
-    pxi_heap_free(p->heap, p->links, p->max * sizeof *p->links);
+    pxi_heap_free(p->heap, p->links, p->max * sizeof(struct pxi_link *));
     free((char *)p->conn.url);
     free(p->where);
     pthread_mutex_destroy(&p->lock);
