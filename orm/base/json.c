@@ -1,6 +1,8 @@
 /* json.c - see json.h. */
 #include "orm/base/json.h"
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void before_value(struct pxi_json *j)
@@ -130,11 +132,13 @@ void pxi_json_i64(struct pxi_json *j, int64_t x)
 
 void pxi_json_f64(struct pxi_json *j, double x)
 {
+    char text[32];
+    int digits = 15; /* the fewest that read back as x: 15 always fit, 17 always suffice */
     before_value(j);
-    if (isfinite(x))
-        pxi_buf_fmt(j->out, "%.17g", x);
-    else
-        pxi_buf_text(j->out, "null");
+    do
+        snprintf(text, sizeof text, "%.*g", digits, x);
+    while (strtod(text, NULL) != x && ++digits <= 17);
+    pxi_buf_text(j->out, isfinite(x) ? text : "null");
     j->comma = true;
 }
 

@@ -90,10 +90,11 @@ static void test_raw_values(void **state)
     prax_session *s = f->s;
     prax_uuid u = prax_uuid_random();
     prax_opt_i64 none = { .set = false };
-    prax_cursor *c = prax_sql_open(s, "SELECT ?, ?, ?, ?, ?, ?, ? AS u, ?, '?', \"a?\" FROM "
-                                      "(SELECT 1 AS \"a?\") -- ?",
-                                   1, 2.5, "text", prax_bytes_of("a\0b", 3), true, none, u,
-                                   prax_time_unix(5));
+    prax_cursor *c =
+        prax_sql_open(s,
+                      "SELECT ?, ?, ?, ?, ?, ?, ? AS u, ?, '?', \"a?\" FROM "
+                      "(SELECT 1 AS \"a?\") -- ?",
+                      1, 2.5, "text", prax_bytes_of("a\0b", 3), true, none, u, prax_time_unix(5));
     if (!c)
         fail_msg("%s", prax_error_get(s)->message);
     assert_int_equal(prax_cursor_next(c), 1);
@@ -113,9 +114,11 @@ static void test_raw_values(void **state)
     assert_int_equal(prax_cursor_next(c), PRAX_ETYPE);
     ASSERT_CODE(s, PRAX_ETYPE);
     prax_cursor_close(c);
-    prax_sql_each(row, s, "SELECT 1") assert_int_equal(prax_col(row, "none"), PRAX_EINVAL);
+    prax_sql_each(row, s, "SELECT 1")
+        assert_int_equal(prax_col(row, "none"), PRAX_EINVAL);
     ASSERT_CODE(s, PRAX_EINVAL);
-    prax_sql_each(row, s, "SELECT 1") assert_int_equal(prax_col_i64(row, 1), 0);
+    prax_sql_each(row, s, "SELECT 1")
+        assert_int_equal(prax_col_i64(row, 1), 0);
     ASSERT_CODE(s, PRAX_EINVAL);
 }
 
@@ -130,7 +133,8 @@ static void test_raw_refused(void **state)
     assert_int_equal(prax_sql_exec(s, ""), PRAX_EINVAL);
     assert_int_equal(prax_sql_exec(s, " -- nothing"), PRAX_EINVAL);
     assert_int_equal(prax_sql_exec(s, "SELECT a ?? b"), PRAX_EUNSUPPORTED);
-    assert_int_equal(prax_sql_exec(s, "SELECT '?\?', \"?\?\" /* ?\? */ FROM (SELECT 1 AS \"?\?\")"), 0);
+    assert_int_equal(prax_sql_exec(s, "SELECT '?\?', \"?\?\" /* ?\? */ FROM (SELECT 1 AS \"?\?\")"),
+                     0);
     assert_int_equal(prax_sql_exec(s, "SELECT ?", UINT64_MAX), PRAX_ERANGE);
     assert_null(prax_sql_open(s, "DELETE FROM tags"));
     ASSERT_CODE(s, PRAX_EINVAL);
@@ -211,8 +215,9 @@ static void test_log(void **state)
     (void)state;
     struct seen seen = { 0 };
     PRAX_DB db = NULL;
-    assert_int_equal(prax_db_open(&db, .url = "sqlite::memory:", .log = on_log, .log_ctx = &seen,
-                                  .slow_ms = 20), 0);
+    assert_int_equal(
+        prax_db_open(&db, .url = "sqlite::memory:", .log = on_log, .log_ctx = &seen, .slow_ms = 20),
+        0);
     assert_int_equal(blog_create_tables(db), 0);
     PRAX_SESSION s = prax_session_open(db, .timeout_ms = 40);
     assert_int_equal(blog_tag_count(s), 0);
@@ -229,8 +234,10 @@ static void test_log(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    DB_TEST(test_each),       DB_TEST(test_values_outlive_the_call), DB_TEST(test_closing_order),
-    DB_TEST(test_raw_values), DB_TEST(test_raw_refused),             DB_TEST(test_limits),
-    DB_TEST(test_timeout),    DB_TEST(test_cancel),                  DB_TEST(test_log),
+    DB_TEST(test_each),          DB_TEST(test_values_outlive_the_call),
+    DB_TEST(test_closing_order), DB_TEST(test_raw_values),
+    DB_TEST(test_raw_refused),   DB_TEST(test_limits),
+    DB_TEST(test_timeout),       DB_TEST(test_cancel),
+    DB_TEST(test_log),
 };
 DB_MAIN(tests)

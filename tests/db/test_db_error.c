@@ -1,4 +1,5 @@
-/* test_db_error.c - what can go wrong outside of the program: the right code, names and no abort. */
+/* test_db_error.c - what can go wrong outside of the program: the right code, names and no abort.
+ */
 #include "tests/db/db.h"
 #include <fcntl.h>
 #include <pthread.h>
@@ -21,8 +22,8 @@ static void test_constraints(void **state)
                      PRAX_ENULL);
     assert_string_equal(e->column, "label");
     assert_string_equal(e->sqlstate, "23502");
-    assert_int_equal(prax_sql_exec(s, "INSERT INTO tags (label) VALUES (?)",
-                                   prax_bytes_of("x", 1)), PRAX_ETYPE);
+    assert_int_equal(prax_sql_exec(s, "INSERT INTO tags (label) VALUES (?)", prax_bytes_of("x", 1)),
+                     PRAX_ETYPE);
     assert_string_equal(e->table, "tags");
     assert_string_equal(e->column, "label");
     assert_int_equal(prax_sql_exec(s, "UPDATE users SET role = 'NOBODY'"), 0); /* no rows */
@@ -83,9 +84,11 @@ static void test_foreign_values(void **state)
     }
     assert_int_equal(prax_sql_exec(s, "DROP TABLE users"), 0);
     assert_int_equal(prax_sql_exec(s, "CREATE TABLE users (id INTEGER PRIMARY KEY, public_id, "
-                                      "email, name, age, role, created_at)"), 0);
+                                      "email, name, age, role, created_at)"),
+                     0);
     assert_int_equal(prax_sql_exec(s, "INSERT INTO users VALUES (1, 'no uuid', 'e', 'n', 1.5, "
-                                      "'NOBODY', 0)"), 1);
+                                      "'NOBODY', 0)"),
+                     1);
     assert_null(blog_user_get(s, blog_user_by_id(1), .select = { .public_id = 1 }));
     ASSERT_CODE(s, PRAX_ETYPE);
     assert_null(blog_user_get(s, blog_user_by_id(1), .select = { .role = 1 }));
@@ -288,13 +291,12 @@ static void test_fork(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    DB_TEST(test_constraints),    DB_TEST(test_missing_table),
-    DB_TEST(test_foreign_values), DB_TEST(test_create_tables_once),
-    DB_TEST(test_locked),         DB_TEST(test_fork),
+    DB_TEST(test_constraints),        DB_TEST(test_missing_table), DB_TEST(test_foreign_values),
+    DB_TEST(test_create_tables_once), DB_TEST(test_locked),        DB_TEST(test_fork),
 };
 static const struct CMUnitTest own_files[] = {
-    cmocka_unit_test(test_urls),           cmocka_unit_test(test_no_database),
-    cmocka_unit_test(test_corrupted),      cmocka_unit_test(test_read_only_file),
+    cmocka_unit_test(test_urls),      cmocka_unit_test(test_no_database),
+    cmocka_unit_test(test_corrupted), cmocka_unit_test(test_read_only_file),
     cmocka_unit_test(test_disk_full),
 };
 

@@ -1,5 +1,5 @@
-/* test_db_memory.c - the allocator: a warm session asks it for nothing; and when its n-th call fails,
- * for every n, the operation fails with ENOMEM, nothing leaks and nothing is half done.
+/* test_db_memory.c - the allocator: a warm session asks it for nothing; and when its n-th call
+ * fails, for every n, the operation fails with ENOMEM, nothing leaks and nothing is half done.
  */
 #include "tests/db/db.h"
 #include <malloc.h>
@@ -100,7 +100,8 @@ static int use_session(prax_session *s)
         rc = check(s, blog_user_update_many(s, .all = true, .set.age = prax_add(1)) == 3);
     int n = 0;
     if (rc == 0) {
-        blog_user_each(u, s) n++;
+        blog_user_each(u, s)
+            n++;
         rc = check(s, prax_error_code(s) == 0);
         assert_true(rc < 0 || n == 3);
     }

@@ -43,11 +43,12 @@ static void test_operations(void **state)
     assert_null(blog_tag_create(s, .label = "b"));
     assert_int_equal(blog_tag_delete_many(s, .where.id = prax_ge(2)), 2);
     assert_int_equal(prax_sql_exec(s, "UPDATE tags SET label = 'y'"), 1);
-    prax_sql_each(row, s, "SELECT 1 UNION SELECT 2") rows += prax_col_i64(row, 0) > 0;
+    prax_sql_each(row, s, "SELECT 1 UNION SELECT 2")
+        rows += prax_col_i64(row, 0) > 0;
     struct prax_stats b = sum();
     static const unsigned want[PRAX_USDT_VERBS] = {
-        [PRAX_USDT_QUERY_MANY] = 2, [PRAX_USDT_QUERY_ONE] = 5, [PRAX_USDT_INSERT] = 3,
-        [PRAX_USDT_UPDATE] = 1,     [PRAX_USDT_DELETE] = 1,    [PRAX_USDT_RAW_QUERY] = 1,
+        [PRAX_USDT_QUERY_MANY] = 2,  [PRAX_USDT_QUERY_ONE] = 5, [PRAX_USDT_INSERT] = 3,
+        [PRAX_USDT_UPDATE] = 1,      [PRAX_USDT_DELETE] = 1,    [PRAX_USDT_RAW_QUERY] = 1,
         [PRAX_USDT_RAW_EXECUTE] = 1,
     };
     for (unsigned v = 0; v < PRAX_USDT_VERBS; v++)

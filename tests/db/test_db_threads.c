@@ -48,8 +48,8 @@ static void test_four_threads_two_connections(void **state)
     (void)state;
     struct fixture f = { 0 };
     db_open_files(&f);
-    assert_int_equal(prax_db_open(&f.db, .url = f.url, .pool_max = 2, .acquire_ms = 20000,
-                                  .busy_ms = 20000), 0);
+    assert_int_equal(
+        prax_db_open(&f.db, .url = f.url, .pool_max = 2, .acquire_ms = 20000, .busy_ms = 20000), 0);
     assert_int_equal(blog_create_tables(f.db), 0);
     pthread_t threads[THREADS];
     struct worker workers[THREADS];
@@ -74,8 +74,8 @@ static void test_resting_sessions_starve_nobody(void **state)
 {
     (void)state;
     PRAX_DB db = NULL;
-    assert_int_equal(prax_db_open(&db, .url = "sqlite::memory:", .pool_max = 1,
-                                  .acquire_ms = 100), 0);
+    assert_int_equal(prax_db_open(&db, .url = "sqlite::memory:", .pool_max = 1, .acquire_ms = 100),
+                     0);
     assert_int_equal(blog_create_tables(db), 0);
     PRAX_SESSION a = prax_session_open(db);
     PRAX_SESSION b = prax_session_open(db);
