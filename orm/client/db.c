@@ -41,10 +41,11 @@ static int check_opts(prax_db *db, const prax_db_opts *o)
 {
     if (o->size == 0)
         return pxi_error_set(&db->err, PRAX_EINVAL, "prax_db_open: options are not initialised");
-    if (o->pool_max > POOL_LIMIT || o->pool_min > (o->pool_max ? o->pool_max : POOL_MAX))
+    if (o->pool_max > POOL_LIMIT || o->pool_min > (o->pool_max ? o->pool_max : POOL_MAX)) {
         return pxi_error_set(&db->err, PRAX_EINVAL,
                              "prax_db_open: pool_min %u, pool_max %u: at most %d, min <= max",
                              o->pool_min, o->pool_max, POOL_LIMIT);
+    }
     if (o->alloc && !o->alloc->realloc)
         return pxi_error_set(&db->err, PRAX_EINVAL, "prax_db_open: alloc without realloc");
     return 0;
