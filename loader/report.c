@@ -52,8 +52,8 @@ static const struct cli_command report = {
     .name = "report",
     .arguments = "DIR [--json]",
     .help =
-        "Shows the summary of a recording again: queries, CPU, heap, losses. Needs no kernel and no\n"
-        "privileges.\n"
+        "Shows the summary of a recording again: queries, CPU, heap, losses. It needs no kernel\n"
+        "and no privileges.\n"
         "\n"
         "  prax-bpf report profile\n"
         "  prax-bpf report profile --json | jq .queries",
