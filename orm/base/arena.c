@@ -102,7 +102,9 @@ void *pxi_arena_grow(struct pxi_arena *a, size_t size, size_t align)
         a->full = true;
         return NULL;
     }
-    return pxi_arena_get(a, size, align);
+    uintptr_t p = ((uintptr_t)a->next + (align - 1)) & ~(uintptr_t)(align - 1);
+    a->next = (char *)p + size;
+    return (void *)p;
 }
 
 void *pxi_arena_zero(struct pxi_arena *a, size_t n, size_t size)

@@ -115,11 +115,12 @@ static int read_label(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to
 {
     const char *text = (const char *)sqlite3_column_text(st, i);
     const prax_enum_type *t = o->labels;
-    for (int k = 1; text && k <= t->n_labels; k++)
+    for (int k = 1; text && k <= t->n_labels; k++) {
         if (strcmp(t->labels[k], text) == 0) {
             memcpy(to, &k, sizeof k);
             return 0;
         }
+    }
     return PRAX_ETYPE;
 }
 

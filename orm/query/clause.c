@@ -54,14 +54,15 @@ static void collect_set(struct pxi_shape *sh, unsigned i, unsigned wr, const voi
     const prax_column *c = &sh->m->columns[i];
     uint16_t two[2] = { (uint16_t)i, (uint16_t)wr };
     pxi_shape_key(sh, two, sizeof two);
-    if (wr == PRAX_WR_SET)
+    if (wr == PRAX_WR_SET) {
         pxi_value_of(sh, c, src, PXI_USE_WRITE, pxi_shape_value(sh));
-    else if (wr == PRAX_WR_ADD || wr == PRAX_WR_MUL)
+    } else if (wr == PRAX_WR_ADD || wr == PRAX_WR_MUL) {
         collect_operand(sh, c, wr, src);
-    else if (wr != PRAX_WR_NULL)
+    } else if (wr != PRAX_WR_NULL) {
         pxi_shape_fail(sh, c, PRAX_EINVAL, "no such write: %u", wr);
-    else if (!(c->flags & PRAX_C_NULL))
+    } else if (!(c->flags & PRAX_C_NULL)) {
         pxi_shape_fail(sh, c, PRAX_ENULL, "prax_set_null on a column that takes no NULL");
+    }
 }
 
 static void write_set(struct pxi_shape *sh, unsigned i, unsigned wr, const void *src, bool first)
@@ -70,13 +71,14 @@ static void write_set(struct pxi_shape *sh, unsigned i, unsigned wr, const void 
     pxi_sql_add(sh->sql, first ? "" : ", ");
     pxi_sql_name(sh->sql, c->db_name);
     pxi_sql_add(sh->sql, " = ");
-    if (wr == PRAX_WR_SET)
+    if (wr == PRAX_WR_SET) {
         pxi_sql_param(sh->sql);
-    else if (wr == PRAX_WR_NULL)
+    } else if (wr == PRAX_WR_NULL) {
         pxi_sql_add(sh->sql, "NULL");
-    else
+    } else {
         pxi_sql_arithmetic(sh->sql, c, wr,
                            c->type == PRAX_T_Decimal ? ((const prax_decimal *)src)->scale : 0);
+    }
 }
 
 void pxi_clause_set(struct pxi_shape *sh, const void *set)
@@ -91,10 +93,11 @@ void pxi_clause_set(struct pxi_shape *sh, const void *set)
         const void *src = w + pxi_layouts[c->type].write_v;
         if (wr == PRAX_WR_NONE)
             continue;
-        if (sh->sql)
+        if (sh->sql) {
             write_set(sh, i, wr, src, first);
-        else
+        } else {
             collect_set(sh, i, wr, src);
+        }
         first = false;
     }
     if (first)
@@ -111,10 +114,11 @@ void pxi_clause_page(struct pxi_shape *sh, uint32_t take, uint32_t skip)
         return;
     if (sh->sql) {
         pxi_sql_add(sh->sql, " LIMIT ");
-        if (take)
+        if (take) {
             pxi_sql_param(sh->sql);
-        else
+        } else {
             pxi_sql_add(sh->sql, sh->sql->d->no_limit);
+        }
         if (skip)
             pxi_sql_template(sh->sql, " OFFSET ?", "");
         return;
