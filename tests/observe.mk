@@ -48,3 +48,13 @@ $(B)/tests/bpf/victims/libmotion_one.so $(B)/tests/bpf/victims/libmotion_two.so:
 TEST_DEPS += $(B)/tests/bpf/victims/motion_heap
 $(B)/tests/bpf/victims/motion_heap: tests/bpf/victims/motion_heap.c
 	$(call say,VICTIM,$@)mkdir -p $(@D) && $(MOTION_CC) -fno-builtin -o $@ $<
+
+# The same with an allocator that a library brings.
+TEST_DEPS += $(B)/tests/bpf/victims/motion_heap.own
+$(B)/tests/bpf/victims/libmotion_malloc.so: tests/bpf/victims/motion_malloc.c
+	$(call say,VICTIM,$@)mkdir -p $(@D) && $(MOTION_CC) -fno-builtin -fPIC -shared -Wl,-soname,$(@F) \
+	    -o $@ $<
+
+$(B)/tests/bpf/victims/motion_heap.own: tests/bpf/victims/motion_heap.c \
+    $(B)/tests/bpf/victims/libmotion_malloc.so
+	$(call say,VICTIM,$@)$(MOTION_CC) -fno-builtin -o $@ $^ -Wl,-rpath,'$$ORIGIN'

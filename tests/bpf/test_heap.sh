@@ -29,6 +29,11 @@ done
 is "a static program's own malloc: status" $? 3
 is "a static program's own malloc: leaks" "$(bytes leak "$tmp/static")" $((64000 + 1280))
 
+"$bpf" record --heap -o "$tmp/own" -- "$victims/motion_heap.own" 500 >"$tmp/out" 2>"$tmp/err"
+is "a library's own malloc: status" $? 0
+is "a library's own malloc: bytes, each once" "$(bytes allocate "$tmp/own")" \
+    $((4 * (500 * 16 + 500 * 499 / 2)))
+
 "$victims/attach_loop" >"$tmp/loop" &
 pid=$!
 wait_for test -s "$tmp/loop"
