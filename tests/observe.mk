@@ -23,7 +23,7 @@ MOTION_CC = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -g -fno-inline -fno-ipa-i
     -fomit-frame-pointer -pthread
 TEST_DEPS += $(MOTION) $(MOTION:%=%.static) $(MOTION:%=%.static-pie) $(MOTION:%=%.nopie) \
              $(MOTION:%=%.bare) $(B)/tests/bpf/victims/libmotion_one.so \
-             $(B)/tests/bpf/victims/libmotion_two.so
+             $(B)/tests/bpf/victims/libmotion_two.so $(B)/tests/bpf/victims/libmotion_twin.so
 
 MOTION_FLAGS_            := -fPIE -pie
 MOTION_FLAGS_.nopie      := -fno-pie -no-pie
@@ -41,7 +41,9 @@ $(MOTION:%=%.bare): $(MOTION)
 
 $(B)/tests/bpf/victims/libmotion_one.so: MOTION_DEFS := -DMOTION_NAME=inner_one -DMOTION_ROOM=8
 $(B)/tests/bpf/victims/libmotion_two.so: MOTION_DEFS := -DMOTION_NAME=inner_two -DMOTION_ROOM=64
-$(B)/tests/bpf/victims/libmotion_one.so $(B)/tests/bpf/victims/libmotion_two.so: \
+$(B)/tests/bpf/victims/libmotion_twin.so: MOTION_DEFS := -DMOTION_NAME=inner_two -DMOTION_ROOM=8
+$(B)/tests/bpf/victims/libmotion_one.so $(B)/tests/bpf/victims/libmotion_two.so \
+$(B)/tests/bpf/victims/libmotion_twin.so: \
     tests/bpf/victims/motion_swapped.c
 	$(call say,VICTIM,$@)mkdir -p $(@D) && $(MOTION_CC) -fPIC -shared $(MOTION_DEFS) -o $@ $<
 

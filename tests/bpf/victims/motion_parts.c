@@ -343,14 +343,15 @@ static void part_swap(const char *dir)
     printf("%u of 60 at one address\n", same_places);
 }
 
-/* The same once, at a signal: one call chain before and after, half a second of each. */
+/* The same once, at a signal, with a library that is like the first in all but names: the same
+ * addresses and the same rules before and after, half a second of each. */
 static void part_swap_once(const char *dir)
 {
     char path[2][512];
     sigset_t set;
     int number = 0;
     (void)snprintf(path[0], sizeof path[0], "%s/libmotion_one.so", dir);
-    (void)snprintf(path[1], sizeof path[1], "%s/libmotion_two.so", dir);
+    (void)snprintf(path[1], sizeof path[1], "%s/libmotion_twin.so", dir);
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGUSR1);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
