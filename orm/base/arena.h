@@ -50,7 +50,8 @@ void *pxi_arena_grow(struct pxi_arena *a, size_t size, size_t align);
 static inline void *pxi_arena_get(struct pxi_arena *a, size_t size, size_t align)
 {
     uintptr_t p = ((uintptr_t)a->next + (align - 1)) & ~(uintptr_t)(align - 1);
-    if (__builtin_expect(p > (uintptr_t)a->end || size > (uintptr_t)a->end - p, 0))
+    /* >=, so that 0 bytes of an arena that has no block yet are not NULL */
+    if (__builtin_expect(p > (uintptr_t)a->end || size >= (uintptr_t)a->end - p, 0))
         return pxi_arena_grow(a, size, align);
     a->next = (char *)p + size;
     return (void *)p;

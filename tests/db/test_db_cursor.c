@@ -114,6 +114,10 @@ static void test_raw_values(void **state)
     assert_int_equal(prax_cursor_next(c), PRAX_ETYPE);
     ASSERT_CODE(s, PRAX_ETYPE);
     prax_cursor_close(c);
+    prax_sql_each(row, s, "SELECT ?", "") {
+        assert_string_equal(prax_col_text(row, 0), "");
+    }
+    ASSERT_CODE(s, 0);
     prax_sql_each(row, s, "SELECT 1")
         assert_int_equal(prax_col(row, "none"), PRAX_EINVAL);
     ASSERT_CODE(s, PRAX_EINVAL);
