@@ -124,7 +124,8 @@ typedef struct prax_db_opts { /* size tells which members the caller knew */
 PRAX_API PRAX_MUST int prax_db_open_with(prax_db **out, const prax_db_opts *o);
 /* Of open and create_tables; never NULL, db may be NULL (then ENOMEM). */
 PRAX_API const prax_error *prax_db_error(const prax_db *db);
-/* Closes all connections; NULL is fine. Every session must have been closed before: asserts. */
+/* Closes idle connections now and the rest with the last session and cursor, which may be closed
+ * later: they keep what they hold, but get no new connection (ECONN). NULL is fine. */
 PRAX_API void prax_db_close(prax_db *db);
 #define prax_db_open(out, ...) prax_db_open_with((out), PRAX_ARGS(prax_db_opts, __VA_ARGS__))
 
@@ -198,7 +199,7 @@ typedef struct prax_tx_opts {
 } prax_tx_opts;
 typedef struct prax_tx {
     prax_session *session; /* NULL once committed or ended */
-    unsigned depth;        /* 1 = outermost; 0 = begin failed outside of a transaction */
+    unsigned depth;        /* 1 = outermost */
     int code;              /* of begin: 0 or a negative PRAX_E* */
 } prax_tx;
 typedef int (*prax_tx_fn)(prax_session *s, void *arg); /* >= 0 commits, < 0 rolls back */
