@@ -1,6 +1,6 @@
 # catalogue.awk - what can be said of the probes, from usdt/probes.def:
-#   awk -f usdt/catalogue.awk usdt/probes.def                 the manual's table of probes
-#   awk -v notes=1 -f usdt/catalogue.awk usdt/probes.def      `NAME OPERANDS`, as the ELF notes say it
+#   awk -f usdt/catalogue.awk usdt/probes.def              the manual's table of probes
+#   awk -v notes=1 -f usdt/catalogue.awk usdt/probes.def   `NAME OPERANDS`, as in the ELF notes
 BEGIN {
     split("rdi rsi rdx rcx r8 r9", wide)
     split("edi esi edx ecx r8d r9d", narrow)

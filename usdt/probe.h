@@ -75,7 +75,7 @@ static inline bool pxi_verb_done_on(enum prax_usdt_verb verb)
 /* A text of a record, which holds addresses as numbers. */
 static inline const char *pxi_verb_text(uint64_t address)
 {
-    return (const char *)(uintptr_t)address; /* NOLINT(performance-no-int-to-ptr): the layout */
+    return (const char *)(uintptr_t)address;
 }
 
 /* VERB__start of the record's verb, with what the record holds. */

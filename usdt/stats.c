@@ -27,7 +27,7 @@ static struct {
 /* The list holds addresses as numbers; the base block is its end. */
 static struct prax_stats *block_at(uint64_t address)
 {
-    return (struct prax_stats *)(uintptr_t)address; /* NOLINT(performance-no-int-to-ptr): layout */
+    return (struct prax_stats *)(uintptr_t)address;
 }
 
 static struct prax_stats *first(void)

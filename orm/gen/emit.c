@@ -94,15 +94,15 @@ static const char *add_hole(struct pxi_emit *e, const char *t, const char *const
 
 void pxi_emit_part(struct pxi_emit *e, const char *template, const char *const args[4])
 {
-    while (*template) {
-        size_t n = strcspn(template, "$\n");
-        pxi_buf_add(&e->line, template, n);
-        template += n;
-        if (*template == '\n') {
+    for (const char *t = template; *t;) {
+        size_t n = strcspn(t, "$\n");
+        pxi_buf_add(&e->line, t, n);
+        t += n;
+        if (*t == '\n') {
             end_line(e);
-            template ++;
-        } else if (*template == '$') {
-            template = add_hole(e, template + 1, args);
+            t++;
+        } else if (*t == '$') {
+            t = add_hole(e, t + 1, args);
         }
     }
 }
@@ -188,11 +188,6 @@ struct pxi_ctype pxi_ctype_of(const struct pxi_schema *schema, const struct pxi_
         snprintf(t.row, sizeof t.row, "%s", t.value);
     }
     t.guarded = !strncmp(t.value, "prax_", 5) || c->enum_type;
+    t.plain = c->def == PRAX_D_NONE && !opt;
     return t;
-}
-
-enum pxi_new pxi_new_kind(const struct pxi_column *c, const struct pxi_ctype *t)
-{
-    bool plain = c->def == PRAX_D_NONE && (!c->optional || t->pointer);
-    return plain ? PXI_NEW_PLAIN : PXI_NEW_WRITE;
 }

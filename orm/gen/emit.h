@@ -18,9 +18,7 @@ struct pxi_emit {
  * that must not be broken at. */
 void pxi_emit_part(struct pxi_emit *e, const char *template, const char *const args[4]);
 #define emit(e, ...)            EMIT_((e), __VA_ARGS__, NULL)
-#define EMIT_(e, template, ...) EMIT_ARGS_(e, template, __VA_ARGS__)
-#define EMIT_ARGS_(e, template, ...) \
-    pxi_emit_part((e), template, (const char *const[6]){ __VA_ARGS__ })
+#define EMIT_(e, template, ...) pxi_emit_part((e), template, (const char *const[5]){ __VA_ARGS__ })
 /* Text as a C string literal with its quotes. */
 void pxi_emit_string(struct pxi_emit *e, const char *text);
 void pxi_emit_number(struct pxi_emit *e, int64_t n);
@@ -36,15 +34,13 @@ struct pxi_ctype {
     bool pointer;     /* NULL stands for SQL NULL */
     bool ordered;     /* has an order */
     bool guarded;     /* a struct that = {0} cannot begin with */
+    bool plain;       /* _new has the value as it is: always sent, NULL pointer = SQL NULL */
 };
 struct pxi_ctype pxi_ctype_of(const struct pxi_schema *schema, const struct pxi_column *c);
-
-/* How a column stands in _new and _set. */
-enum pxi_new { PXI_NEW_PLAIN, PXI_NEW_WRITE };
-enum pxi_new pxi_new_kind(const struct pxi_column *c, const struct pxi_ctype *t);
+/* A field that is the key by itself never changes; parts of a composite key may. */
 static inline bool pxi_in_set(const struct pxi_column *c)
 {
-    return !c->id; /* one field that is the key; parts of a composite key may change */
+    return !c->id;
 }
 
 #endif

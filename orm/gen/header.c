@@ -68,7 +68,7 @@ static const char *member_type(const struct pxi_column *c, const struct pxi_ctyp
         return t->filter;
     if (kind == IN_SET)
         return pxi_in_set(c) ? t->write : NULL;
-    return pxi_new_kind(c, t) == PXI_NEW_PLAIN ? t->value : t->write;
+    return t->plain ? t->value : t->write;
 }
 
 /* A struct's first member decides whether = {0} compiles: a guard in it refuses a bare value. */

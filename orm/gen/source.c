@@ -143,7 +143,7 @@ static void emit_flags(struct pxi_emit *e, uint32_t column)
         c->optional ? "PRAX_C_NULL" : NULL,
         c->def != PRAX_D_NONE ? "PRAX_C_DEFAULT" : NULL,
         is_key_part(e->model, column) ? "PRAX_C_ID" : NULL,
-        pxi_new_kind(c, &t) == PXI_NEW_PLAIN ? "PRAX_C_PLAIN" : NULL,
+        t.plain ? "PRAX_C_PLAIN" : NULL,
         c->is_auto ? "PRAX_C_ROWID" : NULL,
     };
     bool any = false;

@@ -116,128 +116,38 @@ bool pxi_name_shape(const char *name)
 }
 
 /* Small letters only, as every C name of a field is. Keywords of C11, C++20 and GNU C, macros that
- * gcc and clang define by themselves or that prax.h brings, and types that it uses. */
-static const char *const keywords[] = {
-    "alignas",
-    "alignof",
-    "and",
-    "and_eq",
-    "asm",
-    "auto",
-    "bitand",
-    "bitor",
-    "bool",
-    "break",
-    "case",
-    "catch",
-    "char",
-    "char8_t",
-    "char16_t",
-    "char32_t",
-    "class",
-    "co_await",
-    "co_return",
-    "co_yield",
-    "compl",
-    "concept",
-    "const",
-    "const_cast",
-    "consteval",
-    "constexpr",
-    "constinit",
-    "continue",
-    "decltype",
-    "default",
-    "delete",
-    "do",
-    "double",
-    "dynamic_cast",
-    "else",
-    "enum",
-    "explicit",
-    "export",
-    "extern",
-    "false",
-    "float",
-    "for",
-    "friend",
-    "goto",
-    "if",
-    "inline",
-    "int",
-    "long",
-    "mutable",
-    "namespace",
-    "new",
-    "noexcept",
-    "not",
-    "not_eq",
-    "nullptr",
-    "operator",
-    "or",
-    "or_eq",
-    "private",
-    "protected",
-    "public",
-    "register",
-    "reinterpret_cast",
-    "requires",
-    "restrict",
-    "return",
-    "short",
-    "signed",
-    "sizeof",
-    "static",
-    "static_assert",
-    "static_cast",
-    "struct",
-    "switch",
-    "template",
-    "this",
-    "thread_local",
-    "throw",
-    "true",
-    "try",
-    "typedef",
-    "typeid",
-    "typename",
-    "typeof",
-    "union",
-    "unsigned",
-    "using",
-    "virtual",
-    "void",
-    "volatile",
-    "wchar_t",
-    "while",
-    "xor",
-    "xor_eq",
-};
-static const char *const macros[] = { "unix", "linux", "i386", "errno", "offsetof", "assert" };
-static const char *const types[] = {
-    "int64_t", "int32_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "size_t", "ptrdiff_t",
-};
-static const char *const members[] = { "loaded", "any_of", "all_of", "none_of", "if_version" };
+ * gcc and clang define by themselves or that prax.h brings, and types that it uses. Every word has
+ * a blank on both sides. */
+static const char keywords[] =
+    " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t "
+    "char16_t char32_t class co_await co_return co_yield compl concept const const_cast "
+    "consteval constexpr constinit continue decltype default delete do double dynamic_cast "
+    "else enum explicit export extern false float for friend goto if inline int long mutable "
+    "namespace new noexcept not not_eq nullptr operator or or_eq private protected public "
+    "register reinterpret_cast requires restrict return short signed sizeof static "
+    "static_assert static_cast struct switch template this thread_local throw true try "
+    "typedef typeid typename typeof union unsigned using virtual void volatile wchar_t while "
+    "xor xor_eq ";
+static const char macros[] = " unix linux i386 errno offsetof assert st_atime st_ctime st_mtime ";
+static const char types[] = " int64_t int32_t uint8_t uint16_t uint32_t uint64_t size_t ptrdiff_t ";
+static const char members[] = " loaded any_of all_of none_of if_version ";
 
-static bool is_in(const char *name, const char *const *list, size_t n)
+static bool is_in(const char *name, const char *words)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (!strcmp(name, list[i]))
-            return true;
-    }
-    return false;
+    char word[2 * PXI_NAME_MAX + 3]; /* a C name may have an underscore for every letter */
+    snprintf(word, sizeof word, " %s ", name);
+    return strstr(words, word) != NULL;
 }
-#define IS_IN(name, list) is_in((name), (list), sizeof(list) / sizeof *(list))
 
 const char *pxi_name_reserved(const char *c_name)
 {
-    if (IS_IN(c_name, keywords))
+    if (is_in(c_name, keywords))
         return "is a keyword of C or C++";
-    if (IS_IN(c_name, macros))
+    if (is_in(c_name, macros))
         return "is a macro of the compiler or of a standard header";
-    if (IS_IN(c_name, types) || !strncmp(c_name, "prax_", 5))
+    if (is_in(c_name, types) || !strncmp(c_name, "prax_", 5))
         return "is a type that prax.h uses";
-    if (IS_IN(c_name, members))
+    if (is_in(c_name, members))
         return "is a member that every generated struct may have";
     return NULL;
 }

@@ -380,7 +380,6 @@ static bool parse_field(struct parser *p, struct pxi_model *m)
 {
     if (m->columns.count >= PXI_COLUMNS_MAX) {
         pxi_diag(p->diags, TOO_MANY, p->t.at, "1000", "fields in a model");
-        m->damaged = true;
         skip_rest(p);
         return true;
     }
@@ -491,12 +490,11 @@ static void parse_model(struct parser *p)
     if (!block_head(p, &m.name, "the model's name"))
         return;
     while (!block_ends(p, "model", &m.name)) {
-        uint32_t start = p->t.at.start;
+        uint32_t start = p->t.at.start, before = p->diags->count;
         bool attr = p->t.kind == '@' && p->t.text[1];
-        if (!(attr ? parse_attr(p, &m.attrs) : parse_field(p, &m))) {
-            m.damaged = true;
+        if (!(attr ? parse_attr(p, &m.attrs) : parse_field(p, &m)))
             skip_line(p, start);
-        }
+        m.damaged |= p->diags->count > before;
     }
     if (p->schema->models.count >= PXI_MODELS_MAX) {
         pxi_diag(p->diags, TOO_MANY, m.name.at, "4096", "models");

@@ -113,7 +113,7 @@ struct pxi_model {
     const char *doc;
     PXI_LIST(struct pxi_column) columns;
     pxi_attrs attrs;
-    bool damaged; /* a line could not be read: what seems to be missing may be there */
+    bool damaged; /* a line of it has a diagnostic: what seems to be missing may be there */
 
     /* checked */
     const char *c_name; /* "user" */

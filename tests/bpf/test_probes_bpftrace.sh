@@ -43,7 +43,8 @@ trace_running() { # MODE PROGRAM-TEXT
 # A program linked with the static library, called ./app as in the manual.
 cp "$B/tests/bpf/victims/probe_fire" "$tmp/app"
 cd "$tmp" || exit 1
-awk -v notes=1 -f "$root/usdt/catalogue.awk" "$root/usdt/probes.def" | cut -d' ' -f1 | sort >catalogue
+awk -v notes=1 -f "$root/usdt/catalogue.awk" "$root/usdt/probes.def" |
+    cut -d' ' -f1 | sort >catalogue
 
 for object in "$B/libprax.so" ./app; do
     trace -l "usdt:$object:prax:*"

@@ -6,6 +6,7 @@ export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 1
 prax=$PWD/${B:-build/dev}/prax
 minimal=$PWD/tests/golden/schema/good/minimal.prax
+manual=$PWD/docs/prax_schema.5.md
 bad=$PWD/tests/golden/schema/bad/no_id.prax
 dir=$(mktemp -d)
 trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
@@ -40,6 +41,9 @@ run 2 validate && grep -q 'no schema:' err; check "no schema here"
 run 2 validate nowhere.prax && grep -q '^prax: nowhere.prax: cannot be read: No such file' err
 check "schema does not exist"
 run 2 validate . && grep -q 'Is a directory' err; check "schema is a folder"
+
+sed -n '/^```prax$/,/^```$/p' "$manual" | grep -v '^```' >manual.prax
+[ -s manual.prax ] && run 0 generate -q -o manual manual.prax; check "the manual's example"
 
 cp "$minimal" schema.prax
 run 0 validate && grep -q 'good: 1 models' err && [ ! -s out ]; check "schema.prax is found"

@@ -69,13 +69,13 @@ check_bodies() {
 # address of .stapsdt.base.
 check_places() {
     readelf -SW "$1" | sed 's/^ *\[ *\([0-9]*\)\]/\1/' |
-        awk '$2 == ".probes" { print "probes", $4, $6 } $2 == ".stapsdt.base" { print "base", $4 }' \
-            >"$tmp/sections"
+        awk '$2 == ".probes" { print "probes", $4, $6 }
+             $2 == ".stapsdt.base" { print "base", $4 }' >"$tmp/sections"
     local start size base
     read -r _ start size < <(grep ^probes "$tmp/sections")
     read -r _ base < <(grep ^base "$tmp/sections")
-    local count=0 location b semaphore
-    while read -r _ location b semaphore _; do
+    local count=0 b semaphore
+    while read -r _ _ b semaphore _; do
         ((semaphore >= 0x$start && semaphore < 0x$start + 0x$size && b == 0x$base)) || return 1
         count=$((count + 1))
     done <"$tmp/notes"
@@ -94,7 +94,7 @@ for f in "${files[@]}"; do
     check_operands;   tap $? "$short: operands in plain registers"
     check_bodies "$f"; tap $? "$short: bodies"
     check_places "$f"; tap $? "$short: semaphores and base"
-    readelf -n "$f" 2>/dev/null | grep -qE '^ +prax +0x00000008'
+    readelf -n "$f" 2>/dev/null | grep -E >/dev/null '^ +prax +0x00000008'
     tap $? "$short: the descriptor's note"
 done
 
