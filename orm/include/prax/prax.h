@@ -106,7 +106,8 @@ typedef struct prax_event {
 
 typedef struct prax_db_opts { /* size tells which members the caller knew */
     size_t size;
-    const char *url;             /* sqlite:file.db, sqlite::memory:, sqlite:file:...?mode=ro */
+    const char *url;             /* sqlite:file.db, sqlite::memory:, sqlite:file:...?mode=ro; in
+                                    memory, readers and a writer wait for each other */
     unsigned pool_min, pool_max; /* connections; 0 = 1 and 8; with 1 memory is not shared */
     unsigned stmt_cache;         /* prepared statements a connection; 0 = 256 */
     uint32_t acquire_ms;         /* wait for a connection; 0 = 5000 */
