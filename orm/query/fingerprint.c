@@ -99,13 +99,10 @@ static void skip_number(struct scan *s)
 static void skip_string(struct scan *s, bool escapes)
 {
     for (s->p++; s->p < s->end; s->p++) {
-        if (escapes && *s->p == '\\') {
-            s->p++;
-        } else if (*s->p == '\'' && !at(s, 1, '\'')) {
+        if (*s->p == '\'' && !at(s, 1, '\''))
             break;
-        } else if (*s->p == '\'') {
+        if (*s->p == '\'' || (escapes && *s->p == '\\'))
             s->p++;
-        }
     }
     s->p = s->p < s->end ? s->p + 1 : s->end;
 }
