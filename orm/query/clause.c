@@ -22,10 +22,11 @@ void pxi_clause_key(struct pxi_shape *sh, const void *key, unsigned by)
         const prax_column *c = &sh->m->columns[k->columns[i]];
         const char *src = (const char *)key + k->offs[i];
         struct pxi_value *v = pxi_shape_value(sh);
-        if (c->type == PRAX_T_Int || c->type == PRAX_T_BigInt) /* most keys: nothing to check */
+        if (c->type == PRAX_T_Int || c->type == PRAX_T_BigInt) { /* most keys: nothing to check */
             *v = (struct pxi_value){ .kind = PXI_INT, .u.i = *(const int64_t *)(const void *)src };
-        else
+        } else {
             pxi_value_of(sh, c, src, PXI_USE_EQUAL, v);
+        }
     }
 }
 

@@ -114,6 +114,11 @@ static void test_raw_values(void **state)
     assert_int_equal(prax_cursor_next(c), PRAX_ETYPE);
     ASSERT_CODE(s, PRAX_ETYPE);
     prax_cursor_close(c);
+    prax_sql_each(row, s, "SELECT 1") {
+        assert_null(prax_col_text(row, 0));
+        assert_int_equal(blog_tag_count(s), 0); /* clears the error, but does not forget it */
+    }
+    ASSERT_CODE(s, PRAX_ETYPE);
     prax_sql_each(row, s, "SELECT ?", "") {
         assert_string_equal(prax_col_text(row, 0), "");
     }

@@ -221,9 +221,10 @@ PRAX_API PRAX_MUST int prax_tx_run_with(prax_session *s, prax_tx_fn fn, void *ar
                                         const prax_tx_opts *o);
 // clang-format off
 #define PRAX_TX(tx, s, ...) \
-    PRAX_CLEAN(prax_tx_end) prax_tx tx = \
+    __attribute__((unused)) PRAX_CLEAN(prax_tx_end) prax_tx tx = \
         prax_tx_begin_with((s), PRAX_ARGS(prax_tx_opts, __VA_ARGS__))
-#define PRAX_SAVEPOINT(sp, s) PRAX_CLEAN(prax_tx_end) prax_tx sp = prax_savepoint_begin(s)
+#define PRAX_SAVEPOINT(sp, s) \
+    __attribute__((unused)) PRAX_CLEAN(prax_tx_end) prax_tx sp = prax_savepoint_begin(s)
 #define prax_tx_run(s, fn, arg, ...) \
     prax_tx_run_with((s), (fn), (arg), PRAX_ARGS(prax_tx_opts, __VA_ARGS__))
 // clang-format on
