@@ -7,3 +7,7 @@ $(B)/tests/bpf/victims/stack_%: tests/bpf/victims/stack_%.c
 	    -fomit-frame-pointer -pthread -Iusdt/include -o $@ $< -lsqlite3
 
 $(B)/tests/bpf/test_cpu: | $(STACK_VICTIMS)
+
+.PHONY: check-elfs
+check-elfs: $(B)/tests/unit/test_unwind_sweep ## compare the tables of every installed object with libdw
+	@PRAX_ELFS=all B=$(B) tests/run.sh $<
