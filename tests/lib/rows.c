@@ -142,7 +142,7 @@ static struct pxb_rule expect(Dwarf_Frame *frame, bool signal)
 }
 
 struct check {
-    Dwarf_CFI *cfi;
+    Dwarf_CFI *eh, *debug; /* of .eh_frame and .debug_frame; NULL: none */
     const char *file;
     struct pxb_mapping mapping;
     uint64_t base;
@@ -168,12 +168,20 @@ static struct pxb_rule packed(const struct check *c, uint64_t vaddr)
     return PXB_RULE(NULL, pxb_find_rule(NULL, &c->mapping, vaddr - c->base));
 }
 
+/* 0, and the frame for free(). */
+static int find_frame(const struct check *c, uint64_t at, Dwarf_Frame **frame)
+{
+    if (c->eh != NULL && dwarf_cfi_addrframe(c->eh, at, frame) == 0)
+        return 0;
+    return c->debug != NULL ? dwarf_cfi_addrframe(c->debug, at, frame) : -1;
+}
+
 /* The end of a stretch that libdw has nothing for; every byte is asked for. */
 static uint64_t gap_end(struct check *c, uint64_t at, uint64_t end)
 {
     Dwarf_Frame *frame = NULL;
 
-    while (at < end && dwarf_cfi_addrframe(c->cfi, at, &frame) != 0)
+    while (at < end && find_frame(c, at, &frame) != 0)
         at++;
     free(frame);
     return at;
@@ -198,7 +206,7 @@ static uint64_t check_span(struct check *c, uint64_t vaddr, uint64_t end,
     struct pxb_rule should = none, table = packed(c, vaddr);
 
     c->count->spans++;
-    if (dwarf_cfi_addrframe(c->cfi, vaddr, &frame) == 0) {
+    if (find_frame(c, vaddr, &frame) == 0) {
         assert_int_equal(dwarf_frame_info(frame, &from, &to, &signal), 16);
         should = expect(frame, signal);
         if (is_refused(frame)) {
@@ -240,13 +248,17 @@ static int check_file(struct check *c, const struct elf_file *f, int built,
                       const struct unwind_rows *r)
 {
     Elf *elf = elf_begin(f->fd, ELF_C_READ, NULL);
-    c->cfi = dwarf_getcfi_elf(elf);
-    int e = c->cfi == NULL ? -ENODATA : built;
-    if (built == 0 && c->cfi != NULL)
+    Dwarf *dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL);
+    c->eh = dwarf_getcfi_elf(elf);
+    c->debug = dwarf != NULL ? dwarf_getcfi(dwarf) : NULL; /* ends with dwarf */
+    bool has = c->eh != NULL || c->debug != NULL;
+    int e = has ? built : -ENODATA;
+    if (built == 0 && has)
         check_rows(c, r);
-    else if (built == 0 || c->cfi != NULL)
+    else if (built == 0 || has)
         c->count->wrong++;
-    dwarf_cfi_end(c->cfi);
+    dwarf_cfi_end(c->eh);
+    dwarf_end(dwarf);
     elf_end(elf);
     return e;
 }

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -80,8 +82,32 @@ static void test_rows_equal_libdw(void **state)
     tables__free(&memory);
 }
 
+/* Without its .debug_frame such a file has 8 rows, those of the start-up code. */
+static void test_debug_frame(void **state)
+{
+    static const char *const kinds[] = { "1", "3", "4", "both" };
+    const char *build = getenv("B");
+    char path[4096];
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct unwind_memory memory = tables__memory();
+        struct unwind *u = unwind__new(&memory);
+        struct rows_count count = { 0 };
+        snprintf(path, sizeof(path), "%s/tests/bpf/victims/frame_debug.%s",
+                 build != NULL ? build : "build/dev", kinds[i]);
+        assert_int_equal(rows__check(u, &memory, path, &count), 0);
+        print_count(path, &count);
+        assert_int_equal(count.wrong, 0);
+        assert_true(count.rows > 20);
+        unwind__free(u);
+        tables__free(&memory);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows_equal_libdw) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows_equal_libdw),
+                                        cmocka_unit_test(test_debug_frame) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
