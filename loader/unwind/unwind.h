@@ -53,6 +53,9 @@ struct unwind;
 /* All of the memory must be zero. NULL: out of memory. */
 struct unwind *unwind__new(const struct unwind_memory *memory);
 void unwind__free(struct unwind *u);
+/* From now on rows are looked for in the cache on disk, and kept there; see cache.h. Without this
+ * call every object is decoded. Never fails. */
+void unwind__use_cache(struct unwind *u);
 /* Adds an object or finds it by key (dev:ino:mtime:size or build id; any bytes). f is read only
  * when it is new. Returns its index ≥ 0, or -errno: -ENOSPC tables full. Objects without rows are
  * kept as such, so that they are not read again; so are damaged ones, with what rows they have. */
