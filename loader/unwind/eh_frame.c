@@ -88,11 +88,16 @@ static uint32_t intern(struct builder *b, const struct pxb_rule *rule)
     return b->last_index;
 }
 
+static bool in_range(const struct unwind_rows *r, uint64_t pc)
+{
+    return pc >= r->base && pc - r->base <= UINT32_MAX;
+}
+
 static bool add_row(struct builder *b, uint64_t pc, const struct pxb_rule *rule)
 {
     struct unwind_rows *r = b->out;
 
-    if (pc < r->base || pc - r->base > UINT32_MAX) {
+    if (!in_range(r, pc)) {
         r->unsupported++;
         return true;
     }
@@ -332,6 +337,12 @@ static bool read_fde(struct builder *b, struct cfa_sink *sink, struct cursor c)
         return false;
     if (begin == 0 || size == 0) /* of a function that the linker dropped */
         return true;
+    if (!in_range(b->out, begin)) {
+        b->out->unsupported++;
+        return true;
+    }
+    if (!in_range(b->out, end)) /* there must be a row for the end */
+        end = b->out->base + UINT32_MAX;
     bool ok = cfa__run(sink, cie, c, begin, end);
     return add_row(b, end, &none) && ok;
 }
