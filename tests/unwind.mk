@@ -20,6 +20,15 @@ $(FRAME_VICTIMS): $(B)/tests/bpf/victims/frame_debug.%: tests/bpf/victims/frame_
 
 $(B)/tests/unit/test_unwind_rows: | $(FRAME_VICTIMS)
 
+# For tests/bpf/test_compilers.sh.
+TEST_DEPS += $(B)/tests/bpf/load_object
+$(B)/tests/bpf/load_object: $(B)/tests/bpf/load_object.o $(B)/libloader.a $(B)/libprax.a
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LOADER_LIBS) $(PRAX_LIBS)
+
+.PHONY: print-bpf-flags
+print-bpf-flags:
+	@echo '$(BPF_FLAGS)'
+
 .PHONY: check-elfs
 check-elfs: $(B)/tests/unit/test_unwind_sweep ## compare the tables of every installed object with libdw
 	@PRAX_ELFS=all B=$(B) tests/run.sh $<
