@@ -16,7 +16,12 @@
 #include "loader/cli.h"
 #include "loader/session.h"
 #include "loader/skeleton.h"
+
+#ifdef __clang_analyzer__ /* as in loader/skeleton.h */
+#define calloc skeleton__calloc
+#endif
 #include "unwind_peer.skel.h"
+#undef calloc
 
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -66,7 +71,7 @@ struct bench {
     int window_ms;
     struct unwind_peer *peer;
     struct ring_buffer *ring;
-    struct figures *now; /* the case at hand: of the ring's callback */
+    struct figures read; /* samples, frames, bytes that came through the ring */
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -101,7 +106,7 @@ static void window(const struct bench *b, struct session *s, struct figures *f)
 
 static int on_stack(void *bench, void *data, size_t size)
 {
-    struct figures *f = ((struct bench *)bench)->now;
+    struct figures *f = &((struct bench *)bench)->read;
     (void)data;
     f->samples++;
     f->frames += size / sizeof(uint64_t);
@@ -132,6 +137,7 @@ static int measure_peer(struct bench *b, const struct test_case *c, struct figur
                                     .exclude_idle = 1,
                                     .exclude_hv = 1 };
     struct figures before = { 0 };
+    b->read = before;
     int event = (int)syscall(SYS_perf_event_open, &attr, b->pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
     if (event < 0)
         return -errno;
@@ -141,6 +147,9 @@ static int measure_peer(struct bench *b, const struct test_case *c, struct figur
         window(b, NULL, f);
     close(event);
     (void)ring_buffer__consume(b->ring);
+    f->samples = b->read.samples;
+    f->frames = b->read.frames;
+    f->bytes = b->read.bytes;
     take_info(bpf_program__fd(p), &before, f);
     return err;
 }
@@ -230,7 +239,6 @@ static int measure(struct bench *b, int round, const struct test_case *c)
 {
     struct figures f = { 0 };
     int err = 0;
-    b->now = &f;
     if (c->sampler == NOTHING) {
         window(b, NULL, &f);
     } else {

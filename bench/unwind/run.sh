@@ -8,7 +8,7 @@
 set -uo pipefail
 readonly S=${BENCH_SECONDS:-4} HZ=999
 readonly here=bench/unwind bin=$B/bench/unwind out=build/bench/unwind
-rounds=$((S > 1 ? 15 : 3)) window=$((S > 1 ? 700 : 250))
+rounds=$((S > 1 ? 9 : 3)) window=$((S > 1 ? 2000 : 250))
 work='' pg=''
 
 rm -rf "$out" && mkdir -p "$out"
@@ -93,9 +93,11 @@ whole_row() { # NAME GOAL
 
 same_row() { # NAME, A, B: which, of NAME
     local d=$out/$1
-    # shellcheck disable=SC2046
-    printf '%-26s %9s %9s %9s   %8s %8s %8s %8s\n' "$1, $4" \
-        $(awk -v others="$d/$2-not-$3" -f "$here/compare.awk" "$d/$2" "$d/$3")
+    awk -v others="$d/$2-not-$3" -f "$here/compare.awk" "$d/$2" "$d/$3" | {
+        read -r in_b in_a overlap b_cut a_cut rare other
+        printf '%-26s %9s %9s %9s   %8s %8s %8s %8s\n' "$1, $4" "$in_b" "$in_a" "$overlap" \
+            "$b_cut" "$a_cut" "$rare" "$other"
+    }
 }
 
 # ---- size and the reader's time --------------------------------------------------------------------
@@ -117,8 +119,8 @@ reader_share() { # prints the share of a core that the reader takes while it rec
 sizes() {
     local hz
     for hz in 99 $HZ; do
-        "$B/prax-bpf" record -p "$work" --cpu=$hz -d "$S" -o "$out/size-$hz" >/dev/null 2>&1 &
-        perf record -q -e cpu-clock -F $hz --call-graph dwarf -p "$work" -o "$out/size-$hz.perf" \
+        "$B/prax-bpf" record -p "$work" --cpu="$hz" -d "$S" -o "$out/size-$hz" >/dev/null 2>&1 &
+        perf record -q -e cpu-clock -F "$hz" --call-graph dwarf -p "$work" -o "$out/size-$hz.perf" \
             -- sleep "$S" >/dev/null 2>&1
         wait $!
         echo "$hz $(cat "$out/size-$hz"/* | wc -c) $(wc -c <"$out/size-$hz.perf")"

@@ -1,4 +1,4 @@
-/* work_libpq CONNINFO - reads 300 rows of 200 bytes from PostgreSQL over TLS, without end, with a
+/* work_libpq CONNINFO - reads 2,000 rows of 200 bytes from PostgreSQL over TLS, without end, with a
  * new connection every 20 queries: stacks through libpq and OpenSSL, its assembly included. */
 #include "bench/unwind/work.h"
 
@@ -11,7 +11,7 @@ static volatile unsigned long sink;
 
 static __attribute__((noinline)) int read_rows(PGconn *c)
 {
-    PGresult *r = PQexec(c, "select g, repeat('x', 200) from generate_series(1, 300) g");
+    PGresult *r = PQexec(c, "select g, repeat('x', 200) from generate_series(1, 2000) g");
     int failed = PQresultStatus(r) != PGRES_TUPLES_OK;
     for (int i = 0; i < PQntuples(r); i++)
         sink = sink + (unsigned long)PQgetlength(r, i, 1);
