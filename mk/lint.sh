@@ -5,7 +5,8 @@ set -uo pipefail
 
 mapfile -t all < <(git ls-files -co --exclude-standard '*.c' '*.h' | while read -r f; do
     [ -f "$f" ] && echo "$f"; done)
-mapfile -t ours < <(printf '%s\n' "${all[@]}" | grep -E '^(orm|usdt|loader|examples|bench)/.*\.c$')
+mapfile -t ours < <(printf '%s\n' "${all[@]}" | grep -E '^(orm|usdt|loader|examples|bench)/.*\.c$' |
+    grep -v '\.bpf\.c$')
 stamps=$B/lint
 mkdir -p "$stamps"
 failed=0
