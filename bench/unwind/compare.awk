@@ -1,11 +1,11 @@
-# compare.awk - two files of stacks (`count frame;frame;...`) as weighted sets: how much of each lies
-# in the other, and of what kind the rest is. Compared are the callers, without the innermost frame:
-# where in a function a sample falls is chance, from where it was called is what a stack says.
+# compare.awk - two files of stacks (`count frame;frame;...`) as weighted sets: how much of each
+# lies in the other, and of what kind the rest is. Compared are the callers, without the innermost
+# frame: where in a function a sample falls is chance, from where it was called is what a stack says.
 #
 # Two sets of samples differ by chance too: that rare stacks are in one only says little.
 # Output: in_b % of A whose callers are in B; in_a % of B in A; overlap % (sum of the lesser shares);
-# then what A has and B has not, in % of A by kind: cut (B has it, but without its outer end), longer
-# (B has more frames outside), rare (at most 2 samples), other.
+# then what A has and B has not, in % of A by kind: B is cut (it has the stack, but without its outer
+# end), A is cut, rare (at most 2 samples), other. -v others=FILE lists the last.
 function callers(stack,   at) {
     at = index(stack, ";")
     return at ? substr(stack, at + 1) : ""
@@ -33,9 +33,9 @@ END {
             share_b = b[s] / all_b
             overlap += share_a < share_b ? share_a : share_b
         } else if (has_prefix(s, b)) {
-            cut += a[s]
+            b_cut += a[s]
         } else if (s in prefix) {
-            longer += a[s]
+            a_cut += a[s]
         } else if (a[s] <= 2) {
             rare += a[s]
         } else {
@@ -46,6 +46,6 @@ END {
     for (s in b)
         if (s in a)
             in_a += b[s]
-    printf "%.2f %.2f %.2f %.2f %.2f %.2f %.2f\n", part(in_b, all_a), part(in_a, all_b), 100 * overlap,
-        part(cut, all_a), part(longer, all_a), part(rare, all_a), part(other, all_a)
+    printf "%.2f %.2f %.2f %.2f %.2f %.2f %.2f\n", part(in_b, all_a), part(in_a, all_b),
+        100 * overlap, part(b_cut, all_a), part(a_cut, all_a), part(rare, all_a), part(other, all_a)
 }

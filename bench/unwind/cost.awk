@@ -46,31 +46,29 @@ function share(hz,   key) {
     key = "1 ours " hz
     return sprintf("%.3f %%", (bpf_us(key) - bpf_us("1 empty " hz)) * hz / 1e4)
 }
+# The slowdown of one case over another.
+function slower(what, key, by, aim) { line(what, middle(speed, key, by, "%.2f %%"), aim) }
 END {
-    line("queries a CPU-second, nothing attached", middle(speed, "1 nothing 0", "", "%.0f"))
-    line("  the same, work after work: noise of this run", middle(speed, "1 empty 99", "1 nothing 0",
-        "%.2f %%"), "empty at 99 Hz over nothing")
-    line("slowdown at 99 Hz over an empty program", middle(speed, "1 ours 99", "1 empty 99", "%.2f %%"),
-        "<= 0.5 %")
+    none = "1 nothing 0"; ours = "1 ours 999"; peer = "1 get_stack 999"; empty = "1 empty 999"
+    line("queries a CPU-second, nothing attached", middle(speed, none, "", "%.0f"))
+    slower("slowdown at 99 Hz over an empty program", "1 ours 99", "1 empty 99", "<= 0.5 %")
     line("  by time in BPF alone", share(99), "")
-    line("slowdown at 99 Hz over nothing", middle(speed, "1 ours 99", "1 nothing 0", "%.2f %%"))
-    line("slowdown at 999 Hz over an empty program", middle(speed, "1 ours 999", "1 empty 999",
-        "%.2f %%"), "<= 3 %")
+    slower("slowdown at 99 Hz over nothing", "1 ours 99", none)
+    slower("  of an empty program over nothing", "1 empty 99", none)
+    slower("slowdown at 999 Hz over an empty program", ours, empty, "<= 3 %")
     line("  by time in BPF alone", share(999), "")
-    line("slowdown at 999 Hz over nothing", middle(speed, "1 ours 999", "1 nothing 0", "%.2f %%"))
-    line("  of an empty program over nothing", middle(speed, "1 empty 999", "1 nothing 0", "%.2f %%"))
-    line("  of bpf_get_stack over an empty program", middle(speed, "1 get_stack 999", "1 empty 999",
-        "%.2f %%"))
-    line(sprintf("BPF ns a sample, ours, %.1f frames", per_frame("1 ours 999")),
-        middle(ns, "1 ours 999", "", "%.0f"), "<= 2500 quiet")
-    line(sprintf("BPF ns a sample, bpf_get_stack, %.1f frames", per_frame("1 get_stack 999")),
-        middle(ns, "1 get_stack 999", "", "%.0f"))
-    if (bpf_us("1 get_stack 999"))
-        line("  ours : bpf_get_stack", sprintf("%.2f", bpf_us("1 ours 999") / bpf_us("1 get_stack 999")),
-            "<= 0.5")
-    line("BPF ns a sample, empty program", middle(ns, "1 empty 999", "", "%.0f"))
-    line(sprintf("BPF ns a frame, all of the program: %.1f frames", per_frame("1 ours 999")),
-        middle(frame_ns, "1 ours 999", "", "%.0f"), "<= 150 cold (the walk alone)")
+    slower("slowdown at 999 Hz over nothing", ours, none)
+    slower("  of an empty program over nothing", empty, none)
+    slower("  of bpf_get_stack over an empty program", peer, empty)
+    line(sprintf("BPF ns a sample, ours, %.1f frames", per_frame(ours)),
+        middle(ns, ours, "", "%.0f"), "<= 2500 quiet")
+    line(sprintf("BPF ns a sample, bpf_get_stack, %.1f frames", per_frame(peer)),
+        middle(ns, peer, "", "%.0f"))
+    if (bpf_us(peer))
+        line("  ours : bpf_get_stack", sprintf("%.2f", bpf_us(ours) / bpf_us(peer)), "<= 0.5")
+    line("BPF ns a sample, empty program", middle(ns, empty, "", "%.0f"))
+    line(sprintf("BPF ns a frame, all of the program: %.1f frames", per_frame(ours)),
+        middle(frame_ns, ours, "", "%.0f"), "<= 150 cold (the walk alone)")
     line(sprintf("BPF ns a frame, all of the program: %.1f frames", per_frame("2 ours 999")),
         middle(frame_ns, "2 ours 999", "", "%.0f"), "<= 80 hot (the walk alone)")
 }

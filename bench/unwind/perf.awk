@@ -17,7 +17,9 @@ NF == 0 { finish(); next }
     gsub(/[()]/, "", dso)
     if (length($1) == 16 && $1 ~ /^ffff/ || dso ~ /kernel|kallsyms/)
         next
-    stack = stack (stack == "" ? "" : ";") (dso ~ /^\// || dso == "[vdso]" ? dso : "[unknown]") "+" $1
+    if (dso !~ /^\// && dso != "[vdso]")
+        dso = "[unknown]"
+    stack = stack (stack == "" ? "" : ";") dso "+" $1
     last = $2
 }
 END { finish(); print samples + 0, whole + 0 > "/dev/stderr" }

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Our stacks beside those of frame pointers and of perf's DWARF mode: how many are whole, whether they
-# are the same, what a sample costs, what it costs the program, how large tables and output are.
+# Our stacks beside those of frame pointers and of perf's DWARF mode: how many are whole, whether
+# they are the same, what a sample costs, what it costs the program, how large tables and output are.
 #
 # Everything of a comparison happens in one run: the recorders watch the same process at the same
 # time, and the costs are taken in turn (cost.c). Raw logs and figures stay in build/bench/unwind.
@@ -30,11 +30,12 @@ stop_postgres() {
 trap 'stop_work; stop_postgres' EXIT
 trap 'exit 1' INT TERM
 
-# ---- PostgreSQL with TLS on a loopback port, private to this run -----------------------------------
+# ---- PostgreSQL with TLS on a loopback port, private to this run --------------------------------
 start_postgres() {
     local port=$((20000 + $$ % 20000)) log=$out/postgres.log
     pgbin=$(pg_config --bindir 2>/dev/null)
-    [ -x "$pgbin/initdb" ] || pgbin=$(find /usr/lib/postgresql -name initdb -printf '%h\n' 2>/dev/null | tail -n 1)
+    [ -x "$pgbin/initdb" ] ||
+        pgbin=$(find /usr/lib/postgresql -name initdb -printf '%h\n' 2>/dev/null | tail -n 1)
     [ -x "${pgbin:-}/initdb" ] && id postgres >/dev/null 2>&1 || return 1
     pg=$(mktemp -d /tmp/bench-unwind-XXXXXX) || return 1
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
@@ -46,7 +47,7 @@ start_postgres() {
     conninfo="host=127.0.0.1 port=$port user=postgres dbname=postgres sslmode=require"
 }
 
-# ---- whole stacks, and the same ones ---------------------------------------------------------------
+# ---- whole stacks, and the same ones ------------------------------------------------------------
 perf_stacks() { # DATA OUT
     perf script -i "$1" -F ip,sym,dso --no-inline 2>/dev/null >"$1.txt"
     awk -f "$here/perf.awk" "$1.txt" >"$2" 2>"$2.whole"
@@ -60,7 +61,10 @@ record_all() { # NAME COMMAND...
     "$@" 2>"$dir/log" &
     work=$!
     sleep 0.5
-    kill -0 "$work" 2>/dev/null || { echo "bench-unwind: $name ended: $(cat "$dir/log")" >&2; return 1; }
+    if ! kill -0 "$work" 2>/dev/null; then
+        echo "bench-unwind: $name ended: $(cat "$dir/log")" >&2
+        return 1
+    fi
     "$B/prax-bpf" record -p "$work" --cpu=$HZ -d "$S" -o "$dir/ours" >"$dir/ours.log" 2>&1 &
     local ours=$!
     perf record -q -e cpu-clock -F $HZ --call-graph fp -p "$work" -o "$dir/fp" \
@@ -79,8 +83,15 @@ record_all() { # NAME COMMAND...
 }
 
 number() { sed -n "s/^ *\"$2\": \([0-9]*\).*/\1/p" "$1/meta.json"; }
-share() { awk -v n="$1" -v all="$2" 'BEGIN { if (all > 0) printf "%.2f %%", 100 * n / all; else printf "-" }'; }
-perf_share() { local all whole; read -r all whole <"$1.whole"; share "$whole" "$all"; }
+share() { # PART ALL
+    awk -v n="$1" -v all="$2" \
+        'BEGIN { if (all > 0) printf "%.2f %%", 100 * n / all; else printf "-" }'
+}
+perf_share() { # STACKS
+    local all whole
+    read -r all whole <"$1.whole"
+    share "$whole" "$all"
+}
 
 whole_row() { # NAME GOAL
     local d=$out/$1 ours guessed
@@ -100,13 +111,14 @@ same_row() { # NAME, A, B: which, of NAME
     }
 }
 
-# ---- size and the reader's time --------------------------------------------------------------------
+# ---- size and the reader's time -----------------------------------------------------------------
 # CPU time in ns of a process so far, its main thread.
 cpu_ns() { cut -d' ' -f1 "/proc/$1/schedstat" 2>/dev/null || echo 0; }
 
 reader_share() { # prints the share of a core that the reader takes while it records
     local pid a b
-    "$B/prax-bpf" record -p "$work" --cpu=$HZ -d $((S + 2)) -o "$out/reader" >"$out/reader.log" 2>&1 &
+    "$B/prax-bpf" record -p "$work" --cpu=$HZ -d $((S + 2)) -o "$out/reader" \
+        >"$out/reader.log" 2>&1 &
     pid=$!
     sleep 1
     a=$(cpu_ns $pid)
@@ -133,12 +145,13 @@ size_rows() { # RING BYTES A SECOND at 99 and 999 Hz
         function mb(n) { return sprintf("%.3f MB", n / 1e6) }
         { printf "%-44s %12s %12s\n", "data at " $1 " Hz: folder in " s " s", mb($2), mb($3)
           ring = $1 == 99 ? ring99 : ring999
-          printf "%-44s %12s %12s%s\n", "data at " $1 " Hz: ring buffer / perf.data, 60 s", mb(60 * ring),
-              mb(60 * $3 / s), $1 == 999 ? sprintf("   <= 0.2 MB/s: %.3f MB/s", ring / 1e6) : "" }
+          aim = $1 == 999 ? sprintf("   <= 0.2 MB/s: %.3f MB/s", ring / 1e6) : ""
+          printf "%-44s %12s %12s%s\n", "data at " $1 " Hz: ring buffer / perf.data, 60 s",
+              mb(60 * ring), mb(60 * $3 / s), aim }
     ' "$out/sizes"
 }
 
-# ---- the tables ------------------------------------------------------------------------------------
+# ---- the tables ---------------------------------------------------------------------------------
 report_whole() {
     echo
     echo "share of samples whose stack reaches _start ($HZ Hz, all recorders on one process at once)"
@@ -148,9 +161,9 @@ report_whole() {
         whole_row "$name" "$([ "$name" = libpq ] && echo '>= 98.5 %' || echo '>= 99.5 %')"
     done
     echo
-    echo "the same stacks? weighted sets of callers; the second line is what chance does to one recorder"
+    echo "the same stacks? weighted sets of callers; every second line is what chance does to them"
     printf '%-26s %9s %9s %9s   %s\n' '' 'A in B' 'B in A' overlap \
-        'A not in B: B is cut, A is cut, rare (<= 2), other; % of A'
+        'A not in B, %: B cut, A cut, rare (<= 2), other'
     for name in "${names[@]}"; do
         same_row "$name" ours.stacks dwarf.stacks 'ours / perf dwarf'
         same_row "$name" even odd 'perf / itself'
@@ -160,10 +173,11 @@ report_whole() {
 report_cost() {
     echo
     echo "cost ($rounds rounds in turn, windows of $window ms, medians with least and most)"
-    awk -v hz=$HZ -f "$here/cost.awk" "$out/cost-sqlite.csv" "$out/cost-deep.csv"
+    awk -f "$here/cost.awk" "$out/cost-sqlite.csv" "$out/cost-deep.csv"
 }
 
-table_rows() { # of tables.csv: size, and medians of the time, cold and cached (less the round that fills)
+# Of tables.csv: size, and medians of the time, cold and cached, less the round that fills the cache.
+table_rows() {
     awk -F, 'function sort(v, n,   i, k, x) {
             for (i = 2; i <= n; i++) for (k = i; k > 1 && v[k] < v[k - 1]; k--) {
                 x = v[k]; v[k] = v[k - 1]; v[k - 1] = x }
@@ -213,7 +227,7 @@ main() {
         stop_postgres
         record_all deep "$bin/work_deep" && names+=(deep)
         report_whole
-        "$bin/stacks" draw work_sqlite $HZ <"$out/sqlite/fp.stacks" >"$out/frame-pointers.svg"
+        "$bin/stacks" draw work_sqlite $HZ "$S" <"$out/sqlite/fp.stacks" >"$out/frame-pointers.svg"
         cp "$out/sqlite/ours/flamegraph.svg" "$out/ours.svg"
     else
         echo "perf is not installed (linux-perf): nothing to compare stacks with"
@@ -232,7 +246,8 @@ main() {
 }
 
 {
-    echo "machine: $(uname -srm), $(nproc) cores, load $(cut -d' ' -f1-3 /proc/loadavg); $S s a recording"
+    echo "machine: $(uname -sm) $(uname -r | cut -d- -f1), $(nproc) cores," \
+        "load $(cut -d' ' -f1-3 /proc/loadavg); $S s a recording"
     main
     echo
     echo "load at the end: $(cut -d' ' -f1-3 /proc/loadavg). Raw: $out"

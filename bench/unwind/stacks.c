@@ -1,8 +1,8 @@
 /* stacks.c - from a profile to plain stacks that other tools' output can be compared with, and from
  * such stacks to a flame graph.
  *
- *   stacks list DIR                  those of a recording
- *   stacks draw COMM HZ < stacks     a flame graph of such lines, on standard output
+ *   stacks list DIR                         those of a recording
+ *   stacks draw COMM HZ SECONDS < stacks    a flame graph of such lines, on standard output
  *
  * A line is `count file+address;file+address;...`: hexadecimal addresses in the file, innermost
  * first; callers by their return address less one, which is how perf prints them. A file that is
@@ -24,6 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { NS = 1000000000 };
 
 static int fail(const char *what, const char *why)
 {
@@ -95,7 +97,7 @@ static void add_line(struct profile *p, uint32_t process, char *line)
         profile__cpu(p, process, stack, 0, 0, 0);
 }
 
-static int draw(const char *comm, uint32_t hz)
+static int draw(const char *comm, uint32_t hz, uint64_t seconds)
 {
     struct profile *p = profile__new();
     struct pxi_buf out = { 0 };
@@ -109,7 +111,8 @@ static int draw(const char *comm, uint32_t hz)
     free(line);
     p->meta.with_cpu = 1;
     p->meta.hz = hz;
-    profile__finish(p, 1);
+    p->meta.start_ns = 1;
+    profile__finish(p, 1 + seconds * NS);
     (void)symbolize(p, NULL);
     write_flamegraph(p, WRITE_CPU, &out);
     int status = pxi_buf_ok(&out) && profile__ok(p) ? CLI_OK : fail("flame graph", "no memory");
@@ -124,8 +127,9 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "list") == 0)
         return list(argv[2]);
-    if (argc == 4 && strcmp(argv[1], "draw") == 0)
-        return draw(argv[2], (uint32_t)strtoul(argv[3], NULL, 10));
-    (void)fprintf(stderr, "usage: stacks list DIR | stacks draw COMM HZ\n");
+    if (argc == 5 && strcmp(argv[1], "draw") == 0) {
+        return draw(argv[2], (uint32_t)strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
+    }
+    (void)fprintf(stderr, "usage: stacks list DIR | stacks draw COMM HZ SECONDS\n");
     return CLI_USAGE;
 }
