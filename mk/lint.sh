@@ -4,7 +4,8 @@
 set -uo pipefail
 
 mapfile -t all < <(find orm usdt bpf loader examples bench tests -name '*.[ch]' | sort)
-mapfile -t ours < <(printf '%s\n' "${all[@]}" | grep -E '^(orm|usdt|loader|examples|bench)/.*\.c$')
+mapfile -t ours < <(printf '%s\n' "${all[@]}" | grep -E '^(orm|usdt|loader|examples|bench)/.*\.c$' |
+    grep -v '\.bpf\.c$')
 stamps=$B/lint
 mkdir -p "$stamps"
 failed=0
