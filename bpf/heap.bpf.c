@@ -40,22 +40,51 @@ static __always_inline struct call *call_get(uint64_t flags)
 	return bpf_task_storage_get(&calls, bpf_get_current_task_btf(), 0, flags);
 }
 
-/* Sends a record; its stack and operation only with a scratch, which may be NULL. */
-static __always_inline void send(struct pt_regs *regs, const struct pxb_process *p, uint32_t tgid,
-				 struct pxb_alloc *a, uint16_t kind, bool with_stack)
-{
-	struct pxb_scratch *s = with_stack ? pxb_begin(PXB_SLOT_PROBE, tgid) : NULL;
+/* What a record tells besides its block. */
+struct place {
+	uint64_t ustack, op;
+	uint8_t end, phase;
+};
 
-	a->tid = (uint32_t)bpf_get_current_pid_tgid();
-	if (s) {
-		a->ustack = pxb_stack_at_probe(s, regs, p, false);
-		a->end = s->walk.stack.end;
-		a->op = pxb_current_op(s, p, &a->phase);
-		pxb_end(s);
-	}
-	pxb_head_fill(&a->head, kind, tgid);
-	pxb_send(a, sizeof(*a), kind);
+/* The stack of an allocation that returns and the operation that it is part of. */
+static __always_inline struct place find_place(struct pt_regs *regs, const struct pxb_process *p,
+					       uint32_t tgid)
+{
+	struct pxb_scratch *s = pxb_begin(PXB_SLOT_PROBE, tgid);
+	struct place at = {};
+
+	if (!s)
+		return at;
+	at.ustack = pxb_stack_at_probe(s, regs, p, false);
+	at.end = s->walk.stack.end;
+	at.op = pxb_current_op(s, p, &at.phase);
+	pxb_end(s);
+	return at;
 }
+
+/* The record is written where it stays: no copy. */
+static __always_inline void send(uint64_t pid_tgid, uint16_t kind, uint64_t addr, uint64_t size,
+				 const struct place *at)
+{
+	struct pxb_alloc *a = bpf_ringbuf_reserve(&records, sizeof(*a), 0);
+
+	if (!a) {
+		pxb_count(lost[kind]);
+		return;
+	}
+	pxb_head_fill(&a->head, kind, pid_tgid >> 32);
+	a->tid = (uint32_t)pid_tgid;
+	a->phase = at->phase;
+	a->end = at->end;
+	a->pad[0] = a->pad[1] = 0;
+	a->addr = addr;
+	a->size = size;
+	a->ustack = at->ustack;
+	a->op = at->op;
+	bpf_ringbuf_submit(a, BPF_RB_NO_WAKEUP);
+}
+
+static const struct place nowhere;
 
 /* Size and companions of a call from its arguments. */
 static __always_inline void read_arguments(struct call *c, const struct pt_regs *regs,
@@ -80,7 +109,6 @@ static __always_inline void read_arguments(struct call *c, const struct pt_regs 
 /* Returns 0 if the call's return is wanted, 1 if not. */
 static __always_inline int enter(struct pt_regs *regs, uint64_t which)
 {
-	struct pxb_alloc a = {};
 	uint32_t tgid;
 	struct pxb_process *p = pxb_process_get(&tgid);
 	struct call *c = p ? call_get(BPF_LOCAL_STORAGE_GET_F_CREATE) : NULL;
@@ -99,17 +127,19 @@ static __always_inline int enter(struct pt_regs *regs, uint64_t which)
 	c->sp = regs->sp;
 	if (!c->old)
 		return 0;
-	a.addr = c->old;
-	a.size = c->size;
-	send(regs, p, tgid, &a, c->size ? PXB_REALLOC_ENTER : PXB_FREE, false);
-	if (c->size == 0)
+	if (c->size) {
+		send(bpf_get_current_pid_tgid(), PXB_REALLOC_ENTER, c->old, c->size, &nowhere);
+	} else {
+		send(bpf_get_current_pid_tgid(), PXB_FREE, c->old, 0, &nowhere);
 		c->old = 0;
+	}
 	return 0;
 }
 
 static __always_inline int leave(struct pt_regs *regs)
 {
-	struct pxb_alloc a = {};
+	struct place at = {};
+	uint64_t addr = regs->ax;
 	uint32_t tgid;
 	struct pxb_process *p = pxb_process_get(&tgid);
 	struct call *c = p ? call_get(0) : NULL;
@@ -120,16 +150,18 @@ static __always_inline int leave(struct pt_regs *regs)
 	if (!c || c->sp == 0 || regs->sp != c->sp + 8)
 		return 0;
 	c->sp = 0;
-	a.addr = regs->ax;
-	a.size = c->size;
 	if (c->where) {
-		a.addr = 0;
+		addr = 0;
 		if ((uint32_t)regs->ax == 0 &&
-		    bpf_probe_read_user(&a.addr, sizeof(a.addr), (void *)c->where))
+		    bpf_probe_read_user(&addr, sizeof(addr), (void *)c->where))
 			pxb_count(lost[PXB_ALLOC]);
 	}
-	if (c->old || a.addr)
-		send(regs, p, tgid, &a, c->old ? PXB_REALLOC_EXIT : PXB_ALLOC, a.addr != 0);
+	if (addr)
+		at = find_place(regs, p, tgid);
+	if (c->old)
+		send(bpf_get_current_pid_tgid(), PXB_REALLOC_EXIT, addr, c->size, &at);
+	else if (addr)
+		send(bpf_get_current_pid_tgid(), PXB_ALLOC, addr, c->size, &at);
 	return 0;
 }
 
@@ -155,18 +187,16 @@ int heap_return(struct pt_regs *regs)
 SEC("uprobe")
 int heap_free(struct pt_regs *regs)
 {
-	struct pxb_alloc a = {};
-	uint32_t tgid;
-	struct pxb_process *p = pxb_process_get(&tgid);
+	uint64_t pid_tgid = bpf_get_current_pid_tgid();
+	uint32_t tgid = pid_tgid >> 32;
 	struct call *c;
 
-	if (!p)
+	if (!bpf_map_lookup_elem(&processes, &tgid))
 		return 0;
 	pxb_count(probe_hits[3]);
 	c = call_get(0);
 	if (regs->di == 0 || (c && c->sp && regs->sp <= c->sp))
 		return 0;
-	a.addr = regs->di;
-	send(regs, p, tgid, &a, PXB_FREE, false);
+	send(pid_tgid, PXB_FREE, regs->di, 0, &nowhere);
 	return 0;
 }

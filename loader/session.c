@@ -20,6 +20,7 @@
 
 enum {
     POLL_FDS_MAX = 1024,  /* CPUs and one more */
+    EAGER_MS = 1,         /* between looks at a program that is starting */
     NICE_STEPS = 10,      /* towards the front while recording */
     PROCESSES_MAX = 1024, /* at a time; 10 KiB of kernel memory each */
 };
@@ -176,6 +177,8 @@ void session__poll(struct session *s, int timeout_ms, int other_fd)
     struct pollfd fds[POLL_FDS_MAX];
     size_t n = 0;
     const int *events = events__fds(s->events, &n);
+    if (s->eager && timeout_ms > EAGER_MS)
+        timeout_ms = EAGER_MS;
     n = n < POLL_FDS_MAX ? n : POLL_FDS_MAX - 1;
     for (size_t i = 0; i < n; i++)
         fds[i] = (struct pollfd){ .fd = events[i], .events = POLLIN };

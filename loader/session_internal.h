@@ -24,15 +24,16 @@ struct proc {
     uint64_t since_ns;
     struct area *areas; /* areas[n]: in order of arrival */
     size_t n, capacity;
-    bool gone, dirty;         /* dirty: BPF's mapping list is older than ours */
-    bool leaderless;          /* its first thread has ended, others may run */
-    bool unwatched;           /* there was no room for its entry */
-    uint64_t last_ns;         /* when a thread of it ended last */
-    uint64_t replaced_ns;     /* when code took the place of other code last */
-    bool known;               /* its entry is in the map */
-    bool waiting;             /* a copy of Prax has not run its constructor yet */
-    uint32_t n_contexts;      /* copies that BPF was told of */
-    struct uprobes heap;      /* its own links */
+    bool gone, dirty;     /* dirty: BPF's mapping list is older than ours */
+    bool leaderless;      /* its first thread has ended, others may run */
+    bool unwatched;       /* there was no room for its entry */
+    uint64_t last_ns;     /* when a thread of it ended last */
+    uint64_t replaced_ns; /* when code took the place of other code last */
+    bool known;           /* its entry is in the map */
+    bool waiting;         /* a copy of Prax has not run its constructor yet */
+    uint64_t eager_ns;    /* until when it is looked at oftener for that; 0: it is not waiting */
+    uint32_t n_contexts;  /* copies that BPF was told of */
+    struct uprobes heap;  /* its own links */
     struct image **heap_done; /* heap_done[n_heap_done]: images whose allocator is probed */
     size_t n_heap_done;
     uint64_t born_ns; /* of a child: when it was forked; 0: there from the start */
@@ -78,6 +79,7 @@ struct session {
     bool started;
     int nice; /* our priority before */
     bool hurries;
+    bool eager;   /* some process will soon have its contexts ready */
     bool refused; /* the kernel would not attach something; it was told */
 };
 

@@ -19,7 +19,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { AREAS_MAX = 1 << 16 }; /* of a process, replaced ones included */
+enum {
+    AREAS_MAX = 1 << 16,  /* of a process, replaced ones included */
+    EAGER_NS = 500000000, /* how long a program that is starting is looked at oftener */
+};
 
 struct proc *procs__get(struct session *s, pid_t pid)
 {
@@ -356,6 +359,18 @@ static void retire(struct session *s, struct proc *p)
     p->known = false;
 }
 
+/* A constructor runs within milliseconds of the mapping; a copy that is only mapped, never. */
+static void look_oftener(struct session *s, struct proc *p)
+{
+    uint64_t now = p->waiting ? pxi_clock_ns() : 0;
+    if (!p->waiting) {
+        p->eager_ns = 0;
+    } else if (!p->eager_ns) {
+        p->eager_ns = now + EAGER_NS;
+    }
+    s->eager |= now < p->eager_ns;
+}
+
 static void update(struct session *s, struct proc *p, bool missed)
 {
     int64_t contexts[PXB_CONTEXTS_MAX];
@@ -366,11 +381,12 @@ static void update(struct session *s, struct proc *p, bool missed)
         return;
     if (p->waiting && find_contexts(p, contexts) != p->n_contexts)
         p->dirty = true;
-    if (!p->dirty)
-        return;
-    push(s, p);
-    if (s->started)
-        attach__heap(s, p);
+    if (p->dirty) {
+        push(s, p);
+        if (s->started)
+            attach__heap(s, p);
+    }
+    look_oftener(s, p);
 }
 
 void procs__update(struct session *s)
@@ -379,6 +395,7 @@ void procs__update(struct session *s)
     procs__catch_up(s, UINT64_MAX);
     bool missed = events__lost(s->events) != lost;
     attach__images(s);
+    s->eager = false;
     for (size_t i = 0; i < s->procs.count; i++)
         update(s, procs__at(s, i), missed);
 }

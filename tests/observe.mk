@@ -44,3 +44,7 @@ $(B)/tests/bpf/victims/libmotion_two.so: MOTION_DEFS := -DMOTION_NAME=inner_two 
 $(B)/tests/bpf/victims/libmotion_one.so $(B)/tests/bpf/victims/libmotion_two.so: \
     tests/bpf/victims/motion_swapped.c
 	$(call say,VICTIM,$@)mkdir -p $(@D) && $(MOTION_CC) -fPIC -shared $(MOTION_DEFS) -o $@ $<
+
+TEST_DEPS += $(B)/tests/bpf/victims/motion_heap
+$(B)/tests/bpf/victims/motion_heap: tests/bpf/victims/motion_heap.c
+	$(call say,VICTIM,$@)mkdir -p $(@D) && $(MOTION_CC) -fno-builtin -o $@ $<

@@ -52,4 +52,12 @@ check "CPU samples are charged to their query" awk '
 "$bpf" trace --json -- "$victims/attach_plain" >"$tmp/out" 2>"$tmp/err"
 is "trace without Prax: the command's status" $? 7
 check "trace without Prax: said" grep -q "no Prax in the target" "$tmp/err"
+
+# The first 20 ms of a command: its operations are known as soon as its constructors have run.
+early=0
+for _ in 1 2 3 4 5; do
+    "$bpf" record --cpu=999 -o "$tmp/early" -- "$victims/query_fire" 20 1 1000 >"$tmp/out" 2>"$tmp/err"
+    early=$((early + $(awk '/query:/ { n += $NF } END { print n + 0 }' "$tmp/early/cpu.folded")))
+done
+check "early samples carry their query ($early of about 100)" test "$early" -ge 80
 finish
