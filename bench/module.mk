@@ -1,4 +1,5 @@
 # Benches: bench/NAME.c is a program on the harness in bench/lib. `make bench` runs them all.
+-include bench/*/module.mk
 BENCH_NAMES := sqlite_operations probe_cost
 BENCHES     += $(BENCH_NAMES:%=$(B)/bench/%)
 BENCH_LIB   := $(call obj,$(wildcard bench/lib/*.c))

@@ -93,6 +93,7 @@ static int make_tables(struct session *s)
     s->frames = calloc(PXB_FRAMES_MAX, sizeof *s->frames);
     if (!s->unwind || !s->ring || !s->frames)
         return -ENOMEM;
+    unwind__use_cache(s->unwind);
     images__init(&s->images, s->profile, s->unwind);
     s->images.with_heap = s->options.heap;
     s->images.with_queries = s->options.queries;

@@ -3,9 +3,9 @@
 # all is well but for one line a step. clang-tidy remembers what it has seen clean in $B/lint/.
 set -uo pipefail
 
-mapfile -t all < <(git ls-files -co --exclude-standard '*.c' '*.h' | while read -r f; do
-    [ -f "$f" ] && echo "$f"; done)
-mapfile -t ours < <(printf '%s\n' "${all[@]}" | grep -E '^(orm|usdt|loader|examples|bench)/.*\.c$')
+mapfile -t all < <(find orm usdt bpf loader examples bench tests -name '*.[ch]' | sort)
+mapfile -t ours < <(printf '%s\n' "${all[@]}" | grep -E '^(orm|usdt|loader|examples|bench)/.*\.c$' |
+    grep -v '\.bpf\.c$')
 stamps=$B/lint
 mkdir -p "$stamps"
 failed=0

@@ -309,10 +309,17 @@ static bool is_plt(const struct cfa_value *v, int64_t *threshold)
     return *threshold >= 0 && *threshold < 16;
 }
 
+/* Empty where there is no expression. */
+static struct cursor code_of(const struct cfa_value *v)
+{
+    const uint8_t *end = v->size > 0 ? v->expression + v->size : v->expression;
+    return (struct cursor){ v->expression, end, false };
+}
+
 /* reg + offset, *(reg + offset), *(reg + offset) + add. */
 static bool is_deref(const struct cfa_value *v, struct pxb_rule *r, int64_t *offset, int64_t *add)
 {
-    struct cursor c = { v->expression, v->expression + v->size, false };
+    struct cursor c = code_of(v);
 
     if (!read_breg(&c, &r->reg, offset))
         return false;
@@ -356,7 +363,7 @@ static bool cfa_rule(const struct cfa_value *v, struct pxb_rule *r)
 
 static void bp_rule(const struct cfa_value *v, struct pxb_rule *r)
 {
-    struct cursor c = { v->expression, v->expression + v->size, false };
+    struct cursor c = code_of(v);
     int64_t offset = v->offset;
     uint8_t reg;
 

@@ -1,15 +1,18 @@
-/* eh_frame.c - .eh_frame to sorted rows.
+/* eh_frame.c - .eh_frame and .debug_frame to sorted rows.
  *
- * One pass over the section: every FDE is run and its rows appended; then a sort, and one sweep
- * that drops what says nothing new. The section is found through PT_GNU_EH_FRAME, which survives
- * stripping, and by name where a linker made no .eh_frame_hdr.
+ * One pass over a section: every FDE is run and its rows appended; then a sort, and one sweep
+ * that drops what says nothing new. .eh_frame is found through PT_GNU_EH_FRAME, which survives
+ * stripping, and by name where a linker made no .eh_frame_hdr. Code that was compiled without it
+ * may have .debug_frame, which says the same in a slightly different form; its rows fill the gaps
+ * that .eh_frame leaves.
  *
  * The file may be hostile. Reads are bounded by struct cursor; a CIE is looked up where an FDE says
  * and must lie before it and be one; the number of instructions is bounded by the section's size
  * (else a million FDEs naming one CIE of a megabyte would run for days), and so is that of rows.
  *
- * Not done: .debug_frame; 32-bit files; addresses 4 GiB or more above the first text (left out and
- * counted as unsupported). Source: LSB 5, 10.6; System V ABI AMD64, 3.7.1. */
+ * Not done: a compressed .debug_frame, or one in a separate file; 32-bit files; addresses 4 GiB or
+ * more above the first text (left out and counted as unsupported). Source: LSB 5, 10.6; DWARF 5,
+ * 6.4.1; System V ABI AMD64, 3.7.1. */
 #include "loader/unwind/cfa.h"
 #include "loader/unwind/unwind.h"
 #include "orm/base/map.h"
@@ -35,6 +38,7 @@ struct builder {
     const uint8_t *data; /* the section */
     size_t size;
     uint64_t vaddr; /* of the section */
+    bool debug;     /* the section is .debug_frame */
     int error;
     struct cfa_cie cie; /* parsed last, from cie_at; an object has few */
     size_t cie_at;      /* SIZE_MAX: none */
@@ -84,11 +88,16 @@ static uint32_t intern(struct builder *b, const struct pxb_rule *rule)
     return b->last_index;
 }
 
+static bool in_range(const struct unwind_rows *r, uint64_t pc)
+{
+    return pc >= r->base && pc - r->base <= UINT32_MAX;
+}
+
 static bool add_row(struct builder *b, uint64_t pc, const struct pxb_rule *rule)
 {
     struct unwind_rows *r = b->out;
 
-    if (pc < r->base || pc - r->base > UINT32_MAX) {
+    if (!in_range(r, pc)) {
         r->unsupported++;
         return true;
     }
@@ -218,16 +227,25 @@ static void read_augmentation(struct builder *b, const char *letters, struct cur
     }
 }
 
+/* Version 4: the size of addresses, and of segment selectors. */
+static bool read_sizes(struct cursor *c, uint8_t version)
+{
+    if (version < 4)
+        return true;
+    uint8_t address = cursor__u8(c), selector = cursor__u8(c);
+    return address == 8 && selector == 0;
+}
+
 /* The CIE's content behind its id, into b->cie. */
 static bool read_cie(struct builder *b, struct cursor c)
 {
     uint8_t version = cursor__u8(&c);
     const char *letters = (const char *)c.at;
 
-    if (version != 1 && version != 3)
+    if (version != 1 && version != 3 && !(version == 4 && b->debug))
         return false;
     while (cursor__u8(&c) != 0) {}
-    if (c.bad)
+    if (c.bad || !read_sizes(&c, version))
         return false;
     b->cie = (struct cfa_cie){ .pointer_encoding = DW_EH_PE_absptr };
     b->cie.code_factor = cursor__uleb(&c);
@@ -247,37 +265,58 @@ static bool read_cie(struct builder *b, struct cursor c)
     return !c.bad;
 }
 
-/* The next entry of the section: its content behind the id, and where that id stands. false: the
- * end, or damage (c->bad). */
-static bool next_entry(struct cursor *c, struct cursor *content, const uint8_t **id_at,
-                       uint32_t *id)
+/* An entry of the section. */
+struct entry {
+    struct cursor content; /* behind the id */
+    bool is_cie;
+    size_t cie; /* offset of an FDE's CIE; SIZE_MAX: outside */
+};
+
+/* .eh_frame counts back from the id to the CIE, and 0 marks one; .debug_frame counts from the
+ * section's start, and all ones mark one. The id of an entry with a 64-bit size has 8 bytes in the
+ * latter only. */
+static void read_id(const struct builder *b, struct entry *e, bool wide)
+{
+    uint64_t at = (uint64_t)(e->content.at - b->data);
+    size_t size = b->debug && wide ? 8 : 4;
+    uint64_t id = cursor__uint(&e->content, size);
+
+    e->is_cie = id == (!b->debug ? 0 : wide ? UINT64_MAX : UINT32_MAX);
+    if (!b->debug)
+        id = at - id; /* wraps where it lies before the section */
+    e->cie = id < b->size ? (size_t)id : SIZE_MAX;
+}
+
+/* The next entry of the section. false: the end, or damage (c->bad). */
+static bool next_entry(const struct builder *b, struct cursor *c, struct entry *e)
 {
     uint64_t size = cursor__uint(c, 4);
-    if (size == UINT32_MAX)
+    bool wide = size == UINT32_MAX;
+    if (wide)
         size = cursor__uint(c, 8);
     if (c->bad || size == 0)
         return false;
     const uint8_t *p = cursor__skip(c, size);
     if (p == NULL)
         return false;
-    *content = (struct cursor){ p, p + size, false };
-    *id_at = p;
-    *id = (uint32_t)cursor__uint(content, 4);
-    c->bad = content->bad;
+    e->content = (struct cursor){ p, p + size, false };
+    read_id(b, e, wide);
+    c->bad = e->content.bad;
     return !c->bad;
 }
 
 /* Makes b->cie the one that begins at an offset of the section. */
 static bool load_cie(struct builder *b, size_t at)
 {
-    struct cursor c = { b->data + at, b->data + b->size, false }, content;
-    const uint8_t *id_at;
-    uint32_t id;
+    struct entry e;
 
+    if (at == SIZE_MAX)
+        return false;
     if (at == b->cie_at)
         return true;
+    struct cursor c = { b->data + at, b->data + b->size, false };
     b->cie_at = SIZE_MAX;
-    if (!next_entry(&c, &content, &id_at, &id) || id != 0 || !read_cie(b, content))
+    if (!next_entry(b, &c, &e) || !e.is_cie || !read_cie(b, e.content))
         return false;
     b->cie_at = at;
     return true;
@@ -298,6 +337,12 @@ static bool read_fde(struct builder *b, struct cfa_sink *sink, struct cursor c)
         return false;
     if (begin == 0 || size == 0) /* of a function that the linker dropped */
         return true;
+    if (!in_range(b->out, begin)) {
+        b->out->unsupported++;
+        return true;
+    }
+    if (!in_range(b->out, end)) /* there must be a row for the end */
+        end = b->out->base + UINT32_MAX;
     bool ok = cfa__run(sink, cie, c, begin, end);
     return add_row(b, end, &none) && ok;
 }
@@ -307,24 +352,23 @@ static bool read_fde(struct builder *b, struct cfa_sink *sink, struct cursor c)
 static void read_entries(struct builder *b)
 {
     struct cfa_sink sink = { on_row, read_pointer, b, STEPS_A_BYTE * b->size + 1024 };
-    struct cursor c = { b->data, b->data + b->size, false }, content;
-    const uint8_t *id_at;
-    uint32_t id;
+    struct cursor c = { b->data, b->data + b->size, false };
+    struct entry e;
     bool damaged = false;
 
-    while (b->error == 0 && c.at < c.end && next_entry(&c, &content, &id_at, &id)) {
-        if (id == 0)
+    b->cie_at = SIZE_MAX;
+    while (b->error == 0 && c.at < c.end && next_entry(b, &c, &e)) {
+        if (e.is_cie)
             continue;
-        if (sink.steps == 0 || id > (uint64_t)(id_at - b->data) ||
-            !load_cie(b, (size_t)(id_at - b->data) - id) || !read_fde(b, &sink, content))
+        if (sink.steps == 0 || !load_cie(b, e.cie) || !read_fde(b, &sink, e.content))
             damaged = true;
     }
-    b->out->bytes = (uint64_t)(c.at - b->data);
+    b->out->bytes += (uint64_t)(c.at - b->data);
     if (b->error == 0 && (damaged || c.bad))
         b->error = -EINVAL;
 }
 
-/* ---- the section --------------------------------------------------------------------------- */
+/* ---- the sections -------------------------------------------------------------------------- */
 
 /* vaddr of .eh_frame by the segment that holds .eh_frame_hdr; 0: not found. */
 static uint64_t find_by_segment(const struct elf_file *f)
@@ -351,8 +395,31 @@ static uint64_t find_by_segment(const struct elf_file *f)
     return 0;
 }
 
-/* Reads the section into b. */
-static int load_section(struct builder *b, const struct elf_file *f)
+static int load_bytes(struct builder *b, const struct elf_file *f, uint64_t offset, uint64_t size)
+{
+    void *data;
+    int e = elf_file__load(f, offset, size, SECTION_MAX, &data);
+    if (e < 0)
+        return e;
+    b->data = data;
+    b->size = (size_t)size;
+    return 0;
+}
+
+/* Reads .debug_frame into b. */
+static int load_debug_frame(struct builder *b, const struct elf_file *f)
+{
+    const Elf64_Shdr *s = elf_file__section(f, ".debug_frame");
+
+    if (s == NULL || s->sh_type == SHT_NOBITS || (s->sh_flags & SHF_COMPRESSED) != 0)
+        return -ENODATA;
+    b->debug = true;
+    b->vaddr = 0;
+    return load_bytes(b, f, s->sh_offset, s->sh_size);
+}
+
+/* Reads .eh_frame into b. */
+static int load_eh_frame(struct builder *b, const struct elf_file *f)
 {
     const Elf64_Shdr *s = elf_file__section(f, ".eh_frame");
     uint64_t left = 0;
@@ -369,13 +436,7 @@ static int load_section(struct builder *b, const struct elf_file *f)
         left = s->sh_size;
     if (left > SECTION_MAX)
         left = SECTION_MAX;
-    void *data;
-    int e = elf_file__load(f, (uint64_t)offset, left, SECTION_MAX, &data);
-    if (e < 0)
-        return e;
-    b->data = data;
-    b->size = (size_t)left;
-    return 0;
+    return load_bytes(b, f, (uint64_t)offset, left);
 }
 
 static uint64_t find_base(const struct elf_file *f)
@@ -390,38 +451,106 @@ static uint64_t find_base(const struct elf_file *f)
     return base & ~(uint64_t)((1 << PXB_PAGE_SHIFT) - 1);
 }
 
-static int build(struct builder *b)
+/* Runs the section that was loaded into b, and sorts its rows; those of before stay as they are. */
+static void add_section(struct builder *b, int loaded)
+{
+    static const struct pxb_rule none = { .kind = PXB_RULE_NONE };
+
+    if (loaded < 0) {
+        b->error = loaded;
+        return;
+    }
+    b->error = 0;
+    if (add_row(b, b->out->base, &none))
+        read_entries(b);
+    free((void *)b->data);
+    b->data = NULL;
+    sort_rows(b->out);
+}
+
+/* Takes all rows at one pc, and returns the rule of the last. */
+static uint32_t take_rows(const struct unwind_rows *r, size_t *at, uint32_t pc, uint32_t rule)
+{
+    while (*at < r->n && r->rows[*at].pc == pc)
+        rule = r->rows[(*at)++].rule;
+    return rule;
+}
+
+/* Rows of both, sorted, in place of a's: those of `under` where a has none. */
+static int lay_under(struct unwind_rows *a, const struct unwind_rows *under)
+{
+    size_t i = 0, j = 0, n = 0;
+    uint32_t over_rule = 0, under_rule = 0;
+    struct unwind_row *rows = calloc(a->n + under->n, sizeof(*rows));
+
+    if (rows == NULL)
+        return -ENOMEM;
+    while (i < a->n || j < under->n) {
+        bool first = j == under->n || (i < a->n && a->rows[i].pc < under->rows[j].pc);
+        uint32_t pc = first ? a->rows[i].pc : under->rows[j].pc;
+        over_rule = take_rows(a, &i, pc, over_rule);
+        under_rule = take_rows(under, &j, pc, under_rule);
+        rows[n++] = (struct unwind_row){ pc, over_rule != 0 ? over_rule : under_rule };
+    }
+    free(a->rows);
+    a->rows = rows;
+    a->n = n;
+    return 0;
+}
+
+/* .debug_frame, whose rows use the same rules. Where it is damaged, what could be read is used. */
+static void add_debug_frame(struct builder *b, const struct elf_file *f)
+{
+    struct unwind_rows eh = *b->out;
+    int eh_error = b->error;
+    int loaded = load_debug_frame(b, f);
+
+    if (loaded < 0)
+        return;
+    b->out->rows = NULL;
+    b->out->n = 0;
+    b->capacity = 0;
+    add_section(b, loaded);
+    int e = b->error;
+    if (e == 0 || e == -EINVAL) {
+        struct unwind_rows debug = *b->out;
+        b->out->rows = eh.rows;
+        b->out->n = eh.n;
+        int merged = lay_under(b->out, &debug);
+        free(debug.rows);
+        e = merged < 0 ? merged : eh_error == -EINVAL ? -EINVAL : e;
+    } else {
+        free(eh.rows);
+    }
+    b->error = e;
+}
+
+static int build(struct builder *b, const struct elf_file *f)
 {
     static const struct pxb_rule first[] = { { .kind = PXB_RULE_NONE }, { .kind = PXB_RULE_BAD } };
-    struct unwind_rows *r = b->out;
 
     b->last.kind = UINT8_MAX; /* like no rule */
     intern(b, &first[0]);
     intern(b, &first[1]);
-    add_row(b, r->base, &first[0]);
-    if (b->error == 0)
-        read_entries(b);
-    if (b->error != 0 && b->error != -EINVAL)
+    if (b->error != 0)
         return b->error;
-    sort_rows(r);
-    merge_rows(r);
+    add_section(b, load_eh_frame(b, f));
+    if (b->error == 0 || b->error == -EINVAL || b->error == -ENODATA)
+        add_debug_frame(b, f);
+    merge_rows(b->out);
     return b->error;
 }
 
 int unwind_rows__build(struct unwind_rows *out, const struct elf_file *f)
 {
-    struct builder b = { .out = out, .cie_at = SIZE_MAX };
+    struct builder b = { .out = out };
 
     *out = (struct unwind_rows){ .base = find_base(f) };
     if (out->base > UINT64_MAX - UINT32_MAX)
         return -ENODATA; /* no text */
-    int e = load_section(&b, f);
-    if (e < 0)
-        return e;
     pxi_map_init(&b.rules);
-    e = build(&b);
+    int e = build(&b, f);
     pxi_map_free(&b.rules);
-    free((void *)b.data);
     if (e != 0 && e != -EINVAL)
         unwind_rows__free(out);
     return e;

@@ -3,6 +3,7 @@
  * Order of writes: rules, rows, pages; and only then does a caller put a mapping that names them
  * into `processes`, whose update is a barrier. So no program ever follows an index to something
  * that is not there yet. */
+#include "loader/unwind/cache.h"
 #include "loader/unwind/unwind.h"
 #include "orm/base/map.h"
 
@@ -30,6 +31,7 @@ struct unwind {
     struct pxi_map rules; /* struct pxb_rule -> index */
     struct object *objects;
     size_t n_objects, capacity;
+    struct unwind_cache cache;
 };
 
 static const struct pxb_rule none = { .kind = PXB_RULE_NONE }, bad = { .kind = PXB_RULE_BAD };
@@ -44,6 +46,7 @@ struct unwind *unwind__new(const struct unwind_memory *memory)
     u->memory.rules[0] = none;
     u->memory.rules[1] = bad;
     u->n_rules = 2;
+    u->cache.folder = -1;
     pxi_map_init(&u->keys);
     pxi_map_init(&u->rules);
     return u;
@@ -53,6 +56,7 @@ void unwind__free(struct unwind *u)
 {
     if (u == NULL)
         return;
+    unwind_cache__close(&u->cache);
     pxi_map_free(&u->keys);
     pxi_map_free(&u->rules);
     free(u->objects);
@@ -149,13 +153,30 @@ static int add_object(struct unwind *u, const void *key, size_t key_size,
     return (int)u->n_objects - 1;
 }
 
+void unwind__use_cache(struct unwind *u)
+{
+    unwind_cache__close(&u->cache);
+    unwind_cache__open(&u->cache);
+}
+
+/* The rows of a file: kept ones, or decoded and kept. */
+static int get_rows(struct unwind *u, const struct elf_file *f, struct unwind_rows *r)
+{
+    if (unwind_cache__load(&u->cache, f, r))
+        return 0;
+    int e = unwind_rows__build(r, f);
+    if (e == 0)
+        unwind_cache__store(&u->cache, f, r);
+    return e;
+}
+
 int unwind__object(struct unwind *u, const void *key, size_t key_size, const struct elf_file *f)
 {
     int index = find_object(u, key, key_size);
     if (index != -1)
         return index;
     struct unwind_rows r;
-    int e = unwind_rows__build(&r, f);
+    int e = get_rows(u, f, &r);
     if (e == 0 || e == -ENODATA || e == -EINVAL)
         e = add_object(u, key, key_size, &r);
     unwind_rows__free(&r);

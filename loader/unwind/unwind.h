@@ -1,4 +1,4 @@
-/* unwind.h - from .eh_frame to the compact tables that the BPF walker reads.
+/* unwind.h - from .eh_frame and .debug_frame to the compact tables that the BPF walker reads.
  *
  * An object's rows are built once (by file identity) and shared by all processes that map it. The
  * walker's tables are flat arrays in mmapable BPF maps: rows, the 1 KiB page index, rules; and a
@@ -28,13 +28,13 @@ struct unwind_rows {
     struct pxb_rule *rules; /* rules[n_rules]; [0] is PXB_RULE_NONE, [1] PXB_RULE_BAD; for free() */
     size_t n_rules;
     uint64_t base;        /* vaddr of the first page of text, a multiple of 1 KiB */
-    uint64_t bytes;       /* of .eh_frame that were decoded */
+    uint64_t bytes;       /* of the sections that were decoded */
     uint64_t unsupported; /* rows that cannot be expressed; they are PXB_RULE_BAD and end a walk */
 };
 
-/* Decodes .eh_frame (found by PT_GNU_EH_FRAME or section). 0; -ENODATA: the file has none; -EINVAL:
- * it is damaged (rows decoded so far are kept); -ENOMEM, or -errno of a read: no rows. *out is set
- * anyhow, and freed by unwind_rows__free(). */
+/* Decodes .eh_frame (found by PT_GNU_EH_FRAME or section) and, for code that it leaves out,
+ * .debug_frame. 0; -ENODATA: the file has neither; -EINVAL: damaged (rows decoded so far are kept);
+ * -ENOMEM, or -errno of a read: no rows. *out is set anyhow, and freed by unwind_rows__free(). */
 int unwind_rows__build(struct unwind_rows *out, const struct elf_file *f);
 void unwind_rows__free(struct unwind_rows *r);
 
@@ -53,6 +53,9 @@ struct unwind;
 /* All of the memory must be zero. NULL: out of memory. */
 struct unwind *unwind__new(const struct unwind_memory *memory);
 void unwind__free(struct unwind *u);
+/* From now on rows are looked for in the cache on disk, and kept there; see cache.h. Without this
+ * call every object is decoded. Never fails. */
+void unwind__use_cache(struct unwind *u);
 /* Adds an object or finds it by key (dev:ino:mtime:size or build id; any bytes). f is read only
  * when it is new. Returns its index ≥ 0, or -errno: -ENOSPC tables full. Objects without rows are
  * kept as such, so that they are not read again; so are damaged ones, with what rows they have. */

@@ -100,7 +100,9 @@ int prax_cursor_next(prax_cursor *c)
         return c->end == 1 ? PRAX_EINVAL : (int)c->end;
     if (!c->column_error)
         return (int)next(c);
-    pxi_op_reenter(&c->op); /* its text stands in the session's error already */
+    /* its text stands in the session's error, unless an operation in between has cleared it */
+    pxi_error_plain(&c->s->err, c->column_error, prax_strerror(c->column_error));
+    pxi_op_reenter(&c->op);
     end(c, c->column_error);
     return (int)c->end;
 }

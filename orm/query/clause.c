@@ -3,16 +3,29 @@
 #include "orm/query/shape.h"
 #include <string.h>
 
+static void write_key(struct pxi_shape *sh, const prax_key *k)
+{
+    for (unsigned i = 0; i < k->n_columns; i++) {
+        pxi_sql_add(sh->sql, i ? " AND " : " WHERE ");
+        pxi_sql_template(sh->sql, "@ = ?", sh->m->columns[k->columns[i]].db_name);
+    }
+}
+
 void pxi_clause_key(struct pxi_shape *sh, const void *key, unsigned by)
 {
     const prax_key *k = &sh->m->keys[by - 1];
-    for (unsigned i = 0; i < k->n_columns && !sh->code; i++) {
+    if (sh->sql) {
+        write_key(sh, k);
+        return;
+    }
+    for (unsigned i = 0; i < k->n_columns; i++) {
         const prax_column *c = &sh->m->columns[k->columns[i]];
-        if (sh->sql) {
-            pxi_sql_add(sh->sql, i ? " AND " : " WHERE ");
-            pxi_sql_template(sh->sql, "@ = ?", c->db_name);
+        const char *src = (const char *)key + k->offs[i];
+        struct pxi_value *v = pxi_shape_value(sh);
+        if (c->type == PRAX_T_Int || c->type == PRAX_T_BigInt) { /* most keys: nothing to check */
+            *v = (struct pxi_value){ .kind = PXI_INT, .u.i = *(const int64_t *)(const void *)src };
         } else {
-            pxi_value_of(sh, c, (const char *)key + k->offs[i], PXI_USE_EQUAL, pxi_shape_value(sh));
+            pxi_value_of(sh, c, src, PXI_USE_EQUAL, v);
         }
     }
 }

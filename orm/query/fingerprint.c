@@ -95,16 +95,52 @@ static void skip_number(struct scan *s)
     }
 }
 
+/* A string's text, at its quote; after e'' a backslash takes the next byte with it. */
+static void skip_string(struct scan *s, bool escapes)
+{
+    for (s->p++; s->p < s->end; s->p++) {
+        if (*s->p == '\'' && !at(s, 1, '\''))
+            break;
+        if (*s->p == '\'' || (escapes && *s->p == '\\'))
+            s->p++;
+    }
+    s->p = s->p < s->end ? s->p + 1 : s->end;
+}
+
+/* A string with a letter before it: b'' e'' n'' x'' u&''. */
+static bool prefixed_string(struct scan *s)
+{
+    char c = (char)(*s->p | 0x20);
+    size_t quote = c == 'u' && at(s, 1, '&') ? 2 : 1;
+    if (!at(s, quote, '\'') || (quote == 1 && !strchr("benx", c)))
+        return false;
+    s->p += quote;
+    skip_string(s, c == 'e');
+    put(s, "?", 1);
+    return true;
+}
+
+/* $tag$...$tag$: the tag is a word or empty. */
+static bool dollar_string(struct scan *s)
+{
+    const char *tag = s->p;
+    struct scan after = { tag + 1, s->end, NULL, NULL };
+    if (after.p < s->end && !is_digit(*after.p))
+        skip_word(&after);
+    if (after.p == s->end || *after.p != '$')
+        return false;
+    size_t size = (size_t)(after.p + 1 - tag);
+    const char *close = memmem(tag + size, (size_t)(s->end - tag) - size, tag, size);
+    s->p = close ? close + size : s->end;
+    put(s, "?", 1);
+    return true;
+}
+
 static void word(struct scan *s)
 {
     const char *start = s->p;
     skip_word(s);
     size_t size = (size_t)(s->p - start);
-    if (size == 1 && (*start | 0x20) == 'x' && s->p < s->end && *s->p == '\'') {
-        skip_quoted(s, '\'');
-        put(s, "?", 1);
-        return;
-    }
     char *low = s->to + (s->to != s->start);
     put(s, start, size);
     for (size_t i = 0; i < size; i++) {
@@ -113,12 +149,35 @@ static void word(struct scan *s)
     }
 }
 
+/* ? and its number, or a sign and the word that it names. */
+static bool placeholder(struct scan *s)
+{
+    char c = *s->p;
+    bool named = (c == ':' || c == '@' || c == '$') && s->end - s->p > 1 && is_word(s->p[1]);
+    if (c != '?' && !named)
+        return false;
+    s->p++;
+    if (named) {
+        skip_word(s);
+    }
+    while (s->p < s->end && is_digit(*s->p))
+        s->p++;
+    put(s, "?", 1);
+    return true;
+}
+
+static void signs(struct scan *s, size_t n)
+{
+    for (; n; n--)
+        put(s, s->p++, 1);
+}
+
 static void token(struct scan *s)
 {
     const char *start = s->p;
     char c = *s->p;
     if (c == '\'') {
-        skip_quoted(s, c);
+        skip_string(s, false);
         put(s, "?", 1);
     } else if (c == '"' || c == '`') {
         skip_quoted(s, c);
@@ -126,16 +185,14 @@ static void token(struct scan *s)
     } else if (is_digit(c) || (c == '.' && s->end - s->p > 1 && is_digit(s->p[1]))) {
         skip_number(s);
         put(s, "?", 1);
-    } else if (c == '?' ||
-               ((c == ':' || c == '@' || c == '$') && s->end - s->p > 1 && is_word(s->p[1]))) {
-        s->p++;
-        skip_word(s);
-        put(s, "?", 1);
-    } else if (is_word(c)) {
-        word(s);
-    } else {
-        s->p++;
-        put(s, start, 1);
+    } else if (c == ':' && at(s, 1, ':')) {
+        signs(s, 2); /* a cast: what follows is a type, not a name of ours */
+    } else if (!(c == '$' && dollar_string(s)) && !placeholder(s)) {
+        if (!is_word(c)) {
+            signs(s, 1);
+        } else if (!prefixed_string(s)) {
+            word(s);
+        }
     }
 }
 

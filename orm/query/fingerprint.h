@@ -4,7 +4,7 @@
  * white space gone, a last semicolon too; words in lower case (quoted names as they are); numbers,
  * strings, blobs and every form of placeholder become ?; "?, ?, ?" becomes "?", and "(?), (?)"
  * becomes "(?)", so a list or a bulk insert of any length is one statement. Stable between runs and
- * versions.
+ * versions. The rules, one by one, with test vectors: docs/probes.md.
  */
 #ifndef PXI_QUERY_FINGERPRINT_H
 #define PXI_QUERY_FINGERPRINT_H

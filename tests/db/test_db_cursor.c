@@ -114,6 +114,15 @@ static void test_raw_values(void **state)
     assert_int_equal(prax_cursor_next(c), PRAX_ETYPE);
     ASSERT_CODE(s, PRAX_ETYPE);
     prax_cursor_close(c);
+    prax_sql_each(row, s, "SELECT 1") {
+        assert_null(prax_col_text(row, 0));
+        assert_int_equal(blog_tag_count(s), 0); /* clears the error, but does not forget it */
+    }
+    ASSERT_CODE(s, PRAX_ETYPE);
+    prax_sql_each(row, s, "SELECT ?", "") {
+        assert_string_equal(prax_col_text(row, 0), "");
+    }
+    ASSERT_CODE(s, 0);
     prax_sql_each(row, s, "SELECT 1")
         assert_int_equal(prax_col(row, "none"), PRAX_EINVAL);
     ASSERT_CODE(s, PRAX_EINVAL);
@@ -198,6 +207,29 @@ static void test_cancel(void **state)
     assert_int_equal(blog_tag_count(s), 0);
 }
 
+/* The interrupt of a cancel stays while a cursor is open; the transaction must end all the same. */
+static void test_cancel_in_transaction(void **state)
+{
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    add_tags(s, 5);
+    pthread_t thread;
+    prax_cursor *c = blog_tag_open(s);
+    const blog_tag *t;
+    assert_int_equal(blog_tag_next(c, &t), 1);
+    {
+        PRAX_TX(tx, s);
+        assert_int_equal(blog_tag_delete(s, blog_tag_by_id(1)), 1);
+        assert_int_equal(pthread_create(&thread, NULL, cancel_soon, s), 0);
+        assert_int_equal(prax_sql_exec(s, endless), PRAX_ECANCELED);
+        pthread_join(thread, NULL);
+    }
+    prax_cursor_close(c);
+    PRAX_SESSION other = prax_session_open(f->db);
+    assert_non_null(blog_tag_create(other, .label = "free")); /* no lock is left */
+    assert_int_equal(blog_tag_count(s), 6);
+}
+
 struct seen {
     int n;
     prax_event last;
@@ -234,10 +266,15 @@ static void test_log(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    DB_TEST(test_each),          DB_TEST(test_values_outlive_the_call),
-    DB_TEST(test_closing_order), DB_TEST(test_raw_values),
-    DB_TEST(test_raw_refused),   DB_TEST(test_limits),
-    DB_TEST(test_timeout),       DB_TEST(test_cancel),
+    DB_TEST(test_each),
+    DB_TEST(test_values_outlive_the_call),
+    DB_TEST(test_closing_order),
+    DB_TEST(test_raw_values),
+    DB_TEST(test_raw_refused),
+    DB_TEST(test_limits),
+    DB_TEST(test_timeout),
+    DB_TEST(test_cancel),
+    DB_TEST(test_cancel_in_transaction),
     DB_TEST(test_log),
 };
 DB_MAIN(tests)

@@ -62,6 +62,29 @@ static void test_operations(void **state)
     assert_true(b.prepares - a.prepares <= b.plan_misses - a.plan_misses);
 }
 
+/* A connection keeps as many statements as it may, the last used ones. */
+static void test_statement_cache(void **state)
+{
+    (void)state;
+    PRAX_DB db = NULL;
+    assert_int_equal(prax_db_open(&db, .url = "sqlite::memory:", .stmt_cache = 2), 0);
+    assert_int_equal(blog_create_tables(db), 0);
+    PRAX_SESSION s = prax_session_open(db);
+    assert_int_equal(blog_tag_count(s), 0);
+    assert_int_equal(blog_user_count(s), 0);
+    struct prax_stats a = sum();
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(blog_tag_count(s), 0);
+        assert_int_equal(blog_user_count(s), 0);
+    }
+    assert_int_equal(sum().prepares, a.prepares);
+    assert_int_equal(blog_post_count(s), 0); /* the third: blog_tag_count goes */
+    assert_int_equal(blog_user_count(s), 0);
+    assert_int_equal(sum().prepares - a.prepares, 1);
+    assert_int_equal(blog_tag_count(s), 0);
+    assert_int_equal(sum().prepares - a.prepares, 2);
+}
+
 static void test_gauges(void **state)
 {
     (void)state;
@@ -194,9 +217,8 @@ static void test_record(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    DB_TEST(test_operations),
-    cmocka_unit_test(test_gauges),
-    cmocka_unit_test(test_context),
+    DB_TEST(test_operations),      cmocka_unit_test(test_statement_cache),
+    cmocka_unit_test(test_gauges), cmocka_unit_test(test_context),
     cmocka_unit_test(test_record),
 };
 DB_MAIN(tests)

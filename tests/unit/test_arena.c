@@ -32,6 +32,7 @@ static void test_alignment_and_contents(void **state)
     for (size_t i = 0; i < 500; i++) {
         size_t align = (size_t)1 << i % 5;
         all[i] = pxi_arena_get(&a, i, align);
+        assert_non_null(all[i]); /* 0 bytes, too */
         assert_int_equal((uintptr_t)all[i] % align, 0);
         memset(all[i], (int)i & 0xff, i);
     }

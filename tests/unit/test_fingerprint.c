@@ -1,7 +1,9 @@
 /* test_fingerprint.c - orm/query/fingerprint.h: the normalised text, and vectors of the number. */
 #include "orm/query/fingerprint.h"
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,42 @@ static void test_text(void **state)
             fail_msg("\"%s\": \"%.*s\", not \"%s\"", cases[i].sql, (int)n, to, cases[i].text);
         free(to);
     }
+}
+
+/* The table of docs/probes.md: `| statement | normalised | fingerprint |` in back quotes. */
+static bool next_vector(FILE *f, char sql[256], char text[256], uint64_t *number)
+{
+    char line[1024];
+    while (fgets(line, sizeof line, f)) {
+        char *a = strchr(line, '`'), *b = strstr(line, "` | `");
+        char *c = b ? strstr(b + 5, "` | `") : NULL;
+        if (line[0] != '|' || !c || strlen(c) < 5 + 16 || !strchr("=\xe2`", line[2]))
+            continue;
+        snprintf(sql, 256, "%.*s", (int)(b - a - 1), a + 1);
+        snprintf(text, 256, "%.*s", (int)(c - b - 5), b + 5);
+        *number = strtoull(c + 5, NULL, 16);
+        return true;
+    }
+    return false;
+}
+
+static void test_vectors_of_the_manual(void **state)
+{
+    (void)state;
+    FILE *f = fopen("docs/probes.md", "re");
+    char sql[256], text[256], got[513];
+    uint64_t number;
+    unsigned n = 0;
+    assert_non_null(f);
+    for (; next_vector(f, sql, text, &number); n++) {
+        size_t size = pxi_fingerprint_text(sql, strlen(sql), got);
+        got[size] = '\0';
+        assert_string_equal(got, text);
+        if (pxi_fingerprint(sql, strlen(sql)) != number)
+            fail_msg("%s: %" PRIx64, sql, pxi_fingerprint(sql, strlen(sql)));
+    }
+    fclose(f);
+    assert_int_equal(n, 20);
 }
 
 static uint64_t of(const char *sql)
@@ -87,6 +125,7 @@ static void test_noise(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_text),
+    cmocka_unit_test(test_vectors_of_the_manual),
     cmocka_unit_test(test_number),
     cmocka_unit_test(test_noise),
 };
