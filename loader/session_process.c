@@ -180,6 +180,8 @@ int procs__add(struct session *s, pid_t pid)
     if (!p)
         return -ENOMEM;
     p->dirty = true;
+    p->leaderless = info.state == 'Z';
+    p->last_ns = now;
     return scan(s, p, 0);
 }
 

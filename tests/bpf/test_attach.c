@@ -224,6 +224,21 @@ static void attaches_all_or_none(void **state)
     }
 }
 
+static void takes_limits(void **state)
+{
+    (void)state;
+    (void)setenv("PRAX_BPF_FEATURES", "-sled,ring=4096,processes=0,-session", 1);
+    assert_int_equal(feature__limit("ring", 7), 4096);
+    assert_int_equal(feature__limit("processes", 7), 7);
+    assert_int_equal(feature__limit("rin", 7), 7);
+    assert_true(feature__forbidden("session"));
+    assert_false(feature__forbidden("ring"));
+    (void)setenv("PRAX_BPF_FEATURES", "ring=99999999999", 1);
+    assert_int_equal(feature__limit("ring", 7), 7);
+    (void)unsetenv("PRAX_BPF_FEATURES");
+    assert_int_equal(feature__limit("ring", 7), 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +247,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(counts_with_perf_events, setup, teardown),
         cmocka_unit_test_setup_teardown(forbids_features, setup, teardown),
         cmocka_unit_test_setup_teardown(attaches_all_or_none, setup, teardown),
+        cmocka_unit_test(takes_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
