@@ -37,7 +37,7 @@ enum {
 };
 
 /* DWARF numbers: rax rdx rcx rbx rsi rdi rbp rsp r8..r15 */
-enum { PXB_REG_BP = 6, PXB_REG_SP = 7, PXB_REGS = 16 };
+enum { PXB_REG_BX = 3, PXB_REG_BP = 6, PXB_REG_SP = 7, PXB_REGS = 16 };
 
 /* Where the CFA (the caller's rsp) is. */
 enum pxb_rule_kind {
@@ -57,6 +57,10 @@ enum pxb_rule_bp {
 	PXB_BP_BP,   /* saved at rbp + bp_offset: functions that realign their stack */
 	PXB_BP_LOST, /* not known */
 };
+
+/* Where the caller's rbx is, in `add` of PXB_RULE_CFA: 0 = not known, PXB_BX_SAME, or, below 0,
+ * saved at CFA + add. Objects without a CFA in rbx have 0 throughout. */
+enum { PXB_BX_SAME = 1 };
 
 /* Rules 0 and 1 of every table are PXB_RULE_NONE and PXB_RULE_BAD. */
 struct pxb_rule {

@@ -21,8 +21,10 @@
  * an inlined step go over its limit of a million instructions. All state lives in memory that the
  * verifier does not track, so that states of different iterations look the same to it.
  *
- * Of the registers only rsp and rbp are recovered in callers; rules on others are good for the
- * innermost frame, and for the one that a signal interrupted. Source: System V ABI, AMD64
+ * Of the registers rsp and rbp are recovered in callers, and rbx as long as the walk is in objects
+ * that have a CFA in rbx: ld.so, whose functions for lazy binding and for TLS call others with it.
+ * Elsewhere rbx is 0, which is no CFA. Rules on other registers are good for the innermost frame,
+ * and for the one that a signal interrupted. Source: System V ABI, AMD64
  * supplement, 3.7 and figure 3.36 (register numbers); DWARF 5, 6.4; Linux
  * arch/x86/include/uapi/asm/sigcontext.h.
  */
@@ -151,7 +153,8 @@ static inline enum pxb_end pxb_find_cfa(struct pxb_walk *w)
 			w->word[2] += 8;
 		return PXB_END_NONE;
 	}
-	if (!w->leaf && r->reg != PXB_REG_SP && r->reg != PXB_REG_BP)
+	if (!w->leaf && r->reg != PXB_REG_SP && r->reg != PXB_REG_BP &&
+	    (r->reg != PXB_REG_BX || r->kind != PXB_RULE_CFA))
 		return PXB_END_BAD_RULE;
 	w->word[2] = base + (uint64_t)r->offset;
 	if (r->kind == PXB_RULE_DEREF) {
@@ -186,6 +189,16 @@ static inline enum pxb_end pxb_find_saved(struct pxb_walk *w, uint64_t cfa)
 	return PXB_END_NONE;
 }
 
+/* The caller's rbx, by a rule that says where it is. Rarely called, and global like the step. */
+PXB_STEP_LINKAGE int pxb_find_bx(struct pxb_walk *w, uint64_t cfa)
+{
+	if (!w || w->rule.add == PXB_BX_SAME)
+		return 0;
+	if (PXB_READ(w, &w->regs[PXB_REG_BX], 8, cfa + (uint64_t)w->rule.add))
+		w->regs[PXB_REG_BX] = 0;
+	return 0;
+}
+
 /* From the frame at hand to its caller by w->rule. */
 static inline enum pxb_end pxb_step_rule(struct pxb_walk *w)
 {
@@ -207,6 +220,10 @@ static inline enum pxb_end pxb_step_rule(struct pxb_walk *w)
 		if (ra == 0)
 			return PXB_END_TRAMPOLINE;
 	}
+	if (w->rule.kind == PXB_RULE_CFA && w->rule.add)
+		pxb_find_bx(w, cfa);
+	else
+		w->regs[PXB_REG_BX] = 0;
 	w->ip = ra;
 	w->regs[PXB_REG_SP] = cfa;
 	w->regs[PXB_REG_BP] = w->word[0];

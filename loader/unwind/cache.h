@@ -16,7 +16,7 @@
 #include "loader/unwind/unwind.h"
 
 enum {
-    UNWIND_CACHE_VERSION = 1, /* to be raised when the decoder gives other rows, or their form */
+    UNWIND_CACHE_VERSION = 2, /* to be raised when the decoder gives other rows, or their form */
     UNWIND_CACHE_BYTES_MAX = 64 << 20,
 };
 

@@ -41,6 +41,8 @@ static uint8_t small(uint64_t reg)
 /* The place of a register's value; NULL for those that are not kept. */
 static struct cfa_value *value_of(struct machine *m, struct cfa_state *s, uint64_t reg)
 {
+    if (reg == PXB_REG_BX && m->sink->bx)
+        return &s->bx;
     return reg == PXB_REG_BP ? &s->bp : reg == m->cie->return_register ? &s->ra : NULL;
 }
 
@@ -268,6 +270,7 @@ bool cfa__run(struct cfa_sink *sink, const struct cfa_cie *cie, struct cursor in
     m.changed = false;
     m.ok = true;
     m.now.ra.kind = CFA_OTHER; /* until something is said */
+    m.now.bx.kind = sink->bx ? CFA_SAME : CFA_UNDEFINED;
     if (!run(&m, cie->instructions))
         return false;
     m.initial = m.now;
@@ -380,6 +383,17 @@ static void bp_rule(const struct cfa_value *v, struct pxb_rule *r)
     }
 }
 
+/* See PXB_BX_SAME: only beside a plain CFA is there room for it. */
+static void bx_rule(const struct cfa_value *v, struct pxb_rule *r)
+{
+    if (r->kind != PXB_RULE_CFA)
+        return;
+    if (v->kind == CFA_SAME)
+        r->add = PXB_BX_SAME;
+    else if (v->kind == CFA_OFFSET && v->offset < 0 && fits(v->offset))
+        r->add = (int32_t)v->offset;
+}
+
 struct pxb_rule cfa__rule(const struct cfa_state *s, bool signal)
 {
     static const struct pxb_rule bad = { .kind = PXB_RULE_BAD };
@@ -392,6 +406,7 @@ struct pxb_rule cfa__rule(const struct cfa_state *s, bool signal)
     if (!cfa_rule(&s->cfa, &r))
         return bad;
     bp_rule(&s->bp, &r);
+    bx_rule(&s->bx, &r);
     if (s->ra.kind == CFA_REGISTER && s->ra.reg <= R15) {
         r.ra = s->ra.reg + 1;
         return r;

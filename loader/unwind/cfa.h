@@ -1,6 +1,7 @@
 /* cfa.h - the machine that call frame instructions run on, and what it yields: a rule at a pc.
  *
- * Only what the walker can use is kept of the register table: the CFA, rbp and the return address.
+ * Only what the walker can use is kept of the register table: the CFA, rbp, the return address, and
+ * rbx where an object's rules need it.
  * Source: DWARF 5, 6.4.2; LSB 5, 10.5 (GNU additions); dwarf.h has the names. */
 #ifndef LOADER_UNWIND_CFA_H
 #define LOADER_UNWIND_CFA_H
@@ -26,7 +27,7 @@ struct cfa_value {
 };
 
 struct cfa_state {
-    struct cfa_value cfa, bp, ra;
+    struct cfa_value cfa, bp, ra, bx;
 };
 
 struct cfa_cie {
@@ -46,6 +47,7 @@ struct cfa_sink {
     /* An encoded address, relative to where it stands. */
     uint64_t (*pointer)(void *arg, struct cursor *c, uint8_t encoding);
     void *arg;
+    bool bx;        /* rows say where rbx is, too; else it is CFA_UNDEFINED */
     uint64_t steps; /* instructions that may still be run, over all entries: no quadratic files */
 };
 

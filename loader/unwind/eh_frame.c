@@ -39,6 +39,7 @@ struct builder {
     size_t size;
     uint64_t vaddr; /* of the section */
     bool debug;     /* the section is .debug_frame */
+    bool bx;        /* rows say where rbx is */
     int error;
     struct cfa_cie cie; /* parsed last, from cie_at; an object has few */
     size_t cie_at;      /* SIZE_MAX: none */
@@ -351,7 +352,7 @@ static bool read_fde(struct builder *b, struct cfa_sink *sink, struct cursor c)
  * of it all. */
 static void read_entries(struct builder *b)
 {
-    struct cfa_sink sink = { on_row, read_pointer, b, STEPS_A_BYTE * b->size + 1024 };
+    struct cfa_sink sink = { on_row, read_pointer, b, b->bx, STEPS_A_BYTE * b->size + 1024 };
     struct cursor c = { b->data, b->data + b->size, false };
     struct entry e;
     bool damaged = false;
@@ -541,9 +542,9 @@ static int build(struct builder *b, const struct elf_file *f)
     return b->error;
 }
 
-int unwind_rows__build(struct unwind_rows *out, const struct elf_file *f)
+static int build_rows(struct unwind_rows *out, const struct elf_file *f, bool bx)
 {
-    struct builder b = { .out = out };
+    struct builder b = { .out = out, .bx = bx };
 
     *out = (struct unwind_rows){ .base = find_base(f) };
     if (out->base > UINT64_MAX - UINT32_MAX)
@@ -554,6 +555,25 @@ int unwind_rows__build(struct unwind_rows *out, const struct elf_file *f)
     if (e != 0 && e != -EINVAL)
         unwind_rows__free(out);
     return e;
+}
+
+static bool needs_bx(const struct unwind_rows *r)
+{
+    for (size_t i = 0; i < r->n_rules; i++) {
+        if (r->rules[i].kind == PXB_RULE_CFA && r->rules[i].reg == PXB_REG_BX)
+            return true;
+    }
+    return false;
+}
+
+/* Where rbx is matters to one object in hundreds; that one is decoded twice. */
+int unwind_rows__build(struct unwind_rows *out, const struct elf_file *f)
+{
+    int e = build_rows(out, f, false);
+    if (e != 0 || !needs_bx(out))
+        return e;
+    unwind_rows__free(out);
+    return build_rows(out, f, true);
 }
 
 void unwind_rows__free(struct unwind_rows *r)

@@ -114,8 +114,24 @@ static void expect_bp(Dwarf_Frame *frame, struct pxb_rule *r)
     }
 }
 
-/* What libdw says, in our terms. */
-static struct pxb_rule expect(Dwarf_Frame *frame, bool signal)
+/* libdw has no rule for rbx where nothing was said of it; by the ABI it is the same then. */
+static void expect_bx(Dwarf_Frame *frame, struct pxb_rule *r)
+{
+    Dwarf_Op buffer[3], *o;
+    size_t n;
+    int64_t offset;
+
+    if (r->kind != PXB_RULE_CFA)
+        return;
+    assert_int_equal(dwarf_frame_register(frame, 3, buffer, &o, &n), 0);
+    if (n == 0)
+        r->add = PXB_BX_SAME;
+    else if (is_at_cfa(o, n, &offset) && offset < 0 && fits(offset))
+        r->add = (int32_t)offset;
+}
+
+/* What libdw says, in our terms; bx: of rbx, too. */
+static struct pxb_rule expect(Dwarf_Frame *frame, bool signal, bool bx)
 {
     struct pxb_rule r = { 0 };
     Dwarf_Op buffer[3], *o;
@@ -130,6 +146,8 @@ static struct pxb_rule expect(Dwarf_Frame *frame, bool signal)
     if (!expect_cfa(frame, &r))
         return bad;
     expect_bp(frame, &r);
+    if (bx)
+        expect_bx(frame, &r);
     if (is_at_cfa(o, n, &offset) && offset == -8)
         return r;
     if (n == 1 && o->atom == DW_OP_regx && o->number < 16)
@@ -148,6 +166,7 @@ struct check {
     uint64_t base;
     struct rows_count *count;
     unsigned shown; /* complaints */
+    bool bx;        /* some CFA is in rbx, so all rows must say where rbx is */
 };
 
 static void complain(struct check *c, uint64_t vaddr, const struct pxb_rule *is,
@@ -208,7 +227,7 @@ static uint64_t check_span(struct check *c, uint64_t vaddr, uint64_t end,
     c->count->spans++;
     if (find_frame(c, vaddr, &frame) == 0) {
         assert_int_equal(dwarf_frame_info(frame, &from, &to, &signal), 16);
-        should = expect(frame, signal);
+        should = expect(frame, signal, c->bx);
         if (is_refused(frame)) {
             c->count->refused++;
             should = *rule;
@@ -284,6 +303,8 @@ int rows__check(struct unwind *u, const struct unwind_memory *m, const char *pat
     assert_true(object >= 0);
     unwind__mapping(u, object, 0, UINT64_MAX, 0, &c.mapping);
     c.base = r.base;
+    for (size_t i = 0; i < r.n_rules; i++)
+        c.bx |= r.rules[i].kind == PXB_RULE_CFA && r.rules[i].reg == PXB_REG_BX;
     count->rows += r.n;
     count->rules += r.n_rules;
     e = check_file(&c, &f, e, &r);

@@ -338,6 +338,40 @@ static void test_rules(void **state)
     drop_tables();
 }
 
+/* As in lazy binding: a function whose CFA is in rbx calls one that saves rbx, which calls one that
+ * leaves it alone. In an object that does not say where rbx is, it is lost. */
+static void test_cfa_in_rbx(void **state)
+{
+    const struct pxb_rule rules[] = {
+        { .kind = PXB_RULE_CFA, .reg = PXB_REG_SP, .offset = 8, .add = PXB_BX_SAME },
+        { .kind = PXB_RULE_CFA, .reg = PXB_REG_SP, .offset = 24, .add = -16 },
+        { .kind = PXB_RULE_CFA, .reg = PXB_REG_BX, .offset = 16, .add = -24 },
+        { .kind = PXB_RULE_END },
+        sp8,
+    };
+    (void)state;
+    make_tables(rules, 5);
+    stack[0] = CODE + RULE_BYTES + 4; /* the innermost returns here */
+    stack[2] = (uint64_t)(uintptr_t)&stack[40];
+    stack[3] = CODE + 2 * RULE_BYTES + 4;
+    stack[39] = 4711; /* the resolver's caller's rbx */
+    stack[41] = CODE + 3 * RULE_BYTES + 4;
+    walk.regs[PXB_REG_BX] = 3;
+    assert_int_equal(go(CODE, 0), PXB_END_OK);
+    assert_int_equal(walk.n, 4);
+    assert_int_equal(walk.regs[PXB_REG_SP], (uintptr_t)&stack[42]);
+    assert_int_equal(walk.regs[PXB_REG_BX], 4711);
+    stack[2] = 8; /* not a stack's address */
+    assert_int_equal(go(CODE, 0), PXB_END_BAD_RULE);
+    walk.regs[PXB_REG_BX] = (uint64_t)(uintptr_t)&stack[40];
+    stack[0] = CODE + 2 * RULE_BYTES + 4;
+    assert_int_equal(go(CODE, 0), PXB_END_OK);
+    walk.regs[PXB_REG_BX] = (uint64_t)(uintptr_t)&stack[40];
+    assert_int_equal(go(CODE + 4 * RULE_BYTES, 0), PXB_END_BAD_RULE);
+    assert_int_equal(walk.regs[PXB_REG_BX], 0);
+    drop_tables();
+}
+
 static void test_guess(void **state)
 {
     const struct pxb_rule rules[] = { { .kind = PXB_RULE_END } };
@@ -448,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_return_address_is_looked_up_one_before),
         cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_cfa_in_rbx),
         cmocka_unit_test(test_guess),
         cmocka_unit_test(test_trampoline),
         cmocka_unit_test(test_probe_trampoline_rows),
