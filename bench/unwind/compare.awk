@@ -4,9 +4,9 @@
 # says.
 #
 # Two sets of samples differ by chance too: that rare stacks are in one only says little.
-# Output: % of A whose callers are in B; % of B in A; overlap % (sum of the lesser shares); then what
-# A has and B has not, in % of A by kind: B is cut (it has the stack, but without its outer end), A
-# is cut, rare (at most 2 samples), other. -v others=FILE lists the last.
+# Output: % of A whose callers are in B; % of B in A; overlap % (sum of the lesser shares); then
+# what A has and B has not, in % of A by kind: B is cut (it has the stack, but without its outer
+# end), A is cut, rare (at most 2 samples), other. -v others=FILE lists the last.
 function callers(stack,   at) {
     at = index(stack, ";")
     return at ? substr(stack, at + 1) : ""

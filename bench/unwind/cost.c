@@ -294,7 +294,10 @@ int main(int argc, char **argv)
     }
     b.window_ms = (int)strtol(argv[2], NULL, 10);
     int err = run(&b, (int)strtol(argv[1], NULL, 10), argv + 3);
-    if (err)
-        (void)fprintf(stderr, "cost: %s: cannot be measured: %s\n", argv[3], strerror(abs(err)));
+    if (err) {
+        (void)fprintf(stderr, "cost: %s: cannot be measured: %s\n", argv[3],
+                      err == -ECHILD ? "it ended, or it does not count in WORK_COUNTER"
+                                     : strerror(abs(err)));
+    }
     return err ? CLI_CANNOT : CLI_OK;
 }

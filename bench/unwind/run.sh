@@ -12,11 +12,11 @@ readonly here=bench/unwind bin=$B/bench/unwind out=build/bench/unwind
 rounds=$((S > 1 ? 9 : 3)) window=$((S > 1 ? 2000 : 250))
 work='' pg=''
 
-rm -rf "$out" && mkdir -p "$out"
 if [ "$(id -u)" -ne 0 ]; then
     echo "bench-unwind: needs root: sudo make bench-unwind" >&2
     exit 1
 fi
+rm -rf "$out" && mkdir -p "$out"
 
 stop_work() {
     [ -n "$work" ] && kill "$work" 2>/dev/null && wait "$work" 2>/dev/null
@@ -28,8 +28,6 @@ stop_postgres() {
     [ -n "$pg" ] && rm -rf "$pg"
     pg=''
 }
-trap 'stop_work; stop_postgres' EXIT
-trap 'exit 1' INT TERM
 
 # ---- PostgreSQL with TLS on a loopback port, private to this run --------------------------------
 start_postgres() {
@@ -216,7 +214,9 @@ report_size() {
     printf '%-44s %12s %12s   %s\n' "reader, share of a core at $HZ Hz" "$reader" '-' '<= 0.5 %'
 }
 
-main() {
+main() { # in a shell of its own, for its output goes through a pipe
+    trap 'stop_work; stop_postgres' EXIT
+    trap 'exit 1' INT TERM
     names=()
     if command -v perf >/dev/null; then
         record_all sqlite "$bin/work_sqlite" && names+=(sqlite)
