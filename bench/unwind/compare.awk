@@ -1,10 +1,11 @@
 # compare.awk - two files of stacks (`count frame;frame;...`) as weighted sets: how much of each
 # lies in the other, and of what kind the rest is. Compared are the callers, without the innermost
-# frame: where in a function a sample falls is chance, from where it was called is what a stack says.
+# frame: where in a function a sample falls is chance; from where it was called is what a stack
+# says.
 #
 # Two sets of samples differ by chance too: that rare stacks are in one only says little.
-# Output: in_b % of A whose callers are in B; in_a % of B in A; overlap % (sum of the lesser shares);
-# then what A has and B has not, in % of A by kind: B is cut (it has the stack, but without its outer
+# Output: % of A whose callers are in B; % of B in A; overlap % (sum of the lesser shares); then
+# what A has and B has not, in % of A by kind: B is cut (it has the stack, but without its outer
 # end), A is cut, rare (at most 2 samples), other. -v others=FILE lists the last.
 function callers(stack,   at) {
     at = index(stack, ";")

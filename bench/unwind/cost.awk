@@ -6,7 +6,8 @@ FNR == 1 { file++; next }
 {
     round = $1
     key = file " " $2 " " $3
-    speed[key, round] = $5 ? $4 / $5 * 1e9 : 0
+    if ($5) # else the command was not let run in the whole window
+        speed[key, round] = $4 / $5 * 1e9
     if (round + 1 > rounds[file])
         rounds[file] = round + 1
     runs[key] += $7

@@ -64,6 +64,9 @@ struct figures {
     uint64_t reader_ns;             /* CPU time of the reader, in the window */
 };
 
+/* The loader's command line has no command here. */
+const struct cli_command cli_commands[] = { { .name = NULL } };
+
 struct bench {
     pid_t pid;
     clockid_t cpu; /* of the command */
@@ -294,7 +297,10 @@ int main(int argc, char **argv)
     }
     b.window_ms = (int)strtol(argv[2], NULL, 10);
     int err = run(&b, (int)strtol(argv[1], NULL, 10), argv + 3);
-    if (err)
-        (void)fprintf(stderr, "cost: %s: cannot be measured: %s\n", argv[3], strerror(abs(err)));
+    if (err) {
+        (void)fprintf(stderr, "cost: %s: cannot be measured: %s\n", argv[3],
+                      err == -ECHILD ? "it ended, or it does not count in WORK_COUNTER"
+                                     : strerror(abs(err)));
+    }
     return err ? CLI_CANNOT : CLI_OK;
 }

@@ -22,7 +22,7 @@ $(UNWIND_TOOLS): $(B)/bench/unwind/%: $(B)/bench/unwind/%.o $(call obj,tests/lib
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LOADER_LIBS)
 
 .PHONY: bench-unwind run-bench-unwind
-bench-unwind: ## our stacks beside frame pointers and perf: wholeness, cost, size (root, 6 minutes)
+bench-unwind: ## our stacks beside frame pointers and perf: wholeness, cost, size (root, 4 minutes)
 	@$(MAKE) --no-print-directory PROFILE=bench run-bench-unwind
 
 run-bench-unwind: programs $(UNWIND_WORK) $(UNWIND_TOOLS)

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Our stacks beside those of frame pointers and of perf's DWARF mode: how many are whole, whether
-# they are the same, what a sample costs, what it costs the program, how large tables and output are.
+# they are the same, what a sample costs, what it costs the program, how large the tables and the
+# output are.
 #
 # Everything of a comparison happens in one run: the recorders watch the same process at the same
 # time, and the costs are taken in turn (cost.c). Raw logs and figures stay in build/bench/unwind.
@@ -11,11 +12,11 @@ readonly here=bench/unwind bin=$B/bench/unwind out=build/bench/unwind
 rounds=$((S > 1 ? 9 : 3)) window=$((S > 1 ? 2000 : 250))
 work='' pg=''
 
-rm -rf "$out" && mkdir -p "$out"
 if [ "$(id -u)" -ne 0 ]; then
     echo "bench-unwind: needs root: sudo make bench-unwind" >&2
     exit 1
 fi
+rm -rf "$out" && mkdir -p "$out"
 
 stop_work() {
     [ -n "$work" ] && kill "$work" 2>/dev/null && wait "$work" 2>/dev/null
@@ -27,8 +28,6 @@ stop_postgres() {
     [ -n "$pg" ] && rm -rf "$pg"
     pg=''
 }
-trap 'stop_work; stop_postgres' EXIT
-trap 'exit 1' INT TERM
 
 # ---- PostgreSQL with TLS on a loopback port, private to this run --------------------------------
 start_postgres() {
@@ -154,7 +153,7 @@ size_rows() { # RING BYTES A SECOND at 99 and 999 Hz
 # ---- the tables ---------------------------------------------------------------------------------
 report_whole() {
     echo
-    echo "share of samples whose stack reaches _start ($HZ Hz, all recorders on one process at once)"
+    echo "samples whose stack reaches _start ($HZ Hz, all recorders on one process at once)"
     printf '%-26s %9s %12s %12s %12s %10s   %s\n' '' samples ours 'ours guessed' 'frame ptrs' \
         'perf dwarf' 'aim for ours'
     for name in "${names[@]}"; do
@@ -176,7 +175,7 @@ report_cost() {
     awk -f "$here/cost.awk" "$out/cost-sqlite.csv" "$out/cost-deep.csv"
 }
 
-# Of tables.csv: size, and medians of the time, cold and cached, less the round that fills the cache.
+# Of tables.csv: size; medians of the time, cold and cached, less the round that fills the cache.
 table_rows() {
     awk -F, 'function sort(v, n,   i, k, x) {
             for (i = 2; i <= n; i++) for (k = i; k > 1 && v[k] < v[k - 1]; k--) {
@@ -184,8 +183,8 @@ table_rows() {
         }
         function row(kind, t, n, aim) {
             sort(t, n)
-            printf "%-44s %12s %12s   %s\n", sprintf("  built %s, ms (%.1f .. %.1f)", kind, t[1], t[n]),
-                sprintf("%.1f", t[int((n + 1) / 2)]), "-", aim
+            what = sprintf("  built %s, ms (%.1f .. %.1f)", kind, t[1], t[n])
+            printf "%-44s %12.1f %12s   %s\n", what, t[int((n + 1) / 2)], "-", aim
         }
         $1 == "cold" { cold[++n_cold] = $3 / 1e6 }
         $1 == "cached" && $2 > 0 { cached[++n_cached] = $3 / 1e6 }
@@ -215,7 +214,9 @@ report_size() {
     printf '%-44s %12s %12s   %s\n' "reader, share of a core at $HZ Hz" "$reader" '-' '<= 0.5 %'
 }
 
-main() {
+main() { # in a shell of its own, for its output goes through a pipe
+    trap 'stop_work; stop_postgres' EXIT
+    trap 'exit 1' INT TERM
     names=()
     if command -v perf >/dev/null; then
         record_all sqlite "$bin/work_sqlite" && names+=(sqlite)
