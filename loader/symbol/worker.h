@@ -52,9 +52,11 @@ struct dwarf_names *dwarf_names__new(struct Dwfl_Module *m); /* NULL: no DWARF, 
 unsigned dwarf_names__at(struct dwarf_names *d, uint64_t address, struct frame_name *names,
                          unsigned max);
 
-/* demangle.c: a C++ name as people write it; `name` itself if it is none. Good until the next call.
- */
+/* demangle.c: a C++ or Rust name as people write it; `name` itself if it is none. Good until the
+ * next call. */
 const char *demangle(const char *name);
+/* rust.c: replaces what is in out. false: it is no name of Rust's, out is anything. */
+bool demangle_rust(const char *name, struct pxi_buf *out);
 
 /* kernel.c: the kernel's symbols. */
 struct kernel_symbols;

@@ -254,6 +254,63 @@ static void demangles(void **state)
                         "std::vector<int, std::allocator<int> >::push_back(int const&)");
 }
 
+static void demangles_rust(void **state)
+{
+    (void)state;
+    static const char *const names[][2] = {
+        { "_ZN4core3fmt5write17h0123456789abcdefE", "core::fmt::write" },
+        { "_ZN66_$LT$alloc..vec..Vec$LT$T$GT$$u20$as$u20$core..ops..drop..Drop$GT$4drop"
+          "17h0123456789abcdefE",
+          "<alloc::vec::Vec<T> as core::ops::drop::Drop>::drop" },
+        { "_ZN3std2rt10lang_start28_$u7b$$u7b$closure$u7d$$u7d$17h0123456789abcdefE.llvm.7",
+          "std::rt::lang_start::{{closure}}" },
+        { "_RNvC5hello4main", "hello::main" },
+        { "_RNCNvC5hello4mains_0B3_", "hello::main::{closure#1}" },
+        { "_RINvMNtCsgEmfK2I1SDS_4core3stre18trim_start_matchesReECsgY6Mt91CT9J_14rustc_demangle",
+          "<str>::trim_start_matches::<&str>" },
+        { "_RNvXC1aINtB2_2SqtKj3_ENtB2_5Shape4area", "<a::Sq<u16, 3> as a::Shape>::area" },
+        { "_RINvC1a1fDNtB2_1SEL_FUKCTheEEbAhj4_E",
+          "a::f::<dyn a::S, unsafe extern \"C\" fn((u8, str)) -> bool, [u8; 4]>" },
+        { NULL, NULL },
+    };
+    for (size_t i = 0; names[i][1]; i++)
+        assert_string_equal(demangle(names[i][0]), names[i][1]);
+}
+
+/* Behind a tuple at start[at], tuples that each name the one before twice: what they stand for is 2
+ * to the 20th times as long. */
+static void name_of_doublings(char *out, size_t size, const char *start, size_t at)
+{
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    size_t n = (size_t)snprintf(out, size, "%s", start);
+    for (int i = 0; i < 20; i++) {
+        size_t to = at - strlen("_R") - 1; /* "B0_" is 1 */
+        at = n;
+        char high[2] = { to < 62 ? '\0' : digits[to / 62], '\0' }, low = digits[to % 62];
+        n += (size_t)snprintf(out + n, size - n, "TB%s%c_B%s%c_E", high, low, high, low);
+    }
+    snprintf(out + n, size - n, "E");
+}
+
+static void leaves_broken_rust_names_alone(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "_R",        "_RNv",      "_RNvC5hell",
+                                         "_RB_",      "_RIC1aB_E", "_RNvC99999999999999999999a1b",
+                                         "_RC1aX",    "_ZN4core",  "_RMC1aTTTT",
+                                         "_RYTTTTTTT" };
+    char deep[1024] = "_RIC1a", wide[256];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_string_equal(demangle(names[i]), names[i]);
+    memset(deep + 6, 'S', 900); /* deeper than anything real */
+    memcpy(deep + 906, "uE", 3);
+    assert_string_equal(demangle(deep), deep);
+    name_of_doublings(wide, sizeof wide, "_RIC1aTuuE", 6);
+    assert_string_equal(demangle(wide), wide);
+    name_of_doublings(wide, sizeof wide, "_RIC1aTMC0uuE", 6);
+    assert_string_equal(demangle(wide), wide);
+}
+
 /* This program without symbols, in a new folder, and its build id as text. false: tools missing. */
 static bool strip_self(char *dir, char *hex, size_t hex_size)
 {
@@ -376,6 +433,8 @@ int main(void)
         cmocka_unit_test(finds_separate_debug_files_by_build_id),
         cmocka_unit_test(reads_mini_debug_info),
         cmocka_unit_test(demangles),
+        cmocka_unit_test(demangles_rust),
+        cmocka_unit_test(leaves_broken_rust_names_alone),
         cmocka_unit_test(tells_progress),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
