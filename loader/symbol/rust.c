@@ -35,7 +35,9 @@ static bool eat(struct rust *r, char c)
 
 static char next(struct rust *r)
 {
-    return r->at < r->end ? *r->at++ : (char)0;
+    if (r->at == r->end)
+        return '\0';
+    return *r->at++;
 }
 
 static void put(struct rust *r, const char *text, size_t size)

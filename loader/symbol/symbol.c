@@ -247,7 +247,8 @@ static bool has_file(const struct profile *p, const struct frame *f)
 {
     const char *path = p->modules[f->module].path;
     return f->module && !f->kernel && !f->symbols &&
-           (path[0] == '/' ? path[1] != '/' : strcmp(path, "[vdso]") == 0);
+           (path[0] == '/' ? path[1] != '/'
+                           : strcmp(path, "[vdso]") == 0 || is_jit(&p->modules[f->module]));
 }
 
 static int collect(struct run *r)

@@ -122,6 +122,21 @@ static void pass_lines(struct worker *w)
     flush(w);
 }
 
+static void pass_jit(struct worker *w)
+{
+    const struct jit_map *m = jit_map__open(w->job->module->opener, w->job->module->uid);
+    for (uint32_t i = 0; m && i < w->job->n; i++) {
+        size_t size = 0;
+        const char *text = jit_map__name(m, w->job->addresses[i], &size);
+        char copy[ANSWER_TEXT_MAX + 1];
+        (void)snprintf(copy, sizeof copy, "%.*s",
+                       (int)(size < ANSWER_TEXT_MAX ? size : ANSWER_TEXT_MAX), text ? text : "");
+        struct frame_name name = { .name = copy };
+        answer(w, i, 1, &name, *copy ? 1 : 0);
+    }
+    flush(w);
+}
+
 /* ---- the module's file -------------------------------------------------------------------------
  */
 
@@ -219,9 +234,14 @@ void worker__run(const struct job *job, int fd)
     const struct module *m = job->module;
     limit_self();
     debug_path = job->debug_dir ? strdup(job->debug_dir) : NULL;
-    bool found = strcmp(m->path, "[vdso]") == 0
-                     ? try_vdso(&w)
-                     : try_path(&w, m->opener) || try_path(&w, m->path) || try_debug_file(&w);
+    bool found = false;
+    if (is_jit(m)) {
+        pass_jit(&w);
+    } else if (strcmp(m->path, "[vdso]") == 0) {
+        found = try_vdso(&w);
+    } else {
+        found = try_path(&w, m->opener) || try_path(&w, m->path) || try_debug_file(&w);
+    }
     if (found) {
         pass_names(&w);
         if (job->lines)

@@ -58,6 +58,15 @@ const char *demangle(const char *name);
 /* rust.c: replaces what is in out. false: it is no name of Rust's, out is anything. */
 bool demangle_rust(const char *name, struct pxi_buf *out);
 
+/* jit.c: a perf-PID.map. */
+bool is_jit(const struct module *m);
+struct jit_map;
+/* NULL: there is none, it is not uid's own file, or no memory. */
+struct jit_map *jit_map__open(const char *path, uint32_t uid);
+void jit_map__close(struct jit_map *m); /* NULL does nothing */
+/* Not terminated: *size is its bytes. NULL: no function there. */
+const char *jit_map__name(const struct jit_map *m, uint64_t address, size_t *size);
+
 /* kernel.c: the kernel's symbols. */
 struct kernel_symbols;
 struct kernel_symbols *kernel_symbols__open(const char *path); /* NULL: none readable */

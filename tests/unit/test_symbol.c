@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <unistd.h>
 // clang-format off
 #include <cmocka.h>
@@ -277,6 +278,107 @@ static void demangles_rust(void **state)
         assert_string_equal(demangle(names[i][0]), names[i][1]);
 }
 
+static void remove_folder(const char *dir)
+{
+    char command[512];
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
+/* A folder with tmp/perf-1.map in it, as the root of a process; its map's path. */
+static void make_root(char *dir, char *path, const char *text)
+{
+    char sub[128];
+    strcpy(dir, "/tmp/prax-jit-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    snprintf(sub, sizeof sub, "%s/tmp", dir);
+    assert_int_equal(mkdir(sub, 0755), 0);
+    sprintf(path, "%s/tmp/perf-1.map", dir);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+}
+
+static void assert_jit_name(const struct jit_map *m, uint64_t address, const char *want)
+{
+    size_t size = 0;
+    const char *name = jit_map__name(m, address, &size);
+    if (!want) {
+        assert_null(name);
+        return;
+    }
+    assert_non_null(name);
+    assert_int_equal(size, strlen(want));
+    assert_memory_equal(name, want, size);
+}
+
+static void reads_maps_of_jit_compilers(void **state)
+{
+    (void)state;
+    char dir[64], path[128];
+    make_root(dir, path,
+              "7f0000001000 100 JS:~first a.js:1:2\nffffffffffffffff 10 wraps\nnonsense\n\n"
+              "7f0000002000 0 empty\n7f0000002000\n0x7f0000003000 0x20 prefixed\n"
+              "7f0000001000 80 again\n7f0000000000 8000 wide\n7f0000005000 10 no newline");
+    struct jit_map *m = jit_map__open(path, getuid());
+    assert_non_null(m);
+    assert_jit_name(m, 0x7f0000001000, "again"); /* the later of two */
+    assert_jit_name(m, 0x7f0000001090, "JS:~first a.js:1:2");
+    assert_jit_name(m, 0x7f0000002000, "wide");
+    assert_jit_name(m, 0x7f000000301f, "prefixed");
+    assert_jit_name(m, 0x7f000000500f, "no newline");
+    assert_jit_name(m, 0x7f0000008000, NULL);
+    assert_jit_name(m, 0x10, NULL);
+    jit_map__close(m);
+    remove_folder(dir);
+}
+
+static void believes_only_the_users_own_map(void **state)
+{
+    (void)state;
+    char dir[64], path[128], link[160], outside[128];
+    make_root(dir, path, "1000 10 f\n");
+    assert_null(jit_map__open(path, getuid() + 1));
+    assert_null(jit_map__open("/nonexistent/tmp/perf-1.map", getuid()));
+    assert_null(jit_map__open("/etc/passwd", getuid()));
+    snprintf(link, sizeof link, "%s/tmp/perf-2.map", dir);
+    assert_int_equal(symlink(path, link), 0);
+    assert_null(jit_map__open(link, getuid()));
+    unlink(link);
+    assert_int_equal(mkfifo(link, 0644), 0); /* would wait for a writer */
+    assert_null(jit_map__open(link, getuid()));
+    snprintf(outside, sizeof outside, "%s/elsewhere", dir);
+    snprintf(link, sizeof link, "%s/tmp", dir);
+    assert_int_equal(rename(link, outside), 0);
+    assert_int_equal(symlink("elsewhere", link), 0);
+    assert_null(jit_map__open(path, getuid()));
+    remove_folder(dir);
+}
+
+static void names_code_of_a_process_by_its_map(void **state)
+{
+    (void)state;
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/perf-%d.map", (int)getpid());
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    assert_int_equal(dprintf(fd, "7f0000001000 10 compiled\n"), 25);
+    close(fd);
+    struct profile *p = profile__new();
+    uint32_t mine = jit__module(p, (uint32_t)getpid()), other = jit__module(p, 1);
+    assert_true(mine && other && mine != other);
+    assert_int_equal(jit__module(p, (uint32_t)getpid()), mine);
+    assert_int_equal(p->modules[mine].uid, geteuid());
+    uint32_t a = profile__frame(p, mine, 0x7f0000001010, false, false);
+    uint32_t b = profile__frame(p, other, 0x7f0000001010, false, false);
+    uint32_t c = profile__frame(p, mine, 0x7f0000001010, false, true);
+    assert_int_not_equal(a, b);
+    assert_int_equal(symbolize(p, NULL), 0);
+    assert_string_equal(name_of(p, a, 0)->name, "compiled");
+    assert_int_equal(p->frames[b].symbols + p->frames[c].symbols, 0);
+    profile__free(p);
+    unlink(path);
+}
+
 /* Behind a tuple at start[at], tuples that each name the one before twice: what they stand for is 2
  * to the 20th times as long. */
 static void name_of_doublings(char *out, size_t size, const char *start, size_t at)
@@ -327,13 +429,6 @@ static bool strip_self(char *dir, char *hex, size_t hex_size)
         ok &= pclose(out) == 0;
     hex[ok ? strcspn(hex, "\n") : 0] = '\0';
     return ok && strlen(hex) >= 16;
-}
-
-static void remove_folder(const char *dir)
-{
-    char command[512];
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    assert_int_equal(system(command), 0);
 }
 
 static size_t bytes_of(const char *hex, uint8_t *id)
@@ -435,6 +530,9 @@ int main(void)
         cmocka_unit_test(demangles),
         cmocka_unit_test(demangles_rust),
         cmocka_unit_test(leaves_broken_rust_names_alone),
+        cmocka_unit_test(reads_maps_of_jit_compilers),
+        cmocka_unit_test(believes_only_the_users_own_map),
+        cmocka_unit_test(names_code_of_a_process_by_its_map),
         cmocka_unit_test(tells_progress),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
