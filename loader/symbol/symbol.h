@@ -17,8 +17,9 @@ struct symbolize_opts {
     unsigned inlines_max;  /* names a frame may have; 0: 32 */
     unsigned seconds_max;  /* lines and inlines are left out after so much time; 0: 60 */
     bool no_lines;         /* names of functions only: much faster with big DWARF */
-    /* Called now and then: frames done of all. May be NULL. */
-    void (*progress)(void *ctx, uint32_t done, uint32_t all);
+    /* Called before each file and some times a second while it is read: which one, frames done of
+     * all. path NULL: the end. May be NULL. */
+    void (*progress)(void *ctx, const char *path, uint32_t done, uint32_t all);
     void *ctx;
 };
 

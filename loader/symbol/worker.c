@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum {
-    FLUSH_SIZE = 1 << 16,
+    FLUSH_SIZE = 1 << 12, /* small: the other end shows how far it is */
     VDSO_MAX = 1 << 16,
 };
 #define MEMORY_MAX ((rlim_t)8 << 30) /* bytes of address space */
@@ -233,6 +233,11 @@ void worker__run(const struct job *job, int fd)
     struct worker w = { .job = job, .fd = fd };
     const struct module *m = job->module;
     limit_self();
+    if (job->offline) {
+        unsetenv("DEBUGINFOD_URLS");
+    } else {
+        setenv("DEBUGINFOD_TIMEOUT", "10", 0); /* seconds without an answer; else 90 */
+    }
     debug_path = job->debug_dir ? strdup(job->debug_dir) : NULL;
     bool found = false;
     if (is_jit(m)) {

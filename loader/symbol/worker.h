@@ -36,6 +36,7 @@ struct job {
     uint32_t n;
     unsigned names_max; /* a frame, at most ANSWER_NAMES_MAX */
     bool lines;
+    bool offline;          /* ask no server for debug files */
     const char *debug_dir; /* NULL: the usual places */
 };
 

@@ -493,23 +493,28 @@ static void reads_mini_debug_info(void **state)
     remove_folder(dir);
 }
 
-static void count_progress(void *ctx, uint32_t done, uint32_t all)
+static void count_progress(void *ctx, const char *path, uint32_t done, uint32_t all)
 {
     uint32_t *seen = ctx;
+    assert_true(done <= all && done >= seen[0]);
     seen[0] = done;
     seen[1] = all;
+    seen[2] += path && strcmp(path, "/proc/self/exe") == 0;
+    seen[3] += !path;
 }
 
 static void tells_progress(void **state)
 {
     (void)state;
-    uint32_t f, seen[2] = { 0 };
+    uint32_t f, seen[4] = { 0 };
     struct profile *p = one_frame("/proc/self/exe", 0x10, true, &f);
     profile__frame(p, 1, 0x20, false, true);
     struct symbolize_opts o = { .progress = count_progress, .ctx = seen };
     assert_int_equal(symbolize(p, &o), 0);
     assert_int_equal(seen[0], 2);
     assert_int_equal(seen[1], 2);
+    assert_true(seen[2] >= 1);
+    assert_int_equal(seen[3], 1);
     profile__free(p);
 }
 
