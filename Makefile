@@ -15,21 +15,25 @@ PROFILE ?= dev
 V       ?= 0
 B       := build/$(PROFILE)
 
+CC     ?= gcc
+ifeq ($(origin CC),default)
+CC     := gcc
+endif
+# The archives hold machine code beside gcc's intermediate code, so that any compiler can link them.
+# clang's would need its own linker: with it there is none.
+LTO    := $(if $(findstring clang,$(CC)),,-flto=auto -ffat-lto-objects)
+
 # ---- profiles: those of the profiling guide ------------------------------------------------------
 OPT_dev       := -O0 -g3
 OPT_dev-opt   := -O2 -g
-OPT_release   := -O3 -flto=auto -ffat-lto-objects
-OPT_profiling := -O3 -g -flto=auto -ffat-lto-objects
-OPT_bench     := -O3 -flto=auto -ffat-lto-objects
+OPT_release   := -O3 $(LTO)
+OPT_profiling := -O3 -g $(LTO)
+OPT_bench     := -O3 $(LTO)
 PROFILES      := dev dev-opt release profiling bench
 ifeq ($(filter $(PROFILE),$(PROFILES)),)
 $(error PROFILE=$(PROFILE) is unknown; choose one of: $(PROFILES))
 endif
 
-CC     ?= gcc
-ifeq ($(origin CC),default)
-CC     := gcc
-endif
 AR     := $(if $(findstring clang,$(CC)),llvm-ar,gcc-ar)
 CLANG  ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)

@@ -79,7 +79,7 @@ static size_t distance(const char *a, const char *b)
     return row[n];
 }
 
-static const char *nearer(const char *word, const char *best, const char *name)
+const char *cli__nearer(const char *word, const char *best, const char *name)
 {
     size_t now = distance(word, name);
     return now <= 2 && (!best || now < distance(word, best)) ? name : best;
@@ -127,9 +127,9 @@ static int unknown(struct cli_args *a, const char *arg)
 {
     const char *best = NULL;
     for (const struct cli_option *o = a->command->options; o && o->name; o++)
-        best = nearer(arg, best, o->name);
+        best = cli__nearer(arg, best, o->name);
     for (const struct cli_option *o = target_options; a->target && o->name; o++)
-        best = nearer(arg, best, o->name);
+        best = cli__nearer(arg, best, o->name);
     if (best)
         return end(a, cli__fail(CLI_USAGE, arg, "no such option; did you mean %s?", best));
     return end(
@@ -273,48 +273,4 @@ int cli_target__resolve(struct cli_target *t)
 void cli_target__free(struct cli_target *t)
 {
     pids__free(&t->pids);
-}
-
-static void usage(FILE *out)
-{
-    (void)fprintf(out,
-                  "prax-bpf %s: sees what a program does, from the kernel, with no rebuild\n\n",
-                  PRAX_VERSION);
-    for (const struct cli_command *c = cli_commands; c->name; c++)
-        (void)fprintf(out, "  prax-bpf %-8s %s\n", c->name, c->arguments);
-    (void)fprintf(out, "\nTARGET: -p PID[,PID...] | --comm NAME | -- CMD ARG...\n"
-                       "Every command explains itself: prax-bpf record --help\n"
-                       "Not allowed? See: prax-bpf doctor\n");
-}
-
-static int unknown_command(const char *name)
-{
-    const char *best = NULL;
-    for (const struct cli_command *c = cli_commands; c->name; c++)
-        best = nearer(name, best, c->name);
-    if (best)
-        return cli__fail(CLI_USAGE, name, "no such command; did you mean %s?", best);
-    return cli__fail(CLI_USAGE, name, "no such command; see: prax-bpf --help");
-}
-
-int cli__main(int argc, char **argv)
-{
-    (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, not our death */
-    if (argc < 2) {
-        usage(stderr);
-        return CLI_USAGE;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        printf("prax-bpf %s\n", PRAX_VERSION);
-        return CLI_OK;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        usage(stdout);
-        return CLI_OK;
-    }
-    for (const struct cli_command *c = cli_commands; c->name; c++) {
-        if (strcmp(argv[1], c->name) == 0)
-            return c->run(argc - 1, argv + 1);
-    }
-    return unknown_command(argv[1]);
 }

@@ -65,10 +65,10 @@ bool cli_args__number(struct cli_args *a, const char *name, double min, double m
 int cli_target__resolve(struct cli_target *t);
 void cli_target__free(struct cli_target *t);
 
-/* All commands, ending with name NULL. */
-extern const struct cli_command cli_commands[];
 void cli__help(const struct cli_command *c);
-int cli__main(int argc, char **argv);
+/* For "did you mean": the one of best (may be NULL) and name that is nearer to what was typed, or
+ * NULL if neither is near. */
+const char *cli__nearer(const char *typed, const char *best, const char *name);
 
 int cmd_trace(int argc, char **argv);
 int cmd_record(int argc, char **argv);

@@ -3,6 +3,7 @@
  * The folder is opened before anything is observed, so that an hour's recording does not end in "no
  * permission". It is made and entered as the invoking user, and not through a symbolic link.
  */
+#include "bpf/unwind.h"
 #include "loader/session_run.h"
 #include "loader/symbol/symbol.h"
 #include "loader/write/text.h"
@@ -174,6 +175,22 @@ static void warn(struct record *r)
     if (f->events_lost) {
         pxi_buf_fmt(w, "%" PRIu64 " records of mappings were lost: stacks may be cut\n",
                     f->events_lost);
+    }
+    if (f->unwatched) {
+        pxi_buf_fmt(w,
+                    "%" PRIu64 " processes found no room beside %" PRIu32
+                    " others: what they did then is not in the recording\n",
+                    f->unwatched, f->process_limit);
+    }
+    if (f->crowded) {
+        pxi_buf_fmt(w, "%" PRIu64 " executable mappings beyond %d of a process: stacks end there\n",
+                    f->crowded, PXB_MAPPINGS_MAX);
+    }
+    if (f->stale) {
+        pxi_buf_fmt(w,
+                    "%" PRIu64 " records were made while code was being replaced: "
+                    "their stacks were dropped\n",
+                    f->stale);
     }
     if (f->unresolved)
         pxi_buf_fmt(w, "%" PRIu64 " records of unknown processes were dropped\n", f->unresolved);

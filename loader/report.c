@@ -1,15 +1,13 @@
 /* report.c - the commands `report` and `export`: both load recording.pxp and write a view of it. */
 #include "loader/report.h"
+#include "loader/cli.h"
 #include "loader/write/write.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { DONE, USAGE, FAILED };
 
 /* The folder's recording; NULL after a message. path may be the recording itself. */
 static struct profile *load(const char *command, const char *path)
@@ -38,40 +36,53 @@ static int write_stdout(const char *command, const struct pxi_buf *text)
 {
     if (!pxi_buf_ok(text)) {
         fprintf(stderr, "prax-bpf: %s: out of memory\n", command);
-        return FAILED;
+        return CLI_CANNOT;
     }
     if (fwrite(text->data ? text->data : "", 1, text->size, stdout) == text->size &&
         fflush(stdout) == 0)
-        return DONE;
+        return CLI_OK;
     fprintf(stderr, "prax-bpf: %s: stdout: %s\n", command, strerror(errno));
-    return FAILED;
+    return CLI_CANNOT;
 }
 
 /* ---- report ------------------------------------------------------------------------------------
  */
 
-static int usage_report(void)
-{
-    fputs("usage: prax-bpf report DIR [--json]\n", stderr);
-    return USAGE;
-}
+static const struct cli_command report = {
+    .name = "report",
+    .arguments = "DIR [--json]",
+    .help =
+        "Shows the summary of a recording again: queries, CPU, heap, losses. It needs no kernel\n"
+        "and no privileges.\n"
+        "\n"
+        "  prax-bpf report profile\n"
+        "  prax-bpf report profile --json | jq .queries",
+    .options = (const struct cli_option[]){ { "--json", NULL, "the same as JSON, for scripts" },
+                                            { NULL } },
+    .run = cmd_report,
+};
 
 int cmd_report(int argc, char **argv)
 {
-    static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+    struct cli_args a = { .command = &report, .argc = argc, .argv = argv, .at = 1 };
+    const char *dir = NULL;
     bool json = false;
-    optind = 0;
-    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (c != 'j')
-            return usage_report();
-        json = true;
+    for (int c; (c = cli_args__next(&a)) != -2;) {
+        if (c == 0) {
+            json = true;
+        } else if (dir) {
+            return cli__fail(CLI_USAGE, a.value, "one recording at a time");
+        } else {
+            dir = a.value;
+        }
     }
-    if (optind + 1 != argc)
-        return usage_report();
-    const char *dir = argv[optind];
+    if (a.done)
+        return a.status;
+    if (!dir)
+        return cli__fail(CLI_USAGE, "report", "which recording? see: prax-bpf report --help");
     struct profile *p = load("report", dir);
     if (!p)
-        return FAILED;
+        return CLI_CANNOT;
     struct pxi_buf text = { 0 };
     struct summary_opts o = summary_opts__of(STDOUT_FILENO);
     o.dir = dir;
@@ -123,11 +134,21 @@ static const struct format *format_named(const char *name)
     return NULL;
 }
 
-static int usage_export(void)
-{
-    fputs("usage: prax-bpf export DIR --format folded|svg|dhat [-o FILE]\n", stderr);
-    return USAGE;
-}
+static const struct cli_command export = {
+    .name = "export",
+    .arguments = "DIR --format F [-o FILE]",
+    .help = "Writes one view of a recording; to stdout where no file is named.\n"
+            "\n"
+            "  folded  a stack a line with its count, for other flame graph tools\n"
+            "  svg     the flame graph\n"
+            "  dhat    for valgrind's DHAT viewer\n"
+            "\n"
+            "  prax-bpf export profile --format svg -o cpu.svg",
+    .options = (const struct cli_option[]){ { "--format", "F", "folded, svg or dhat" },
+                                            { "-o", "FILE", "where to; - is stdout" },
+                                            { NULL } },
+    .run = cmd_export,
+};
 
 /* A file beside others of the user's: written whole, by a temporary in its own folder. */
 static int write_path(const char *path, const struct pxi_buf *text)
@@ -156,33 +177,32 @@ static int export_to(const char *file, const struct pxi_buf *text)
     int err = write_path(file, text);
     if (err)
         fprintf(stderr, "prax-bpf: export: %s: %s\n", file, strerror(-err));
-    return err ? FAILED : DONE;
+    return err ? CLI_CANNOT : CLI_OK;
 }
 
 int cmd_export(int argc, char **argv)
 {
-    static const struct option options[] = { { "format", required_argument, NULL, 'f' },
-                                             { "output", required_argument, NULL, 'o' },
-                                             { 0 } };
-    const char *name = NULL, *file = NULL;
-    optind = 0;
-    for (int c; (c = getopt_long(argc, argv, "f:o:", options, NULL)) != -1;) {
-        if (c == 'f') {
-            name = optarg;
-        } else if (c == 'o') {
-            file = optarg;
-        } else {
-            return usage_export();
-        }
+    struct cli_args a = { .command = &export, .argc = argc, .argv = argv, .at = 1 };
+    const char *dir = NULL, *name = NULL, *file = NULL;
+    for (int c; (c = cli_args__next(&a)) != -2;) {
+        const char **to = c == 0 ? &name : c == 1 ? &file : &dir;
+        if (c == -1 && dir)
+            return cli__fail(CLI_USAGE, a.value, "one recording at a time");
+        *to = a.value;
     }
-    if (optind + 1 != argc || !name)
-        return usage_export();
+    if (a.done)
+        return a.status;
+    if (!dir || !name) {
+        return cli__fail(CLI_USAGE, "export",
+                         "needs a recording and --format; see: prax-bpf export "
+                         "--help");
+    }
     const struct format *format = format_named(name);
     if (!format)
-        return USAGE;
-    struct profile *p = load("export", argv[optind]);
+        return CLI_USAGE;
+    struct profile *p = load("export", dir);
     if (!p)
-        return FAILED;
+        return CLI_CANNOT;
     struct pxi_buf text = { 0 };
     format->write(p, &text);
     int status = export_to(file, &text);

@@ -47,8 +47,12 @@ struct session_facts {
     uint64_t late_links;  /* children whose allocations were seen late */
     uint64_t late_ns;     /* by how much, together */
     uint64_t events_lost; /* kernel records of mappings that found no room */
-    bool has_prax;        /* some process had Prax in it */
-    bool has_heap;        /* an allocation function was found and probed */
+    uint64_t unwatched;   /* processes beyond process_limit: not observed */
+    uint64_t crowded;     /* executable mappings beyond PXB_MAPPINGS_MAX, in the worst process */
+    uint64_t stale;       /* records whose stack's code was replaced before it was read */
+    uint32_t process_limit;
+    bool has_prax; /* some process had Prax in it */
+    bool has_heap; /* an allocation function was found and probed */
 };
 
 int session__open(struct session **out, const struct session_options *o);

@@ -3,7 +3,8 @@
  * Stacks and operations come before the first record that names them, by id; they are stored at
  * once and the id is kept. Frames become (image, vaddr) with the areas of that moment. A record
  * that names an id whose own record was lost has no stack or operation: the loss is in the
- * counters.
+ * counters. Between the moment when other code takes an address and the one when BPF is told, an id
+ * may name the stack of the code before: such a record loses its stack, and is counted.
  */
 #include "loader/session_internal.h"
 
@@ -24,14 +25,35 @@ static uint32_t recall(const struct pxi_map *map, uint64_t id)
     return entry ? (uint32_t)(uintptr_t)entry->value : 0;
 }
 
-/* The process of a record. One that is not known may be a child whose fork was not read yet. */
+static void remember_stack(struct session *s, const struct pxb_stack *r, uint32_t stack)
+{
+    struct sent sent = { r->head.ts, stack };
+    uint32_t index = (uint32_t)(s->sent.size / sizeof sent);
+    pxi_buf_add(&s->sent, &sent, sizeof sent);
+    if (pxi_buf_ok(&s->sent))
+        remember(&s->stacks, r->id, index);
+}
+
+/* The stack of a record of a process. */
+static uint32_t recall_stack(struct session *s, const struct proc *p, const struct pxb_head *head,
+                             uint64_t id)
+{
+    const struct pxi_map_entry *entry = id ? pxi_map_get(&s->stacks, &id, sizeof id) : NULL;
+    struct sent sent;
+    if (!entry || !pxi_buf_ok(&s->sent))
+        return 0;
+    memcpy(&sent, s->sent.data + (uintptr_t)entry->value * sizeof sent, sizeof sent);
+    if (!p || !proc__replaced(p, sent.ts, head->ts))
+        return sent.stack;
+    s->facts.stale++;
+    return 0;
+}
+
+/* The process of a record, with all that was heard of it until then. */
 static struct proc *find(struct session *s, const struct pxb_head *head)
 {
+    procs__catch_up(s, head->ts);
     struct proc *p = procs__get(s, (pid_t)head->tgid);
-    if (!p) {
-        events__drain(s->events, procs__event, s);
-        p = procs__get(s, (pid_t)head->tgid);
-    }
     if (!p)
         s->facts.unresolved++;
     return p;
@@ -58,14 +80,12 @@ static void on_stack(struct session *s, const struct pxb_stack *r, size_t size)
     uint32_t kernel = r->kernel ? profile__module(s->profile, "[kernel]", NULL, NULL, 0) : 0;
     if (!r->kernel && !p)
         return;
-    if (p && r->n && !proc__area(p, r->frames[0], r->head.ts)) /* mapped a moment ago? */
-        events__drain(s->events, procs__event, s);
     for (uint16_t i = 0; i < r->n; i++) {
         s->frames[i] =
             r->kernel ? profile__frame(s->profile, kernel, r->frames[i], true, i == 0 && r->leaf)
                       : user_frame(s, p, r, i);
     }
-    remember(&s->stacks, r->id, profile__stack(s->profile, s->frames, r->n, r->end, r->kernel));
+    remember_stack(s, r, profile__stack(s->profile, s->frames, r->n, r->end, r->kernel));
 }
 
 static void on_op(struct session *s, const struct pxb_op *r, size_t size)
@@ -83,15 +103,18 @@ static void on_sample(struct session *s, const struct pxb_sample *r)
 {
     const struct proc *p = find(s, &r->head);
     if (p) {
-        profile__cpu(s->profile, proc__process(p, r->head.ts), recall(&s->stacks, r->ustack),
-                     recall(&s->stacks, r->kstack), recall(&s->ops, r->op), r->phase);
+        profile__cpu(s->profile, proc__process(p, r->head.ts),
+                     recall_stack(s, p, &r->head, r->ustack),
+                     recall_stack(s, NULL, &r->head, r->kstack), recall(&s->ops, r->op), r->phase);
     }
 }
 
 static void on_query(struct session *s, const struct pxb_query *r)
 {
     uint32_t op = recall(&s->ops, r->op);
-    profile__query(s->profile, op, recall(&s->stacks, r->ustack), r);
+    procs__catch_up(s, r->head.ts);
+    const struct proc *p = procs__get(s, (pid_t)r->head.tgid);
+    profile__query(s->profile, op, recall_stack(s, p, &r->head, r->ustack), r);
     if (s->options.on_query && s->profile->ops) {
         struct session_query q = { .record = r, .op = &s->profile->ops[op] };
         s->options.on_query(s->options.ctx, &q);
@@ -102,8 +125,8 @@ static void on_alloc(struct session *s, const struct pxb_alloc *r)
 {
     const struct proc *p = find(s, &r->head);
     if (p) {
-        profile__heap(s->profile, proc__process(p, r->head.ts), recall(&s->stacks, r->ustack),
-                      recall(&s->ops, r->op), r);
+        profile__heap(s->profile, proc__process(p, r->head.ts),
+                      recall_stack(s, p, &r->head, r->ustack), recall(&s->ops, r->op), r);
     }
 }
 

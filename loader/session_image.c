@@ -223,7 +223,10 @@ static struct image *vdso_image(struct images *i, pid_t pid, const struct mappin
     return image;
 }
 
-/* The page to which the kernel redirects probes on a 5-byte nop. */
+/* The page to which the kernel redirects probes on a 5-byte nop, [uprobes-trampoline]; it appears
+ * at the first hit, and the event that tells of it has 15 bytes of the name. */
+#define TRAMPOLINE "[uprobes-trampo"
+
 static struct image *trampoline_image(struct images *i)
 {
     static const char key[] = "[uprobes-trampoline]";
@@ -245,7 +248,7 @@ struct image *images__get(struct images *i, pid_t pid, const struct mapping *m)
 {
     if (strcmp(m->path, "[vdso]") == 0)
         return vdso_image(i, pid, m);
-    if (strcmp(m->path, "[uprobes-trampoline]") == 0)
+    if (strncmp(m->path, TRAMPOLINE, sizeof TRAMPOLINE - 1) == 0)
         return trampoline_image(i);
     return m->inode ? file_image(i, pid, m) : NULL;
 }

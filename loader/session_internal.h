@@ -25,6 +25,10 @@ struct proc {
     struct area *areas; /* areas[n]: in order of arrival */
     size_t n, capacity;
     bool gone, dirty;         /* dirty: BPF's mapping list is older than ours */
+    bool leaderless;          /* its first thread has ended, others may run */
+    bool unwatched;           /* there was no room for its entry */
+    uint64_t last_ns;         /* when a thread of it ended last */
+    uint64_t replaced_ns;     /* when code took the place of other code last */
     bool known;               /* its entry is in the map */
     bool waiting;             /* a copy of Prax has not run its constructor yet */
     uint32_t n_contexts;      /* copies that BPF was told of */
@@ -38,6 +42,12 @@ struct proc {
 struct ended {
     uint32_t process;
     uint64_t ts;
+};
+
+/* A stack as it was sent. */
+struct sent {
+    uint64_t ts;
+    uint32_t stack; /* in the profile */
 };
 
 struct prax; /* the skeleton */
@@ -56,13 +66,18 @@ struct session {
     struct uprobes queries; /* links for all processes */
     int *samplers;          /* samplers[n_samplers]: perf events */
     size_t n_samplers;
-    int follow[2];              /* links of the fork and exec programs; -1: none */
-    struct pxi_map stacks, ops; /* ids -> index in the profile */
-    uint32_t *frames;           /* scratch: frames[PXB_FRAMES_MAX] */
-    uint64_t serial;            /* of mapping lists, for their salt */
-    struct pxi_buf ended;       /* struct ended[]: to be told when records in flight are in */
+    int follow[2];         /* links of the fork and exec programs; -1: none */
+    struct pxi_map stacks; /* ids -> index in `sent` */
+    struct pxi_map ops;    /* ids -> index in the profile */
+    struct pxi_buf sent;   /* struct sent[]: a stack for each id */
+    uint64_t caught_up_ns; /* kernel records of before are taken in */
+    uint32_t *frames;      /* scratch: frames[PXB_FRAMES_MAX] */
+    uint64_t serial;       /* of mapping lists, for their salt */
+    struct pxi_buf ended;  /* struct ended[]: to be told when records in flight are in */
     struct session_facts facts;
     bool started;
+    int nice; /* our priority before */
+    bool hurries;
     bool refused; /* the kernel would not attach something; it was told */
 };
 
@@ -73,7 +88,8 @@ static inline struct proc *procs__at(const struct session *s, size_t i) /* i < s
     return s->procs.entries[i].value;
 }
 int procs__add(struct session *s, pid_t pid);
-void procs__event(void *session, const struct event *ev);
+/* Takes in kernel records, if some of before ts may not have been. */
+void procs__catch_up(struct session *s, uint64_t ts);
 /* Takes in kernel records and tells BPF and the links what changed. */
 void procs__update(struct session *s);
 /* Closes the heaps of processes that are over; when the records from before were taken in. */
@@ -82,6 +98,8 @@ void procs__bury(struct session *s);
 uint32_t proc__process(const struct proc *p, uint64_t ts);
 /* The area that held an address at a time, or NULL. */
 const struct area *proc__area(const struct proc *p, uint64_t address, uint64_t ts);
+/* Whether code of it was replaced after `from` and not after `to`. */
+bool proc__replaced(const struct proc *p, uint64_t from, uint64_t to);
 void procs__free(struct session *s);
 
 /* session_attach.c */

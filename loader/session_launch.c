@@ -104,7 +104,7 @@ static int run_to_trap(struct launch *l, int request)
 {
     int signal = 0;
     for (;;) {
-        if (ptrace(request, l->pid, NULL, (void *)(intptr_t)signal))
+        if (ptrace((enum __ptrace_request)request, l->pid, NULL, (void *)(intptr_t)signal))
             return -errno;
         int err = wait_stop(l, &signal);
         if (err || signal == SIGTRAP)

@@ -37,13 +37,24 @@ const struct area *proc__area(const struct proc *p, uint64_t address, uint64_t t
     return NULL;
 }
 
+bool proc__replaced(const struct proc *p, uint64_t from, uint64_t to)
+{
+    for (size_t i = 0; from < p->replaced_ns && i < p->n; i++) {
+        if (from < p->areas[i].to_ns && p->areas[i].to_ns <= to)
+            return true;
+    }
+    return false;
+}
+
 /* Ends all areas that overlap a range at a time. */
 static void end_areas(struct proc *p, uint64_t start, uint64_t end, uint64_t ts)
 {
     for (size_t i = 0; i < p->n; i++) {
         struct area *a = &p->areas[i];
-        if (a->to_ns == UINT64_MAX && a->start < end && start < a->end)
+        if (a->to_ns == UINT64_MAX && a->start < end && start < a->end) {
             a->to_ns = ts;
+            p->replaced_ns = ts;
+        }
     }
 }
 
@@ -144,8 +155,10 @@ static struct proc *make(struct session *s, pid_t pid, const char *comm, uint64_
         }
         entry->value = p = fresh;
     }
+    if (p->leaderless && !p->gone)
+        end_process(s, p, p->last_ns);
     p->pid = pid;
-    p->gone = false;
+    p->gone = p->leaderless = p->unwatched = false;
     p->n_heap_done = 0;
     uprobes__close(&p->heap);
     end_areas(p, 0, UINT64_MAX, ts);
@@ -205,21 +218,31 @@ static void push(struct session *s, struct proc *p)
         return;
     p->dirty = false;
     out->salt = pxb_hash((uint64_t)p->pid, ++s->serial) | 1;
-    for (size_t i = 0; i < p->n && out->n < PXB_MAPPINGS_MAX; i++) {
+    uint64_t left_out = 0;
+    for (size_t i = 0; i < p->n; i++) {
         const struct area *a = &p->areas[i];
-        if (a->to_ns == UINT64_MAX && a->image && a->image->object >= 0) {
+        if (a->to_ns != UINT64_MAX || !a->image || a->image->object < 0)
+            continue;
+        if (out->n == PXB_MAPPINGS_MAX) {
+            left_out++;
+        } else {
             unwind__mapping(s->unwind, a->image->object, a->start, a->end, a->bias,
                             &out->mappings[out->n++]);
         }
     }
+    if (left_out > s->facts.crowded)
+        s->facts.crowded = left_out;
     qsort(out->mappings, out->n, sizeof out->mappings[0], by_start);
     out->n_contexts = p->n_contexts = find_contexts(p, out->contexts);
     uint32_t key = (uint32_t)p->pid;
     p->known = bpf_map__update_elem(s->skeleton->maps.processes, &key, sizeof key, out, sizeof *out,
                                     BPF_ANY) == 0;
-    if (!p->known)
-        s->facts.unresolved++;
     free(out);
+    if (p->known)
+        return;
+    p->dirty = true; /* room may come */
+    s->facts.unwatched += !p->unwatched;
+    p->unwatched = true;
 }
 
 static void on_fork(struct session *s, const struct proc *parent, const struct event *ev)
@@ -266,20 +289,29 @@ static void on_exec(struct session *s, struct proc *p, const struct event *ev)
     p->n_heap_done = 0;
     uprobes__close(&p->heap);
     p->born_ns = ev->ts;
+    p->leaderless = false; /* an exec by another thread makes that one the first */
     p->dirty = true;
 }
 
-/* The leader's end is taken for the end of the process. */
-static void on_end(struct session *s, struct proc *p, const struct event *ev)
+/* The first thread's end is seldom not that of the process: see find_end(). */
+static void on_end(struct proc *p, const struct event *ev)
 {
-    if (ev->tid != ev->pid || p->gone)
+    p->leaderless |= ev->tid == ev->pid;
+    p->last_ns = ev->ts;
+}
+
+/* A process whose first thread has ended is over when no other is listed; a dead first thread stays
+ * in the list until it is waited for. */
+static void find_end(struct session *s, struct proc *p)
+{
+    if (!p->leaderless || p->gone || process__has_workers(p->pid))
         return;
     p->gone = true;
     p->dirty = p->waiting = false;
-    end_process(s, p, ev->ts);
+    end_process(s, p, p->last_ns);
 }
 
-void procs__event(void *session, const struct event *ev)
+static void on_event(void *session, const struct event *ev)
 {
     struct session *s = session;
     struct proc *p = procs__get(s, (pid_t)(ev->type == EVENT_FORK ? ev->parent : ev->pid));
@@ -302,9 +334,17 @@ void procs__event(void *session, const struct event *ev)
         }
         break;
     case EVENT_EXIT:
-        on_end(s, p, ev);
+        on_end(p, ev);
         break;
     }
+}
+
+void procs__catch_up(struct session *s, uint64_t ts)
+{
+    if (ts <= s->caught_up_ns)
+        return;
+    s->caught_up_ns = pxi_clock_ns();
+    events__drain(s->events, on_event, s);
 }
 
 /* Forgets what a process that is gone holds in the kernel. Its list stays for records in flight. */
@@ -319,6 +359,7 @@ static void retire(struct session *s, struct proc *p)
 static void update(struct session *s, struct proc *p, bool missed)
 {
     int64_t contexts[PXB_CONTEXTS_MAX];
+    find_end(s, p);
     if (p->gone && p->known)
         retire(s, p);
     if (p->gone || (missed && scan(s, p, pxi_clock_ns())))
@@ -335,7 +376,7 @@ static void update(struct session *s, struct proc *p, bool missed)
 void procs__update(struct session *s)
 {
     uint64_t lost = events__lost(s->events);
-    events__drain(s->events, procs__event, s);
+    procs__catch_up(s, UINT64_MAX);
     bool missed = events__lost(s->events) != lost;
     attach__images(s);
     for (size_t i = 0; i < s->procs.count; i++)

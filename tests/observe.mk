@@ -15,3 +15,32 @@ $(B)/tests/bpf/victims/heap_known $(B)/tests/bpf/victims/attach_plain: %: %.o
 TEST_DEPS += $(B)/tests/bpf/victims/heap_static
 $(B)/tests/bpf/victims/heap_static: $(B)/tests/bpf/victims/heap_known.o
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -static -o $@ $^
+
+# Programs in motion: one source, built in the ways that programs are. All without frame pointers,
+# as distributions build; the bare one has no section headers either.
+MOTION := $(B)/tests/bpf/victims/motion_parts
+MOTION_CC = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -g -fno-inline -fno-ipa-icf -fno-optimize-sibling-calls \
+    -fomit-frame-pointer -pthread
+TEST_DEPS += $(MOTION) $(MOTION:%=%.static) $(MOTION:%=%.static-pie) $(MOTION:%=%.nopie) \
+             $(MOTION:%=%.bare) $(B)/tests/bpf/victims/libmotion_one.so \
+             $(B)/tests/bpf/victims/libmotion_two.so
+
+MOTION_FLAGS_            := -fPIE -pie
+MOTION_FLAGS_.nopie      := -fno-pie -no-pie
+MOTION_FLAGS_.static     := -fno-pie -static -DMOTION_STATIC
+MOTION_FLAGS_.static-pie := -fPIE -static-pie -DMOTION_STATIC
+
+$(MOTION) $(MOTION:%=%.static) $(MOTION:%=%.static-pie) $(MOTION:%=%.nopie): tests/bpf/victims/motion_parts.c
+	$(call say,VICTIM,$@)mkdir -p $(@D) && $(MOTION_CC) $(MOTION_FLAGS_$(suffix $@)) -o $@ $<
+
+# e_shoff, and e_shentsize to e_shstrndx: nothing but segments is left to find things by.
+$(MOTION:%=%.bare): $(MOTION)
+	$(call say,STRIP,$@)strip --strip-all -o $@ $< && \
+	    head -c 8 /dev/zero | dd of=$@ bs=1 seek=40 conv=notrunc status=none && \
+	    head -c 6 /dev/zero | dd of=$@ bs=1 seek=58 conv=notrunc status=none
+
+$(B)/tests/bpf/victims/libmotion_one.so: MOTION_DEFS := -DMOTION_NAME=inner_one -DMOTION_ROOM=8
+$(B)/tests/bpf/victims/libmotion_two.so: MOTION_DEFS := -DMOTION_NAME=inner_two -DMOTION_ROOM=64
+$(B)/tests/bpf/victims/libmotion_one.so $(B)/tests/bpf/victims/libmotion_two.so: \
+    tests/bpf/victims/motion_swapped.c
+	$(call say,VICTIM,$@)mkdir -p $(@D) && $(MOTION_CC) -fPIC -shared $(MOTION_DEFS) -o $@ $<

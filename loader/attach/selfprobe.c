@@ -35,6 +35,19 @@ bool feature__forbidden(const char *name)
     return false;
 }
 
+uint32_t feature__limit(const char *name, uint32_t normal)
+{
+    const char *list = getenv("PRAX_BPF_FEATURES");
+    size_t size = strlen(name);
+    for (const char *p = list; p && *p; p += strcspn(p, ","), p += *p == ',') {
+        if (strncmp(p, name, size) == 0 && p[size] == '=') {
+            unsigned long n = strtoul(p + size + 1, NULL, 10);
+            return n && n <= UINT32_MAX ? (uint32_t)n : normal;
+        }
+    }
+    return normal;
+}
+
 /* A program that adds 1 to a map's only value. Returns its descriptor or -errno. */
 static int load_counter(int map, uint32_t attach_type)
 {

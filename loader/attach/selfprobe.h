@@ -6,7 +6,8 @@
  * does not count every call is not used. Nothing is kept between runs. Takes about 100 ms.
  *
  * PRAX_BPF_FEATURES=-multi,-session,-sled in the environment forbids the new ways, so that tests
- * reach the old ones.
+ * reach the old ones. `ring=BYTES` (a power of two, of 4096 at least) and `processes=N` there make
+ * those limits small, so that tests reach what happens beyond them.
  */
 #ifndef LOADER_ATTACH_SELFPROBE_H
 #define LOADER_ATTACH_SELFPROBE_H
@@ -39,5 +40,8 @@ struct features {
 int features__detect(struct features *f);
 /* Whether PRAX_BPF_FEATURES forbids a name. */
 bool feature__forbidden(const char *name);
+/* The N of a name=N in PRAX_BPF_FEATURES; otherwise, or where it is no positive number, `normal`.
+ */
+uint32_t feature__limit(const char *name, uint32_t normal);
 
 #endif

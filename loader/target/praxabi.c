@@ -51,7 +51,7 @@ int prax_stats__sum(pid_t pid, const struct prax_abi *abi, struct prax_stats *su
 {
     uint64_t address = abi->stats_head;
     for (int i = 0; address && i < PRAX_BLOCKS_MAX; i++) {
-        struct prax_stats block;
+        struct prax_stats block = { 0 };
         int err = target_memory__read(pid, address, &block, sizeof block);
         if (err)
             return err;

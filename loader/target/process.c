@@ -68,6 +68,22 @@ pid_t process__group(pid_t pid)
     return group;
 }
 
+bool process__has_workers(pid_t pid)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    bool found = false;
+    if (!tasks)
+        return false;
+    for (struct dirent *entry; !found && (entry = readdir(tasks));) {
+        long tid = strtol(entry->d_name, NULL, 10);
+        found = tid > 0 && tid != pid;
+    }
+    closedir(tasks);
+    return found;
+}
+
 static size_t position(const struct pids *p, pid_t pid)
 {
     size_t i = 0;

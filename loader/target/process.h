@@ -29,6 +29,9 @@ int process_info__parse(struct process_info *out, const char *text);
 /* The thread group of a pid or thread id; -ESRCH. */
 pid_t process__group(pid_t pid);
 
+/* Whether a process has a thread besides its first. false also where it is gone. */
+bool process__has_workers(pid_t pid);
+
 /* Adds a pid where it is new. 0, -ENOMEM, -EFBIG. */
 int pids__add(struct pids *p, pid_t pid);
 bool pids__has(const struct pids *p, pid_t pid);

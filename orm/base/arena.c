@@ -28,6 +28,7 @@ static void free_list(struct pxi_arena *a, struct pxi_block *b)
 {
     while (b) {
         struct pxi_block *prev = b->prev;
+        PXI_UNPOISON(b->data, b->size);
         a->alloc->realloc(a->alloc->ctx, b, sizeof *b + b->size, 0);
         b = prev;
     }
@@ -88,6 +89,7 @@ static bool add_block(struct pxi_arena *a, size_t need)
     if (!b)
         return false;
     b->size = size;
+    PXI_POISON(b->data, size);
     a->held += bytes;
     use_block(a, b);
     return true;
@@ -102,7 +104,10 @@ void *pxi_arena_grow(struct pxi_arena *a, size_t size, size_t align)
         a->full = true;
         return NULL;
     }
-    return pxi_arena_get(a, size, align);
+    uintptr_t p = ((uintptr_t)a->next + (align - 1)) & ~(uintptr_t)(align - 1);
+    a->next = (char *)p + size;
+    PXI_UNPOISON((void *)p, size);
+    return (void *)p;
 }
 
 void *pxi_arena_zero(struct pxi_arena *a, size_t n, size_t size)
@@ -142,6 +147,7 @@ void *pxi_arena_extend(struct pxi_arena *a, void *p, size_t old_size, size_t siz
     if (p && (char *)p + old_size == a->next && size >= old_size &&
         size - old_size <= (size_t)(a->end - a->next)) {
         a->next = (char *)p + size;
+        PXI_UNPOISON(p, size);
         return p;
     }
     void *q = pxi_arena_get(a, size, 16);
@@ -164,11 +170,13 @@ void pxi_arena_release(struct pxi_arena *a, struct pxi_mark m)
             m.next = b->data;
             break;
         }
+        PXI_POISON(b->data, b->size);
         a->block = b->prev;
         b->prev = a->spare;
         a->spare = b;
     }
     a->next = m.next;
     a->end = a->block ? a->block->data + a->block->size : NULL;
+    PXI_POISON(a->next, (size_t)(a->end - a->next));
     a->serial++;
 }

@@ -2,6 +2,9 @@
  *
  * A session has one. Blocks double from 4 KiB to 1 MiB and are kept when a mark is released, so a
  * warm session allocates without calling the allocator. Nothing is ever moved. Not thread-safe.
+ *
+ * Built with AddressSanitizer, bytes that were released are poisoned, so that a row which outlives
+ * its scope is reported as any other use after free.
  */
 #ifndef PXI_BASE_ARENA_H
 #define PXI_BASE_ARENA_H
@@ -9,6 +12,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define PXI_POISON(p, size)   __asan_poison_memory_region((p), (size))
+#define PXI_UNPOISON(p, size) __asan_unpoison_memory_region((p), (size))
+#else
+#define PXI_POISON(p, size)   ((void)(p))
+#define PXI_UNPOISON(p, size) ((void)(p))
+#endif
 
 enum {
     PXI_ARENA_FIRST = 4 << 10, /* bytes: one page holds a get and its row */
@@ -50,9 +62,11 @@ void *pxi_arena_grow(struct pxi_arena *a, size_t size, size_t align);
 static inline void *pxi_arena_get(struct pxi_arena *a, size_t size, size_t align)
 {
     uintptr_t p = ((uintptr_t)a->next + (align - 1)) & ~(uintptr_t)(align - 1);
-    if (__builtin_expect(p > (uintptr_t)a->end || size > (uintptr_t)a->end - p, 0))
+    /* >=, so that 0 bytes of an arena that has no block yet are not NULL */
+    if (__builtin_expect(p > (uintptr_t)a->end || size >= (uintptr_t)a->end - p, 0))
         return pxi_arena_grow(a, size, align);
     a->next = (char *)p + size;
+    PXI_UNPOISON((void *)p, size);
     return (void *)p;
 }
 

@@ -64,9 +64,9 @@ void pxi_buf_u64(struct pxi_buf *b, uint64_t x)
 {
     char digits[20];
     size_t at = sizeof digits;
-    do
+    do {
         digits[--at] = (char)('0' + x % 10);
-    while (x /= 10);
+    } while (x /= 10);
     pxi_buf_add(b, digits + at, sizeof digits - at);
 }
 
@@ -82,9 +82,9 @@ void pxi_buf_vfmt(struct pxi_buf *b, const char *fmt, va_list ap)
     va_list again;
     va_copy(again, ap);
     int n = vsnprintf(NULL, 0, fmt, ap);
-    if (n < 0)
+    if (n < 0) {
         b->broken = true;
-    else if (pxi_buf_reserve(b, (size_t)n)) {
+    } else if (pxi_buf_reserve(b, (size_t)n)) {
         vsnprintf(b->data + b->size, (size_t)n + 1, fmt, again);
         b->size += (size_t)n;
     }

@@ -17,9 +17,10 @@ static const struct code codes[] = {
 
 static const struct code *find_code(int code)
 {
-    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
         if (codes[i].code == code)
             return &codes[i];
+    }
     return NULL;
 }
 

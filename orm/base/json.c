@@ -1,6 +1,8 @@
 /* json.c - see json.h. */
 #include "orm/base/json.h"
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void before_value(struct pxi_json *j)
@@ -40,36 +42,42 @@ void pxi_json_end(struct pxi_json *j, char bracket)
     j->comma = true;
 }
 
+/* How long the sequence claims to be, and the range of its second byte. RFC 3629, section 4. */
+static size_t utf8_claim(unsigned char first, unsigned char *low, unsigned char *high)
+{
+    *low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    *high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    if (first < 0x80)
+        return 1;
+    if (first < 0xc2 || first > 0xf4)
+        return 0;
+    return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
 size_t pxi_utf8_size(const char *text, size_t size)
 {
     const unsigned char *p = (const unsigned char *)text;
-    if (size == 0)
+    unsigned char low, high;
+    size_t n = size ? utf8_claim(p[0], &low, &high) : 0;
+    if (n > size || (n > 1 && (p[1] < low || p[1] > high)))
         return 0;
-    if (p[0] < 0x80)
-        return 1;
-    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
-               : (p[0] & 0xf0) == 0xe0        ? 3
-               : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
-                                              : 0;
-    if (n == 0 || size < n)
-        return 0;
-    for (size_t i = 1; i < n; i++)
+    for (size_t i = 2; i < n; i++) {
         if ((p[i] & 0xc0) != 0x80)
             return 0;
-    bool too_short = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool too_large = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
-    return too_short || too_large ? 0 : n;
+    }
+    return n;
 }
 
 static void escape(struct pxi_buf *b, unsigned char c)
 {
     static const char short_of[] = "btnvfr"; /* 8 to 13 */
-    if (c == '"' || c == '\\')
+    if (c == '"' || c == '\\') {
         pxi_buf_fmt(b, "\\%c", c);
-    else if (c >= 8 && c <= 13 && c != 11)
+    } else if (c >= 8 && c <= 13 && c != 11) {
         pxi_buf_fmt(b, "\\%c", short_of[c - 8]);
-    else
+    } else {
         pxi_buf_fmt(b, "\\u%04x", c);
+    }
 }
 
 static void quoted(struct pxi_buf *b, const char *text, size_t size)
@@ -108,10 +116,11 @@ void pxi_json_text_n(struct pxi_json *j, const char *text, size_t size)
 
 void pxi_json_text(struct pxi_json *j, const char *text)
 {
-    if (text)
+    if (text) {
         pxi_json_text_n(j, text, strlen(text));
-    else
+    } else {
         pxi_json_null(j);
+    }
 }
 
 void pxi_json_u64(struct pxi_json *j, uint64_t x)
@@ -130,11 +139,13 @@ void pxi_json_i64(struct pxi_json *j, int64_t x)
 
 void pxi_json_f64(struct pxi_json *j, double x)
 {
+    char text[32];
+    int digits = 15; /* the fewest that read back as x: 15 always fit, 17 always suffice */
     before_value(j);
-    if (isfinite(x))
-        pxi_buf_fmt(j->out, "%.17g", x);
-    else
-        pxi_buf_text(j->out, "null");
+    do {
+        snprintf(text, sizeof text, "%.*g", digits, x);
+    } while (strtod(text, NULL) != x && ++digits <= 17);
+    pxi_buf_text(j->out, isfinite(x) ? text : "null");
     j->comma = true;
 }
 

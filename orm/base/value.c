@@ -124,7 +124,7 @@ char *prax_date_text(prax_date d, char buf[11])
     unsigned m, day;
     civil_of(d.days, &y, &m, &day);
     if (y < 0 || y > 9999)
-        return strcpy(buf, "?");
+        return memcpy(buf, "?", 2);
     snprintf(buf, 11, "%04u-%02u-%02u", (unsigned)y % 10000, m % 100, day % 100);
     return buf;
 }
@@ -158,7 +158,7 @@ static int64_t read_clock(const char **p)
         for (; **p >= '0' && **p <= '9'; ++*p, unit /= 10)
             us += (**p - '0') * unit;
     }
-    return ((int64_t)h * 3600 + m * 60 + s) * US + us;
+    return ((int64_t)h * 3600 + (int64_t)m * 60 + s) * US + us;
 }
 
 /* Z or +hh:mm in seconds east of UTC; false if neither. */
@@ -174,7 +174,7 @@ static bool read_zone(const char **p, int64_t *east_s)
     int m = digits(p, 2);
     if (m < 0 || m > 59)
         return false;
-    *east_s = sign * ((int64_t)h * 3600 + m * 60);
+    *east_s = sign * ((int64_t)h * 3600 + (int64_t)m * 60);
     return true;
 }
 
@@ -187,14 +187,14 @@ int prax_time_parse(const char *rfc3339, prax_time *out)
     int64_t us = read_clock(&p);
     if (us < 0 || !read_zone(&p, &east_s) || *p)
         return PRAX_EINVAL;
-    out->us = (days * DAY_S - east_s) * US + us;
+    out->us = (days * DAY_S - east_s) * (int64_t)US + us;
     return 0;
 }
 
 char *prax_time_text(prax_time t, char buf[32])
 {
     int64_t y, days = t.us / US / DAY_S;
-    int64_t us = t.us - days * DAY_S * US;
+    int64_t us = t.us - days * DAY_S * (int64_t)US;
     unsigned m, d;
     if (us < 0) {
         us += (int64_t)DAY_S * US;
@@ -202,7 +202,7 @@ char *prax_time_text(prax_time t, char buf[32])
     }
     civil_of(days, &y, &m, &d);
     if (y < 0 || y > 9999)
-        return strcpy(buf, "?");
+        return memcpy(buf, "?", 2);
     unsigned s = (unsigned)(us / US);
     unsigned fraction = (unsigned)(us % US);
     int n = snprintf(buf, 32, "%04u-%02u-%02uT%02u:%02u:%02u", (unsigned)y % 10000, m % 100,
@@ -253,7 +253,7 @@ bool pxi_uuid_read(const char *text, size_t size, uint8_t b[16])
 
 int prax_uuid_parse(const char *text, prax_uuid *out)
 {
-    prax_uuid u;
+    prax_uuid u = { .b = { 0 } };
     if (!text || !pxi_uuid_read(text, strnlen(text, 37), u.b))
         return PRAX_EINVAL;
     *out = u;
@@ -322,12 +322,13 @@ bool pxi_decimal_rescale(prax_decimal d, unsigned scale, enum pxi_round round, i
         return true;
     *exact = false;
     int64_t away = rest < 0 ? -rest : rest;
-    if (round == PXI_ROUND_NEAR && away >= by - away)
+    if (round == PXI_ROUND_NEAR && away >= by - away) {
         *units += rest < 0 ? -1 : 1;
-    else if (round == PXI_ROUND_DOWN && rest < 0)
+    } else if (round == PXI_ROUND_DOWN && rest < 0) {
         *units -= 1;
-    else if (round == PXI_ROUND_UP && rest > 0)
+    } else if (round == PXI_ROUND_UP && rest > 0) {
         *units += 1;
+    }
     return true;
 }
 
@@ -365,7 +366,7 @@ char *prax_decimal_text(prax_decimal d, char buf[24])
 {
     char all[24];
     if (d.scale < 0 || d.scale > PXI_DECIMAL_DIGITS)
-        return strcpy(buf, "?");
+        return memcpy(buf, "?", 2);
     uint64_t u = d.units < 0 ? 0 - (uint64_t)d.units : (uint64_t)d.units;
     int n = snprintf(all, sizeof all, "%0*llu", d.scale + 1, (unsigned long long)u);
     int whole = n - d.scale;

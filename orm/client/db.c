@@ -41,10 +41,11 @@ static int check_opts(prax_db *db, const prax_db_opts *o)
 {
     if (o->size == 0)
         return pxi_error_set(&db->err, PRAX_EINVAL, "prax_db_open: options are not initialised");
-    if (o->pool_max > POOL_LIMIT || o->pool_min > (o->pool_max ? o->pool_max : POOL_MAX))
+    if (o->pool_max > POOL_LIMIT || o->pool_min > (o->pool_max ? o->pool_max : POOL_MAX)) {
         return pxi_error_set(&db->err, PRAX_EINVAL,
                              "prax_db_open: pool_min %u, pool_max %u: at most %d, min <= max",
                              o->pool_min, o->pool_max, POOL_LIMIT);
+    }
     if (o->alloc && !o->alloc->realloc)
         return pxi_error_set(&db->err, PRAX_EINVAL, "prax_db_open: alloc without realloc");
     return 0;
@@ -96,11 +97,12 @@ int prax_db_open_with(prax_db **out, const prax_db_opts *opts)
                                 .stmt_cache = o.stmt_cache ? o.stmt_cache : STMT_CACHE,
                                 .acquire_ms = o.acquire_ms ? o.acquire_ms : WAIT_MS,
                                 .busy_ms = o.busy_ms ? o.busy_ms : WAIT_MS };
+    pxi_pool_init(&db->pool, &po, &db->pool_heap);
+    bool plans = pxi_plans_init(&db->plans, &db->plans_heap);
     int rc = check_opts(db, &o);
-    int pool = pxi_pool_open(&db->pool, rc < 0 ? NULL : &po, &db->pool_heap, &db->err);
-    if (!pxi_plans_init(&db->plans, &db->plans_heap))
-        return pxi_error_set(&db->err, PRAX_ENOMEM, "prax_db_open: out of memory");
-    return rc < 0 ? rc : pool;
+    if (rc == 0 && !plans)
+        rc = pxi_error_set(&db->err, PRAX_ENOMEM, "prax_db_open: out of memory");
+    return rc < 0 ? rc : pxi_pool_open(&db->pool, &po, &db->err);
 }
 
 void pxi_db_ref(prax_db *db)

@@ -57,6 +57,8 @@ static void keep_filter(prax_session *s, const prax_column *c, char *filter)
 }
 
 /* What a where that is ours already points to. */
+/* Depth is bounded by PXI_FILTER_DEPTH. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static void keep_inside(prax_session *s, const prax_model *m, char *where, unsigned depth)
 {
     struct where_list *lists = (struct where_list *)(void *)where;

@@ -64,7 +64,7 @@ static void fill_record(struct pxi_op *op, const struct prax_stats *st)
     r->verb = probes[op->verb];
     r->phase = PRAX_PHASE_BUILD;
     r->flags = 0;
-    r->op_id = (uint64_t)st->tid << 32 | ++op_count;
+    r->op_id = (uint64_t)__atomic_load_n(&st->tid, __ATOMIC_RELAXED) << 32 | ++op_count;
     if (r->model != (uintptr_t)model) {
         r->model = (uintptr_t)model;
         r->model_size = (uint32_t)strlen(model);
@@ -95,13 +95,15 @@ static void start_clock(struct pxi_op *op, const struct prax_stats *st)
 static int refuse(const struct pxi_op *op)
 {
     prax_session *s = op->s;
-    if (s->db->forks != pxi_forks)
+    if (s->db->forks != pxi_forks) {
         return pxi_op_fail(op, PRAX_EINVAL,
                            "the handle was opened before fork; open one in the child");
-    if (op->m && op->m->abi != PRAX_MODEL_ABI)
+    }
+    if (op->m && op->m->abi != PRAX_MODEL_ABI) {
         return pxi_op_fail(op, PRAX_ESCHEMA,
                            "generated for another version of Prax: generate it "
                            "again");
+    }
     if (s->kept_error) {
         int code = s->kept_error;
         s->kept_error = 0;
@@ -215,11 +217,12 @@ static void why_stopped(prax_session *s)
     struct pxi_error *e = &s->err;
     if (e->e.code != PRAX_EBUSY && e->e.code != PRAX_ECANCELED)
         return;
-    if (__atomic_exchange_n(&s->watch.cancel, 0, __ATOMIC_RELAXED))
+    if (__atomic_exchange_n(&s->watch.cancel, 0, __ATOMIC_RELAXED)) {
         pxi_error_recode(e, PRAX_ECANCELED);
-    else if (e->e.code == PRAX_EBUSY && s->watch.deadline_ns &&
-             pxi_clock_ns() >= s->watch.deadline_ns)
+    } else if (e->e.code == PRAX_EBUSY && s->watch.deadline_ns &&
+               pxi_clock_ns() >= s->watch.deadline_ns) {
         pxi_error_recode(e, PRAX_ETIMEOUT);
+    }
 }
 
 int pxi_op_explain(const struct pxi_op *op, int rc)
@@ -360,17 +363,18 @@ int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *
 
 /* Statements by key and single inserts have one plan a model, so a session remembers it: no shape
  * key, no look-up. */
-static struct pxi_recent *recent_of(struct pxi_op *op, const struct pxi_request *r)
+static struct pxi_recent *recent_of(prax_session *s, const struct pxi_request *r)
 {
     bool fixed =
         (r->verb == PRAX_GET && !r->select) || r->verb == PRAX_CREATE || r->verb == PRAX_DELETE;
-    uintptr_t at = ((uintptr_t)r->m >> 5) + 4u * r->by + r->verb;
-    return fixed ? &op->s->recent[at % PXI_RECENT] : NULL;
+    uintptr_t at = ((uintptr_t)r->m >> 5) + (uintptr_t)4 * r->by + r->verb;
+    return fixed ? &s->recent[at % PXI_RECENT] : NULL;
 }
 
 int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r)
 {
-    struct pxi_recent *recent = recent_of(op, r);
+    struct pxi_plans *plans = &op->s->db->plans;
+    struct pxi_recent *recent = recent_of(op->s, r);
     bool cached = true;
     struct pxi_plan *plan;
     if (recent && recent->m == r->m && recent->verb == r->verb && recent->by == r->by) {
@@ -378,7 +382,7 @@ int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_reque
             pxi_clause_key(sh, r->key, r->by);
         plan = sh->code ? NULL : recent->plan;
     } else {
-        plan = pxi_request_plan(&op->s->db->plans, sh, r, &cached);
+        plan = pxi_request_plan(plans, sh, r, &cached);
         if (recent && plan && plan->id != PXI_PLAN_ONCE)
             *recent = (struct pxi_recent){ r->m, plan, (uint16_t)r->verb, (uint16_t)r->by };
     }
@@ -427,10 +431,11 @@ void pxi_op_finish(struct pxi_op *op)
     if (!op->stmt)
         return;
     op->link->driver->finish(op->stmt);
-    if (op->plan->id == PXI_PLAN_ONCE)
+    if (op->plan->id == PXI_PLAN_ONCE) {
         pxi_link_lose(op->link, op->stmt, op->stmt_new);
-    else
+    } else {
         pxi_link_keep(op->link, op->plan->id, op->stmt, op->stmt_new);
+    }
     op->stmt = NULL;
 }
 
@@ -478,10 +483,11 @@ static void show_done(struct pxi_op *op, int code)
 
 static void trim_scratch(struct pxi_arena *a)
 {
-    if (a->held > PXI_SCRATCH_KEPT)
+    if (a->held > PXI_SCRATCH_KEPT) {
         pxi_arena_free(a);
-    else if (a->block)
+    } else if (a->block) {
         pxi_arena_release(a, (struct pxi_mark){ NULL, NULL });
+    }
 }
 
 void pxi_session_unpin(prax_session *s)

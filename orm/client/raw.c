@@ -161,9 +161,10 @@ static int column_fails(const prax_cursor *c, int code, const char *what)
 int prax_col(const prax_cursor *c, const char *name)
 {
     const struct pxi_driver *d = c->s ? c->op.link->driver : NULL;
-    for (unsigned i = 0; d && i < d->columns(c->op.stmt); i++)
+    for (unsigned i = 0; d && i < d->columns(c->op.stmt); i++) {
         if (strcmp(d->column_name(c->op.stmt, i), name) == 0)
             return (int)i;
+    }
     return column_fails(c, PRAX_EINVAL, "no column of that name");
 }
 

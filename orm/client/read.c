@@ -8,9 +8,10 @@ enum { LIST_FIRST = 16, LIST_HINT_BYTES = 4 << 20 };
 static const void *chosen(const prax_model *m, const void *select)
 {
     const uint8_t *p = select;
-    for (unsigned i = 0; i < m->fields_size; i++)
+    for (unsigned i = 0; i < m->fields_size; i++) {
         if (p[i])
             return select;
+    }
     return NULL;
 }
 
@@ -181,9 +182,10 @@ static void learn(struct pxi_plan *p, size_t count)
 static int next_row(struct pxi_op *op, struct rows *rows)
 {
     struct pxi_arena *a = &op->s->arena;
-    if (op->s->rows_max && rows->count == op->s->rows_max)
+    if (op->s->rows_max && rows->count == op->s->rows_max) {
         return pxi_op_fail(op, PRAX_ELIMIT, "more rows than rows_max (%u); use take or a cursor",
                            op->s->rows_max);
+    }
     if (rows->count == rows->room && !more_room(rows, a))
         return pxi_op_full(op, a);
     return pxi_op_row(op, rows->items + rows->count++ * rows->size, a);

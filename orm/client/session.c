@@ -78,10 +78,11 @@ void pxi_session_free(prax_session *s)
 
 static void free_rows(prax_session *s)
 {
-    if (s->arena.held > PXI_SESSION_BYTES_KEPT)
+    if (s->arena.held > PXI_SESSION_BYTES_KEPT) {
         pxi_arena_free(&s->arena);
-    else
+    } else {
         pxi_arena_release(&s->arena, (struct pxi_mark){ NULL, NULL });
+    }
 }
 
 static void give_back(prax_session *s)

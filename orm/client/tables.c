@@ -9,10 +9,11 @@ static int make_tables(struct pxi_op *op, const prax_model *const *models, size_
         int rc = d->has_table(op->link->conn, models[i]->table);
         if (rc < 0)
             return pxi_op_explain(op, rc);
-        if (rc == 1)
+        if (rc == 1) {
             return pxi_op_fail(op, PRAX_ESCHEMA,
                                "table %s exists; create_tables wants an empty database",
                                models[i]->table);
+        }
     }
     for (; *ddl; ddl++) {
         int rc = d->exec(op->link->conn, *ddl);
@@ -39,11 +40,13 @@ static int in_transaction(struct pxi_op *op, const prax_model *const *models, si
 
 static int check_abi(struct pxi_op *op, const prax_model *const *models, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (models[i]->abi != PRAX_MODEL_ABI)
+    for (size_t i = 0; i < n; i++) {
+        if (models[i]->abi != PRAX_MODEL_ABI) {
             return pxi_op_fail(op, PRAX_ESCHEMA,
                                "%s was generated for another version of Prax: generate it again",
                                models[i]->name);
+        }
+    }
     return 0;
 }
 

@@ -169,6 +169,12 @@ static void roll_back(prax_session *s, unsigned depth)
         return;
     if (depth == 1) {
         d->exec(c, "ROLLBACK");
+        /* An interrupt that came while a cursor is open stops every statement until it is closed.
+         */
+        while (d->in_tx(c) && s->cursors)
+            pxi_cursor_detach(s->cursors);
+        if (d->in_tx(c))
+            d->exec(c, "ROLLBACK");
         return;
     }
     snprintf(sql, sizeof sql, "ROLLBACK TO p%u; RELEASE p%u", depth, depth);

@@ -173,7 +173,7 @@ static int create(struct pxi_op *op, const char *new_row, char *row)
 {
     struct pxi_shape sh;
     char *id_at = NULL;
-    int64_t rc = row ? pxi_op_may_write(op) : pxi_op_full(op, &op->s->arena);
+    int64_t rc = pxi_op_may_write(op);
     pxi_shape_begin(&sh, op->m, &op->s->scratch, &op->s->err);
     if (rc == 0)
         rc = fill(op, &sh, new_row, row, &id_at);
@@ -199,7 +199,7 @@ const void *prax_gen_create(prax_session *s, const prax_model *m, const void *ne
     int rc = pxi_op_begin(&op, s, m, PRAX_CREATE, NULL);
     if (rc == 0) {
         row = pxi_arena_get(&s->arena, m->row_size, 16);
-        rc = create(&op, new_row, row);
+        rc = row ? create(&op, new_row, row) : pxi_op_full(&op, &s->arena);
         if (rc < 0)
             pxi_arena_release(&s->arena, mark);
     }
@@ -214,11 +214,13 @@ static int64_t insert_chunk(struct pxi_op *op, const char *rows, unsigned n, boo
     struct pxi_shape sh;
     struct source from = { .now = { .us = 0 } };
     pxi_shape_begin(&sh, m, &op->s->scratch, &op->s->err);
-    for (unsigned i = 0; i < n; i++)
-        for (unsigned k = 0; k < m->n_columns; k++)
+    for (unsigned i = 0; i < n; i++) {
+        for (unsigned k = 0; k < m->n_columns; k++) {
             if (source_of(&sh, &m->columns[k], rows + (size_t)i * m->new_size, &from) < 0 ||
                 bind(&sh, &m->columns[k], &from) < 0)
                 return sh.code;
+        }
+    }
     struct pxi_request r = { .m = m, .verb = PRAX_CREATE_MANY, .rows = n, .skip_duplicates = skip };
     int64_t changed = pxi_op_start(op, &sh, &r);
     if (changed == 0)
@@ -288,10 +290,11 @@ static int64_t change(struct pxi_op *op, const struct pxi_request *r, bool all)
     struct pxi_plan *plan = pxi_request_plan(&op->s->db->plans, &sh, r, &cached);
     if (!plan)
         return sh.code;
-    if (!r->key && all == (sh.terms != 0))
+    if (!r->key && all == (sh.terms != 0)) {
         return pxi_op_fail(op, PRAX_EINVAL,
                            all ? ".where and .all = true; one of them is meant"
                                : "no condition; write .all = true for all rows");
+    }
     int rc = pxi_op_start_plan(op, &sh, plan, cached);
     return rc < 0 ? rc : pxi_op_change(op);
 }
@@ -305,9 +308,9 @@ static int64_t run(struct pxi_op *op, int64_t rc, const struct pxi_request *r, b
     return pxi_op_end(op, rc, rc > 0 ? (uint64_t)rc : 0);
 }
 
-static int by_key(struct pxi_op *op, int rc, unsigned by)
+static int by_key(struct pxi_op *op, const prax_model *m, int rc, unsigned by)
 {
-    if (rc == 0 && (by == 0 || by > op->m->n_keys))
+    if (rc == 0 && (by == 0 || by > m->n_keys))
         return pxi_op_fail(op, PRAX_EINVAL, "no key was chosen");
     return rc;
 }
@@ -324,7 +327,7 @@ int prax_gen_update(prax_session *s, const prax_model *m, const void *key, const
     struct pxi_op op;
     unsigned by = *(const unsigned *)key;
     struct pxi_request r = { .m = m, .verb = PRAX_UPDATE, .by = by, .key = key, .set = set };
-    int rc = by_key(&op, pxi_op_begin(&op, s, m, PRAX_UPDATE, NULL), by);
+    int rc = by_key(&op, m, pxi_op_begin(&op, s, m, PRAX_UPDATE, NULL), by);
     return (int)run(&op, rc, &r, false);
 }
 
@@ -333,7 +336,7 @@ int prax_gen_delete(prax_session *s, const prax_model *m, const void *key)
     struct pxi_op op;
     unsigned by = *(const unsigned *)key;
     struct pxi_request r = { .m = m, .verb = PRAX_DELETE, .by = by, .key = key };
-    int rc = by_key(&op, pxi_op_begin(&op, s, m, PRAX_DELETE, NULL), by);
+    int rc = by_key(&op, m, pxi_op_begin(&op, s, m, PRAX_DELETE, NULL), by);
     return (int)run(&op, rc, &r, false);
 }
 

@@ -12,12 +12,13 @@ const struct pxi_driver *pxi_driver_find(const char *url, struct pxi_error *err)
         return &pxi_sqlite;
     /* What stands before the colon only: behind it there may be a password. */
     int scheme = (int)strcspn(url, ":/@?");
-    if (strncmp(url, "postgres:", 9) == 0 || strncmp(url, "postgresql:", 11) == 0)
+    if (strncmp(url, "postgres:", 9) == 0 || strncmp(url, "postgresql:", 11) == 0) {
         pxi_error_set(err, PRAX_EUNSUPPORTED, "url: %.*s: this build has SQLite only", scheme, url);
-    else
+    } else {
         pxi_error_set(err, PRAX_EINVAL,
                       "url: %.40s%s: no such database; write sqlite:FILE or sqlite::memory:", url,
                       strlen(url) > 40 ? "..." : "");
+    }
     return NULL;
 }
 

@@ -112,10 +112,11 @@ void pxi_sqlite_explain(struct pxi_conn *c, int code, struct pxi_error *err)
         return;
     }
     err->e.driver_code = rc;
-    if (code == PRAX_ESQL)
+    if (code == PRAX_ESQL) {
         code = refine(message);
-    else if (rc == SQLITE_INTERRUPT)
+    } else if (rc == SQLITE_INTERRUPT) {
         code = interrupted(sc->watch);
+    }
     pxi_sqlite_parse(message, err);
     if (code == PRAX_ERANGE)
         message = "a result is outside of its column's range";

@@ -1,10 +1,11 @@
 /* sqlite_row.c - the SQLite driver: a row becomes a struct.
  *
- * The hot loop of every list. It runs the row program with one call of SQLite for a number and two
- * for a text, and copies texts behind each other into the arena. Types are checked where that is
- * free: our tables are STRICT, so a NOT NULL integer is asked for its type only if it reads as 0
- * (which NULL and most texts do); what needs a look anyway (nullable ones, labels, UUIDs) is
- * checked in full.
+ * The hot loop of every list. It runs the row program with one call of SQLite's column layer a
+ * column (sqlite3_column_value; the value is "unprotected", which means that no mutex guards it,
+ * and our connections are used by one thread at a time) and copies texts behind each other into the
+ * arena. Types are checked where that is free: our tables are STRICT, so a NOT NULL integer is
+ * asked for its type only if it reads as 0 (which NULL and most texts do); what needs a look anyway
+ * (nullable ones, labels, UUIDs) is checked in full.
  */
 #include "orm/base/value.h"
 #include "orm/driver/sqlite.h"
@@ -48,10 +49,9 @@ static bool copy_text(char *to, const char *text, size_t size)
 }
 
 /* The readers return the bytes that they put into the arena, or an error. */
-static int keep_text(sqlite3_stmt *st, int i, const char *text, struct pxi_arena *a,
-                     const char **out)
+static int keep_text(sqlite3_value *v, const char *text, struct pxi_arena *a, const char **out)
 {
-    size_t size = (size_t)sqlite3_column_bytes(st, i);
+    size_t size = (size_t)sqlite3_value_bytes(v);
     char *room = pxi_arena_get(a, size + 1, 1);
     if (!room)
         return no_room(a);
@@ -60,42 +60,39 @@ static int keep_text(sqlite3_stmt *st, int i, const char *text, struct pxi_arena
 }
 
 /* Text that is not there: NULL, or SQLite had no memory. */
-static int no_text(sqlite3_stmt *st, int i, const struct pxi_out *o)
+static int no_text(sqlite3_value *v, const struct pxi_out *o)
 {
-    if (sqlite3_column_type(st, i) != SQLITE_NULL)
+    if (sqlite3_value_type(v) != SQLITE_NULL)
         return PRAX_ENOMEM;
     return o->null ? 0 : PRAX_ETYPE;
 }
 
-static int read_text(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to,
-                     struct pxi_arena *a)
+static int read_text(sqlite3_value *v, const struct pxi_out *o, char *to, struct pxi_arena *a)
 {
-    const char *text = (const char *)sqlite3_column_text(st, i);
+    const char *text = (const char *)sqlite3_value_text(v);
     const char *copy = NULL;
-    int size = text ? keep_text(st, i, text, a, &copy) : no_text(st, i, o);
+    int size = text ? keep_text(v, text, a, &copy) : no_text(v, o);
     memcpy(to, &copy, sizeof copy);
     return size;
 }
 
-static int read_json(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to,
-                     struct pxi_arena *a)
+static int read_json(sqlite3_value *v, const struct pxi_out *o, char *to, struct pxi_arena *a)
 {
-    const char *text = (const char *)sqlite3_column_text(st, i);
+    const char *text = (const char *)sqlite3_value_text(v);
     prax_json j = { .text = NULL };
-    int size = text ? keep_text(st, i, text, a, &j.text) : no_text(st, i, o);
+    int size = text ? keep_text(v, text, a, &j.text) : no_text(v, o);
     j.size = size > 0 ? (size_t)size : 0;
     memcpy(to, &j, sizeof j);
     return size;
 }
 
-static int read_bytes(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to,
-                      struct pxi_arena *a)
+static int read_bytes(sqlite3_value *v, const struct pxi_out *o, char *to, struct pxi_arena *a)
 {
     prax_bytes b = { .data = NULL, .size = 0 };
-    int type = sqlite3_column_type(st, i);
+    int type = sqlite3_value_type(v);
     if (type == SQLITE_BLOB) {
-        const void *data = sqlite3_column_blob(st, i);
-        b.size = (size_t)sqlite3_column_bytes(st, i);
+        const void *data = sqlite3_value_blob(v);
+        b.size = (size_t)sqlite3_value_bytes(v);
         char *room = pxi_arena_get(a, b.size + 1, 16); /* + 1: an empty blob is not NULL */
         if (!room)
             return no_room(a);
@@ -111,35 +108,36 @@ static int read_bytes(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to
 
 /* Values that SQLite keeps as text and we as something else. The text ends in a NUL, which is no
  * digit and no letter of a label, so its size need not be asked. */
-static int read_label(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to)
+static int read_label(sqlite3_value *v, const struct pxi_out *o, char *to)
 {
-    const char *text = (const char *)sqlite3_column_text(st, i);
+    const char *text = (const char *)sqlite3_value_text(v);
     const prax_enum_type *t = o->labels;
-    for (int k = 1; text && k <= t->n_labels; k++)
+    for (int k = 1; text && k <= t->n_labels; k++) {
         if (strcmp(t->labels[k], text) == 0) {
             memcpy(to, &k, sizeof k);
             return 0;
         }
+    }
     return PRAX_ETYPE;
 }
 
-static int read_uuid(sqlite3_stmt *st, int i, char *to)
+static int read_uuid(sqlite3_value *v, char *to)
 {
-    const char *text = (const char *)sqlite3_column_text(st, i);
-    bool good = text && sqlite3_column_bytes(st, i) == 36 && pxi_uuid_read(text, 36, (uint8_t *)to);
+    const char *text = (const char *)sqlite3_value_text(v);
+    bool good = text && sqlite3_value_bytes(v) == 36 && pxi_uuid_read(text, 36, (uint8_t *)to);
     return good ? 0 : PRAX_ETYPE;
 }
 
-static inline int read_integer(sqlite3_stmt *st, int i, int64_t *x)
+static inline int read_integer(sqlite3_value *v, int64_t *x)
 {
-    *x = sqlite3_column_int64(st, i);
-    return *x == 0 && sqlite3_column_type(st, i) != SQLITE_INTEGER ? PRAX_ETYPE : 0;
+    *x = sqlite3_value_int64(v);
+    return *x == 0 && sqlite3_value_type(v) != SQLITE_INTEGER ? PRAX_ETYPE : 0;
 }
 
-static int read_small(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to)
+static int read_small(sqlite3_value *v, const struct pxi_out *o, char *to)
 {
     int64_t x;
-    int rc = read_integer(st, i, &x);
+    int rc = read_integer(v, &x);
     int32_t days = (int32_t)x;
     prax_decimal d = { .units = x, .scale = o->scale };
     switch (o->type) {
@@ -155,19 +153,19 @@ static int read_small(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to
     }
 }
 
-static int read_real(sqlite3_stmt *st, int i, char *to)
+static int read_real(sqlite3_value *v, char *to)
 {
-    int type = sqlite3_column_type(st, i);
-    double x = sqlite3_column_double(st, i);
+    int type = sqlite3_value_type(v);
+    double x = sqlite3_value_double(v);
     memcpy(to, &x, sizeof x);
     return type == SQLITE_FLOAT || type == SQLITE_INTEGER ? 0 : PRAX_ETYPE;
 }
 
 /* Flag and value of a prax_opt_*: what is left to do, or 0 for NULL. */
-static inline bool read_flag(sqlite3_stmt *st, int i, const struct pxi_out *o, char **to)
+static inline bool read_flag(sqlite3_value *v, const struct pxi_out *o, char **to)
 {
     const struct pxi_layout *l = &pxi_layouts[o->type];
-    bool set = sqlite3_column_type(st, i) != SQLITE_NULL;
+    bool set = sqlite3_value_type(v) != SQLITE_NULL;
     *(bool *)*to = set;
     *to += l->opt_val;
     if (!set)
@@ -176,43 +174,43 @@ static inline bool read_flag(sqlite3_stmt *st, int i, const struct pxi_out *o, c
 }
 
 /* A value of fixed size. */
-static inline int read_fixed(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to)
+static inline int read_fixed(sqlite3_value *v, const struct pxi_out *o, char *to)
 {
     int64_t x;
     int rc;
-    if (o->null && !read_flag(st, i, o, &to))
+    if (o->null && !read_flag(v, o, &to))
         return 0;
     switch (o->type) {
     case PRAX_T_Uuid:
-        return read_uuid(st, i, to);
+        return read_uuid(v, to);
     case PRAX_T_Enum:
-        return read_label(st, i, o, to);
+        return read_label(v, o, to);
     case PRAX_T_Float:
-        return read_real(st, i, to);
+        return read_real(v, to);
     case PRAX_T_Boolean:
     case PRAX_T_Date:
     case PRAX_T_Decimal:
-        return read_small(st, i, o, to);
+        return read_small(v, o, to);
     default:
-        rc = read_integer(st, i, &x);
+        rc = read_integer(v, &x);
         memcpy(to, &x, sizeof x);
         return rc;
     }
 }
 
-static inline int read_column(sqlite3_stmt *st, int i, const struct pxi_out *o, char *to,
+static inline int read_column(sqlite3_value *v, const struct pxi_out *o, char *to,
                               struct pxi_arena *a)
 {
     switch (o->type) {
     case PRAX_T_String:
     case PRAX_T_Numeric:
-        return read_text(st, i, o, to, a);
+        return read_text(v, o, to, a);
     case PRAX_T_Json:
-        return read_json(st, i, o, to, a);
+        return read_json(v, o, to, a);
     case PRAX_T_Bytes:
-        return read_bytes(st, i, o, to, a);
+        return read_bytes(v, o, to, a);
     default:
-        return read_fixed(st, i, o, to);
+        return read_fixed(v, o, to);
     }
 }
 
@@ -223,7 +221,7 @@ int64_t pxi_sqlite_row(struct pxi_stmt *stmt, const struct pxi_program *p, char 
     int64_t bytes = 0;
     for (unsigned i = 0; i < p->n; i++) {
         const struct pxi_out *o = &p->out[i];
-        int rc = read_column(st, (int)i, o, row + o->off, a);
+        int rc = read_column(sqlite3_column_value(st, (int)i), o, row + o->off, a);
         if (__builtin_expect(rc < 0, 0)) {
             *failed = i;
             return rc;

@@ -3,6 +3,7 @@
 #include "orm/base/arena.h"
 #include "usdt/probe.h"
 #include "usdt/stats.h"
+#include <assert.h>
 #include <string.h>
 
 static void count_freed(const struct pxi_heap *h, const void *p, size_t size)
@@ -43,6 +44,7 @@ void pxi_heap_init(struct pxi_heap *h, const prax_alloc *user, const char *purpo
 {
     h->arena = arena;
     h->user = user ? *user : pxi_malloc;
+    assert(*purpose); /* also brings its page in: a probe cannot wait for it */
     h->purpose = purpose;
     h->alloc = (prax_alloc){ .realloc = heap_realloc, .ctx = h };
 }

@@ -36,9 +36,10 @@ static void count_conns(int by)
 static void close_link(struct pxi_link *l)
 {
     uint64_t id = l->id;
-    for (unsigned i = 0; i < l->cached_room; i++)
+    for (unsigned i = 0; i < l->cached_room; i++) {
         if (l->cached[i].stmt)
             l->driver->drop(l->cached[i].stmt);
+    }
     l->driver->close(l->conn);
     pxi_heap_free(l->heap, l->cached, l->cached_room * sizeof *l->cached);
     pxi_heap_free(l->heap, l, sizeof *l);
@@ -76,9 +77,10 @@ static void enter(struct pxi_pool *p, struct pxi_link *l)
 
 static void leave(struct pxi_pool *p, const struct pxi_link *l)
 {
-    for (unsigned i = 0; i < p->max; i++)
+    for (unsigned i = 0; i < p->max; i++) {
         if (p->links[i] == l)
             p->links[i] = NULL;
+    }
     p->count--;
 }
 
@@ -87,9 +89,9 @@ static void leave(struct pxi_pool *p, const struct pxi_link *l)
 static int open_first(struct pxi_pool *p, unsigned n, struct pxi_error *err)
 {
     for (; p->count < n; p->count++) {
-        struct pxi_link *l;
+        struct pxi_link *l = NULL;
         int rc = open_link(p, &l, err);
-        if (rc < 0)
+        if (!l)
             return rc;
         enter(p, l);
         l->next = p->idle;
@@ -98,20 +100,23 @@ static int open_first(struct pxi_pool *p, unsigned n, struct pxi_error *err)
     return 0;
 }
 
-int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, const struct pxi_heap *heap,
-                  struct pxi_error *err)
+void pxi_pool_init(struct pxi_pool *p, const struct pxi_pool_opts *o, const struct pxi_heap *heap)
 {
     *p = (struct pxi_pool){
         .heap = heap, .max = o->max, .stmt_cache = o->stmt_cache, .acquire_ms = o->acquire_ms
     };
     p->last = &p->first;
     pthread_mutex_init(&p->lock, NULL);
+}
+
+int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, struct pxi_error *err)
+{
     p->driver = pxi_driver_find(o->url, err);
     if (!p->driver)
         return err->e.code;
     char *url = strdup(o->url);
     p->conn = (struct pxi_conn_opts){ .url = url, .busy_ms = o->busy_ms };
-    p->links = pxi_heap_zero(heap, o->max * sizeof *p->links);
+    p->links = pxi_heap_zero(p->heap, o->max * sizeof(void *));
     if (!url || !p->links)
         return pxi_error_set(err, PRAX_ENOMEM, "pool: out of memory");
     int rc = p->driver->resolve(url, o->max == 1, &p->where, err);
@@ -131,7 +136,7 @@ static struct pxi_link *pop_idle(struct pxi_pool *p)
 
 void pxi_pool_shut(struct pxi_pool *p)
 {
-    struct pxi_link *l;
+    struct pxi_link *l = NULL;
     pthread_mutex_lock(&p->lock);
     p->closed = true;
     while ((l = pop_idle(p)) != NULL) {
@@ -143,7 +148,7 @@ void pxi_pool_shut(struct pxi_pool *p)
 
 void pxi_pool_free(struct pxi_pool *p)
 {
-    pxi_heap_free(p->heap, p->links, p->max * sizeof *p->links);
+    pxi_heap_free(p->heap, p->links, p->max * sizeof(void *));
     free((char *)p->conn.url);
     free(p->where);
     pthread_mutex_destroy(&p->lock);
@@ -194,7 +199,7 @@ static struct pxi_link *open_more(struct pxi_pool *p, uintptr_t owner, int *rc,
     pthread_mutex_unlock(&p->lock);
     *rc = open_link(p, &l, err);
     pthread_mutex_lock(&p->lock);
-    if (*rc < 0) {
+    if (!l) {
         p->count--;
         return NULL;
     }
@@ -219,10 +224,11 @@ static struct pxi_link *find(struct pxi_pool *p, uintptr_t owner, int *rc, struc
 static bool this_thread_holds_one(const struct pxi_pool *p)
 {
     uint32_t tid = (uint32_t)gettid();
-    for (unsigned i = 0; i < p->max; i++)
+    for (unsigned i = 0; i < p->max; i++) {
         if (p->links[i] && p->links[i]->tid == tid &&
             __atomic_load_n(&p->links[i]->owner, __ATOMIC_RELAXED) != 0)
             return true;
+    }
     return false;
 }
 
@@ -286,10 +292,11 @@ static int look(struct pxi_pool *p, struct pxi_waiter *w, struct pxi_error *err)
 {
     int rc;
     struct pxi_link *l = find(p, w->wish->owner, &rc, err);
-    if (w->link && l)
+    if (w->link && l) {
         put_back(p, l);
-    else if (l)
+    } else if (l) {
         w->link = l;
+    }
     if (w->link && rc < 0)
         pxi_error_clear(err);
     return w->link ? 1 : rc;
@@ -335,7 +342,7 @@ static int wait_turn(struct pxi_pool *p, struct pxi_waiter *w, struct pxi_error 
             return rc;
         if (p->first == w && (rc = look(p, w, err)) != 0)
             return rc < 0 ? rc : 0;
-        uint64_t slice = now + WAIT_SLICE_MS * MS_NS;
+        uint64_t slice = now + (uint64_t)WAIT_SLICE_MS * MS_NS;
         sleep_until(p, w, slice < deadline ? slice : deadline);
         if (w->link)
             return 0;

@@ -62,9 +62,10 @@ struct pxi_pool_opts {
     uint32_t acquire_ms, busy_ms;
 };
 
-/* Opens o->min connections. The URL is copied. Close it even when this failed. */
-int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, const struct pxi_heap *heap,
-                  struct pxi_error *err);
+/* A pool without connections, to be freed by shut and free. */
+void pxi_pool_init(struct pxi_pool *p, const struct pxi_pool_opts *o, const struct pxi_heap *heap);
+/* Opens o->min connections. The URL is copied. */
+int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, struct pxi_error *err);
 /* No more connections are handed out; idle ones are closed now, the others when they come back. */
 void pxi_pool_shut(struct pxi_pool *p);
 /* After shut, with no link in use. */

@@ -23,9 +23,10 @@ static bool make_room(struct pxi_link *l, unsigned plan_id)
 static void evict(struct pxi_link *l)
 {
     struct pxi_cached *oldest = NULL;
-    for (unsigned i = 0; i < l->cached_room; i++)
+    for (unsigned i = 0; i < l->cached_room; i++) {
         if (l->cached[i].stmt && (!oldest || l->cached[i].tick < oldest->tick))
             oldest = &l->cached[i];
+    }
     if (!oldest)
         return;
     l->driver->drop(oldest->stmt);

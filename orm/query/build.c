@@ -180,9 +180,9 @@ static void put_program(struct pxi_shape *sh, const struct pxi_request *r, struc
 static struct pxi_plan *finish(struct pxi_plans *plans, struct pxi_shape *sh, uint64_t hash,
                                struct pxi_plan *p, const struct pxi_sql *q)
 {
-    if (q->broken)
+    if (!p || q->broken)
         pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
-    if (sh->code)
+    if (!p || sh->code)
         return NULL;
     p->key = sh->key;
     p->key_size = sh->key_size;
@@ -231,10 +231,12 @@ struct pxi_plan *pxi_request_plan(struct pxi_plans *plans, struct pxi_shape *sh,
 /* The place of a ?? outside of quotes and comments, or NULL. */
 static const char *find_doubled(const char *p)
 {
+    static const char quotes[] = "'\"`[";
     while (*p) {
-        char quote = strchr("'\"`", *p) ? *p : *p == '[' ? ']' : '\0';
-        if (quote) {
-            p += 1 + strcspn(p + 1, (char[]){ quote, '\0' });
+        const char *opening = strchr(quotes, *p);
+        if (opening) {
+            static const char *const closing[] = { "'", "\"", "`", "]" };
+            p += 1 + strcspn(p + 1, closing[opening - quotes]);
         } else if (p[0] == '-' && p[1] == '-') {
             p += strcspn(p, "\n");
         } else if (p[0] == '/' && p[1] == '*') {
@@ -253,10 +255,11 @@ static struct pxi_plan *build_raw(struct pxi_plans *plans, struct pxi_shape *sh,
 {
     struct pxi_plan *p = pxi_arena_zero(sh->scratch, 1, sizeof *p);
     struct pxi_sql q = { .text = pxi_arena_text(sh->scratch, sql, size), .size = size };
-    if (!p || !q.text)
+    if (!p || !q.text) {
         pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
-    else if (find_doubled(sql))
+    } else if (find_doubled(sql)) {
         pxi_shape_fail(sh, NULL, PRAX_EUNSUPPORTED, "?? is an operator that SQLite has not");
+    }
     return finish(plans, sh, hash, p, &q);
 }
 

@@ -3,17 +3,29 @@
 #include "orm/query/shape.h"
 #include <string.h>
 
+static void write_key(struct pxi_shape *sh, const prax_key *k)
+{
+    for (unsigned i = 0; i < k->n_columns; i++) {
+        pxi_sql_add(sh->sql, i ? " AND " : " WHERE ");
+        pxi_sql_template(sh->sql, "@ = ?", sh->m->columns[k->columns[i]].db_name);
+    }
+}
+
 void pxi_clause_key(struct pxi_shape *sh, const void *key, unsigned by)
 {
     const prax_key *k = &sh->m->keys[by - 1];
-    for (unsigned i = 0; i < k->n_columns && !sh->code; i++) {
+    if (sh->sql) {
+        write_key(sh, k);
+        return;
+    }
+    for (unsigned i = 0; i < k->n_columns; i++) {
         const prax_column *c = &sh->m->columns[k->columns[i]];
-        if (sh->sql) {
-            pxi_sql_add(sh->sql, i ? " AND " : " WHERE ");
-            pxi_sql_template(sh->sql, "@ = ?", c->db_name);
-        } else {
-            pxi_value_of(sh, c, (const char *)key + k->offs[i], PXI_USE_EQUAL, pxi_shape_value(sh));
-        }
+        const char *src = (const char *)key + k->offs[i];
+        struct pxi_value *v = pxi_shape_value(sh);
+        if (c->type == PRAX_T_Int || c->type == PRAX_T_BigInt) /* most keys: nothing to check */
+            *v = (struct pxi_value){ .kind = PXI_INT, .u.i = *(const int64_t *)(const void *)src };
+        else
+            pxi_value_of(sh, c, src, PXI_USE_EQUAL, v);
     }
 }
 
@@ -54,14 +66,15 @@ static void collect_set(struct pxi_shape *sh, unsigned i, unsigned wr, const voi
     const prax_column *c = &sh->m->columns[i];
     uint16_t two[2] = { (uint16_t)i, (uint16_t)wr };
     pxi_shape_key(sh, two, sizeof two);
-    if (wr == PRAX_WR_SET)
+    if (wr == PRAX_WR_SET) {
         pxi_value_of(sh, c, src, PXI_USE_WRITE, pxi_shape_value(sh));
-    else if (wr == PRAX_WR_ADD || wr == PRAX_WR_MUL)
+    } else if (wr == PRAX_WR_ADD || wr == PRAX_WR_MUL) {
         collect_operand(sh, c, wr, src);
-    else if (wr != PRAX_WR_NULL)
+    } else if (wr != PRAX_WR_NULL) {
         pxi_shape_fail(sh, c, PRAX_EINVAL, "no such write: %u", wr);
-    else if (!(c->flags & PRAX_C_NULL))
+    } else if (!(c->flags & PRAX_C_NULL)) {
         pxi_shape_fail(sh, c, PRAX_ENULL, "prax_set_null on a column that takes no NULL");
+    }
 }
 
 static void write_set(struct pxi_shape *sh, unsigned i, unsigned wr, const void *src, bool first)
@@ -70,13 +83,14 @@ static void write_set(struct pxi_shape *sh, unsigned i, unsigned wr, const void 
     pxi_sql_add(sh->sql, first ? "" : ", ");
     pxi_sql_name(sh->sql, c->db_name);
     pxi_sql_add(sh->sql, " = ");
-    if (wr == PRAX_WR_SET)
+    if (wr == PRAX_WR_SET) {
         pxi_sql_param(sh->sql);
-    else if (wr == PRAX_WR_NULL)
+    } else if (wr == PRAX_WR_NULL) {
         pxi_sql_add(sh->sql, "NULL");
-    else
+    } else {
         pxi_sql_arithmetic(sh->sql, c, wr,
                            c->type == PRAX_T_Decimal ? ((const prax_decimal *)src)->scale : 0);
+    }
 }
 
 void pxi_clause_set(struct pxi_shape *sh, const void *set)
@@ -91,10 +105,11 @@ void pxi_clause_set(struct pxi_shape *sh, const void *set)
         const void *src = w + pxi_layouts[c->type].write_v;
         if (wr == PRAX_WR_NONE)
             continue;
-        if (sh->sql)
+        if (sh->sql) {
             write_set(sh, i, wr, src, first);
-        else
+        } else {
             collect_set(sh, i, wr, src);
+        }
         first = false;
     }
     if (first)
@@ -111,10 +126,11 @@ void pxi_clause_page(struct pxi_shape *sh, uint32_t take, uint32_t skip)
         return;
     if (sh->sql) {
         pxi_sql_add(sh->sql, " LIMIT ");
-        if (take)
+        if (take) {
             pxi_sql_param(sh->sql);
-        else
+        } else {
             pxi_sql_add(sh->sql, sh->sql->d->no_limit);
+        }
         if (skip)
             pxi_sql_template(sh->sql, " OFFSET ?", "");
         return;

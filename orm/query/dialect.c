@@ -102,10 +102,11 @@ void pxi_sql_template(struct pxi_sql *q, const char *t, const char *column)
         size_t n = strcspn(t, "@?");
         add(q, t, n);
         t += n;
-        if (*t == '@')
+        if (*t == '@') {
             pxi_sql_name(q, column);
-        else if (*t == '?')
+        } else if (*t == '?') {
             pxi_sql_param(q);
+        }
         t += *t != '\0';
     }
 }

@@ -62,13 +62,14 @@ static bool is_text(const prax_column *c)
 
 static bool check_op(struct pxi_shape *sh, const prax_column *c, const struct head *f)
 {
-    if (f->op > PRAX_OP_PATH_EQ || !(type_ops[c->type] & 1u << f->op))
+    if (f->op > PRAX_OP_PATH_EQ || !(type_ops[c->type] & 1u << f->op)) {
         pxi_shape_fail(sh, c, PRAX_EINVAL, "operator %u is none of this type", f->op);
-    else if (f->nocase && !is_text(c))
+    } else if (f->nocase && !is_text(c)) {
         pxi_shape_fail(sh, c, PRAX_EINVAL, "nocase on a type without case");
-    else if (++sh->terms > PXI_FILTER_TERMS)
+    } else if (++sh->terms > PXI_FILTER_TERMS) {
         pxi_shape_fail(sh, NULL, PRAX_ELIMIT, "filter of more than %d conditions",
                        PXI_FILTER_TERMS);
+    }
     return sh->code == 0;
 }
 
@@ -171,9 +172,10 @@ static void collect(struct pxi_shape *sh, const prax_column *c, const struct hea
         break;
     default:
         pxi_value_of(sh, c, f->u.v, use_of(f->op), pxi_shape_value(sh));
-        if (f->op == PRAX_OP_BETWEEN)
+        if (f->op == PRAX_OP_BETWEEN) {
             pxi_value_of(sh, c, (const char *)f + pxi_layouts[c->type].filter_hi, PXI_USE_DOWN,
                          pxi_shape_value(sh));
+        }
     }
 }
 
@@ -182,10 +184,11 @@ static void condition(struct pxi_shape *sh, unsigned i, const struct head *f)
     const prax_column *c = &sh->m->columns[i];
     bool pad = wants_padding(c, f);
     if (sh->sql) {
-        if (pad)
+        if (pad) {
             write_padded(sh, c, f);
-        else
+        } else {
             pxi_sql_template(sh->sql, sh->sql->d->compare[f->op][f->nocase], c->db_name);
+        }
         return;
     }
     if (!check_op(sh, c, f))
@@ -200,7 +203,7 @@ static void condition(struct pxi_shape *sh, unsigned i, const struct head *f)
     }
 }
 
-/* ---- the tree ---- */
+/* ---- the tree: recursion that PXI_FILTER_DEPTH bounds ---- */
 
 static void struct_of(struct pxi_shape *sh, const char *where, const char *before);
 
@@ -211,6 +214,7 @@ static void add(struct pxi_shape *sh, const char *text)
 }
 
 /* The members of a list, joined by `join`; k is which list. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static void members(struct pxi_shape *sh, const struct where_list *l, unsigned k)
 {
     static const char *const before[] = { "(", "(", "(" };
@@ -231,6 +235,7 @@ static void members(struct pxi_shape *sh, const struct where_list *l, unsigned k
     sh->depth--;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static void lists(struct pxi_shape *sh, const char *where, bool *any)
 {
     const struct where_list *l = (const struct where_list *)(const void *)where;
@@ -254,6 +259,7 @@ static void lists(struct pxi_shape *sh, const char *where, bool *any)
 }
 
 /* One where struct in parentheses; `empty` if it has no condition. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static void struct_of(struct pxi_shape *sh, const char *where, const char *empty)
 {
     const uint16_t *off = sh->m->where_off;
@@ -275,9 +281,9 @@ static void struct_of(struct pxi_shape *sh, const char *where, const char *empty
 
 void pxi_clause_where(struct pxi_shape *sh, const void *where)
 {
-    if (!sh->sql)
+    if (!sh->sql) {
         struct_of(sh, where, "");
-    else if (sh->conditional) {
+    } else if (sh->conditional) {
         pxi_sql_add(sh->sql, " WHERE ");
         struct_of(sh, where, "TRUE");
     }

@@ -72,10 +72,11 @@ static const char *skip_quoted(struct scan *s, char quote)
     const char *start = s->p++;
     while (s->p < s->end && !(*s->p == quote && !at(s, 1, quote)))
         s->p += *s->p == quote ? 2 : 1;
-    if (s->p < s->end)
+    if (s->p < s->end) {
         s->p++;
-    else
+    } else {
         s->p = s->end;
+    }
     return start;
 }
 
@@ -106,9 +107,10 @@ static void word(struct scan *s)
     }
     char *low = s->to + (s->to != s->start);
     put(s, start, size);
-    for (size_t i = 0; i < size; i++)
+    for (size_t i = 0; i < size; i++) {
         if (low[i] >= 'A' && low[i] <= 'Z')
             low[i] = (char)(low[i] | 0x20);
+    }
 }
 
 static void token(struct scan *s)
@@ -140,9 +142,10 @@ static void token(struct scan *s)
 size_t pxi_fingerprint_text(const char *sql, size_t size, char *to)
 {
     struct scan s = { sql, sql + size, to, to };
-    while (s.p < s.end)
+    while (s.p < s.end) {
         if (!skip_blank(&s))
             token(&s);
+    }
     while (ends_with(&s, ";"))
         s.to -= s.to - s.start >= 2 ? 2 : 1;
     return (size_t)(s.to - to);

@@ -48,18 +48,16 @@ void pxi_shape_key(struct pxi_shape *sh, const void *p, size_t size)
     sh->key_size += (uint32_t)size;
 }
 
-struct pxi_value *pxi_shape_value(struct pxi_shape *sh)
+struct pxi_value *pxi_shape_more_values(struct pxi_shape *sh)
 {
-    if (__builtin_expect(sh->n_values == sh->values_room, 0)) {
-        struct pxi_value *more = pxi_arena_get(sh->scratch, 2 * sizeof *more * sh->values_room, 16);
-        if (!more) {
-            no_memory(sh);
-            return &sh->values[0]; /* the operation fails, so nobody binds it */
-        }
-        memcpy(more, sh->values, sizeof *more * sh->n_values);
-        sh->values = more;
-        sh->values_room *= 2;
+    struct pxi_value *more = pxi_arena_get(sh->scratch, 2 * sizeof *more * sh->values_room, 16);
+    if (!more) {
+        no_memory(sh);
+        return &sh->values[0]; /* the operation fails, so nobody binds it */
     }
+    memcpy(more, sh->values, sizeof *more * sh->n_values);
+    sh->values = more;
+    sh->values_room *= 2;
     return &sh->values[sh->n_values++];
 }
 

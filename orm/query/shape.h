@@ -43,7 +43,13 @@ void pxi_shape_begin(struct pxi_shape *sh, const prax_model *m, struct pxi_arena
 /* Appends bytes to the key (first run only; callers check). */
 void pxi_shape_key(struct pxi_shape *sh, const void *p, size_t size);
 /* The next value, or a place that nobody reads if memory is out. */
-struct pxi_value *pxi_shape_value(struct pxi_shape *sh);
+struct pxi_value *pxi_shape_more_values(struct pxi_shape *sh);
+static inline struct pxi_value *pxi_shape_value(struct pxi_shape *sh)
+{
+    if (__builtin_expect(sh->n_values == sh->values_room, 0))
+        return pxi_shape_more_values(sh);
+    return &sh->values[sh->n_values++];
+}
 /* Keeps the error, with "Model.column: " before the text; c may be NULL. Returns code. */
 int pxi_shape_fail(struct pxi_shape *sh, const prax_column *c, int code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

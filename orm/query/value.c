@@ -151,7 +151,8 @@ static char *put_quoted(char *to, const char *text, size_t size)
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)text[i];
         if (c < 0x20) {
-            memcpy(to, "\\u00", 4);
+            for (unsigned k = 0; k < 4; k++)
+                to[k] = "\\u00"[k];
             to[4] = hexes[c >> 4];
             to[5] = hexes[c & 15];
             to += 6;
@@ -170,9 +171,9 @@ static char *put_digits(char *to, int64_t x)
     char digits[20];
     size_t at = sizeof digits;
     uint64_t u = x < 0 ? 0 - (uint64_t)x : (uint64_t)x;
-    do
+    do {
         digits[--at] = (char)('0' + u % 10);
-    while (u /= 10);
+    } while (u /= 10);
     if (x < 0)
         *to++ = '-';
     memcpy(to, digits + at, sizeof digits - at);
@@ -187,7 +188,7 @@ int pxi_value_array(struct pxi_shape *sh, const prax_column *c, const void *list
     if (n && !list)
         return pxi_shape_fail(sh, c, PRAX_EINVAL, "list of %u without items", n);
     for (uint32_t i = 0; text && i < n; i++) {
-        struct pxi_value item;
+        struct pxi_value item = { .kind = PXI_NULL };
         int rc = pxi_value_of(sh, c, (const char *)list + i * size, PXI_USE_EQUAL, &item);
         if (rc < 0)
             return rc;
@@ -233,10 +234,12 @@ static char *put_pattern(char *to, const char *text, bool nocase)
     for (; *text; text++) {
         bool escaped = *text == '\\';
         text += escaped;
-        if (escaped || (*text != '%' && *text != '_'))
+        if (escaped || (*text != '%' && *text != '_')) {
             to = put_plain(to, *text, nocase);
-        else
-            *to++ = nocase ? *text : *text == '%' ? '*' : '?';
+        } else {
+            const char *glob = *text == '%' ? "*" : "?";
+            *to++ = *(nocase ? text : glob);
+        }
     }
     return to;
 }

@@ -1,7 +1,7 @@
 /* db.h - what the database tests share: every case runs on a database in memory and on a file.
  *
- * DB_MAIN(tests) runs the array twice. A test gets a fresh database with the tables of blog.prax and
- * a session: `struct fixture *f = *state`.
+ * DB_MAIN(tests) runs the array twice. A test gets a fresh database with the tables of blog.prax
+ * and a session: `struct fixture *f = *state`.
  */
 #ifndef PRAX_TESTS_DB_H
 #define PRAX_TESTS_DB_H
@@ -30,7 +30,7 @@ static inline void must(int64_t rc, const prax_session *s)
     if (rc < 0)
         fail_msg("%s", prax_error_get(s)->message);
 }
-#define MUST(s, call)       must((call), (s))
+#define MUST(s, call)        must((call), (s))
 #define ASSERT_CODE(s, want) assert_int_equal(prax_error_code(s), (want))
 
 static inline void db_open_files(struct fixture *f)
@@ -60,7 +60,8 @@ static inline int db_setup(void **state)
 
 static inline void db_remove(const char *dir)
 {
-    static const char *const names[] = { "blog.db", "blog.db-wal", "blog.db-shm", "blog.db-journal" };
+    static const char *const names[] = { "blog.db", "blog.db-wal", "blog.db-shm",
+                                         "blog.db-journal" };
     char path[128];
     for (size_t i = 0; *dir && i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s", dir, names[i]);
@@ -81,16 +82,15 @@ static inline int db_teardown(void **state)
 }
 
 #define DB_TEST(fn) cmocka_unit_test_setup_teardown(fn, db_setup, db_teardown)
-#define DB_MAIN(tests)                                                               \
-    int main(void)                                                                   \
-    {                                                                                \
-        int failed = 0;                                                              \
-        for (int i = 0; i < 2; i++) {                                                \
-            db_on_file = i;                                                          \
-            failed += cmocka_run_group_tests_name(i ? "file" : "memory", tests, NULL, \
-                                                  NULL);                             \
-        }                                                                            \
-        return failed;                                                               \
+#define DB_MAIN(tests)                                                                       \
+    int main(void)                                                                           \
+    {                                                                                        \
+        int failed = 0;                                                                      \
+        for (int i = 0; i < 2; i++) {                                                        \
+            db_on_file = i;                                                                  \
+            failed += cmocka_run_group_tests_name(i ? "file" : "memory", tests, NULL, NULL); \
+        }                                                                                    \
+        return failed;                                                                       \
     }
 
 #endif

@@ -3,9 +3,8 @@
 
 static void add_people(prax_session *s)
 {
-    const blog_user *ada =
-        blog_user_create(s, .email = "ada@example.org", .name = "Ada", .age = prax_set(36),
-                         .role = prax_set(BLOG_ROLE_ADMIN));
+    const blog_user *ada = blog_user_create(s, .email = "ada@example.org", .name = "Ada",
+                                            .age = prax_set(36), .role = prax_set(BLOG_ROLE_ADMIN));
     assert_non_null(ada);
     assert_int_equal(ada->id, 1);
     assert_string_equal(ada->email, "ada@example.org");
@@ -111,9 +110,9 @@ static const blog_user_where *visible_to(prax_session *s, const char *team)
     snprintf(pattern, sizeof pattern, "@%s.org", team);
     return blog_user_where_keep(
         s, &(blog_user_where){ .email = prax_ends(pattern),
-                               .any_of = PRAX_LIST(blog_user_where,
-                                                   { .id = prax_in(int64_t, 1, 2, 3) },
-                                                   { .email = prax_in(const char *, pattern) }) });
+                               .any_of =
+                                   PRAX_LIST(blog_user_where, { .id = prax_in(int64_t, 1, 2, 3) },
+                                             { .email = prax_in(const char *, pattern) }) });
 }
 
 static void test_run_time_filter(void **state)
@@ -132,8 +131,7 @@ static void test_run_time_filter(void **state)
     PRAX_LET(f->s, w.name, prax_icontains("b"));
     assert_int_equal(blog_user_count(f->s, .where = w), 1);
     int64_t sum = 0;
-    blog_user_each(u, f->s, .where = *base, .select = { .id = 1 })
-    {
+    blog_user_each(u, f->s, .where = *base, .select = { .id = 1 }) {
         if (u->id > 2)
             break;
         sum += u->id;
@@ -147,8 +145,9 @@ static void test_update_and_delete(void **state)
     struct fixture *f = *state;
     prax_session *s = f->s;
     add_people(s);
-    assert_int_equal(blog_user_update(s, blog_user_by_id(1), .age = prax_add(4),
-                                      .name = prax_set("Countess")), 1);
+    assert_int_equal(
+        blog_user_update(s, blog_user_by_id(1), .age = prax_add(4), .name = prax_set("Countess")),
+        1);
     assert_int_equal(blog_user_update(s, blog_user_by_id(77), .age = prax_add(4)), 0);
     const blog_user *u = blog_user_get(s, blog_user_by_id(1));
     assert_non_null(u);
@@ -161,8 +160,9 @@ static void test_update_and_delete(void **state)
     assert_int_equal(blog_user_update(s, blog_user_by_id(1)), PRAX_EINVAL);
     assert_int_equal(blog_user_update_many(s, .where.age = prax_null, .set.age = prax_set(1)), 2);
     assert_int_equal(blog_user_update_many(s, .set.age = prax_set(1)), PRAX_EINVAL);
-    assert_int_equal(blog_user_update_many(s, .all = true, .where.age = prax_eq(1),
-                                           .set.age = prax_set(1)), PRAX_EINVAL);
+    assert_int_equal(
+        blog_user_update_many(s, .all = true, .where.age = prax_eq(1), .set.age = prax_set(1)),
+        PRAX_EINVAL);
     assert_int_equal(blog_user_update_many(s, .all = true, .set.age = prax_set_null), 3);
     assert_int_equal(blog_user_delete(s, blog_user_by_id(1)), 1);
     assert_int_equal(blog_user_delete(s, blog_user_by_id(1)), 0);
@@ -208,8 +208,7 @@ static void test_raw(void **state)
     prax_session *s = f->s;
     add_people(s);
     int64_t n = 0;
-    prax_sql_each(row, s, "SELECT id, email FROM users WHERE age > ? AND name LIKE ?", 18, "A%")
-    {
+    prax_sql_each(row, s, "SELECT id, email FROM users WHERE age > ? AND name LIKE ?", 18, "A%") {
         assert_int_equal(prax_col_i64(row, 0), 1);
         assert_string_equal(prax_col_text(row, prax_col(row, "email")), "ada@example.org");
         n++;
@@ -219,14 +218,18 @@ static void test_raw(void **state)
     assert_int_equal(prax_sql_exec(s, "UPDATE users SET age = age + 1 WHERE age IS NOT NULL"), 1);
     assert_int_equal(prax_sql_exec(s, "CREATE TABLE audit (at INTEGER, who TEXT, note TEXT)"), 0);
     assert_int_equal(prax_sql_exec(s, "INSERT INTO audit VALUES (?, ?, ?)", prax_time_now(),
-                                   prax_null_v, "promoted"), 1);
+                                   prax_null_v, "promoted"),
+                     1);
     assert_int_equal(prax_session_reset(s), 0);
 }
 
 static const struct CMUnitTest tests[] = {
-    DB_TEST(test_create_and_get), DB_TEST(test_find),
-    DB_TEST(test_order_of_nulls), DB_TEST(test_run_time_filter),
-    DB_TEST(test_update_and_delete), DB_TEST(test_transactions),
+    DB_TEST(test_create_and_get),
+    DB_TEST(test_find),
+    DB_TEST(test_order_of_nulls),
+    DB_TEST(test_run_time_filter),
+    DB_TEST(test_update_and_delete),
+    DB_TEST(test_transactions),
     DB_TEST(test_raw),
 };
 DB_MAIN(tests)

@@ -1,6 +1,6 @@
 /* test_db_filter.c - differential: random filters of every type and operator, nested, against an
- * evaluator in memory. Values come from small sets with all characters that a pattern gives a meaning
- * to, so that conditions hold often; the seed is fixed and printed with a failure.
+ * evaluator in memory. Values come from small sets with all characters that a pattern gives a
+ * meaning to, so that conditions hold often; the seed is fixed and printed with a failure.
  */
 #include "tests/db/db.h"
 #include <ctype.h>
@@ -17,15 +17,16 @@ static unsigned pick(unsigned n)
     return (unsigned)(seed >> 11) % n;
 }
 
-static const char *const texts[] = { "",     "a",    "A",   "ab",     "aB",    "a%b", "a_b", "a*b",
-                                     "[x]",  "x]",   "\xc3\xa9", "\xc3\x89", "a\\b", "b",   "a?b", "a\"b",
-                                     "a\nb", "ABAB", "%",   "_" };
+static const char *const texts[] = { "",    "a",    "A",    "ab",       "aB",       "a%b",  "a_b",
+                                     "a*b", "[x]",  "x]",   "\xc3\xa9", "\xc3\x89", "a\\b", "b",
+                                     "a?b", "a\"b", "a\nb", "ABAB",     "%",        "_" };
 enum { TEXTS = sizeof texts / sizeof *texts };
-static const char *const patterns[] = { "%",  "_",    "a%",    "%b",   "_%", "a_b", "a\\%b", "a\\_b",
-                                        "A%", "[%]", "a*b", "%\\\\%", "",   "%B%", "a?b",  "\xc3\xa9" };
+static const char *const patterns[] = { "%",     "_",     "a%",  "%b",      "_%",  "a_b",
+                                        "a\\%b", "a\\_b", "A%",  "[%]",     "a*b", "%\\\\%",
+                                        "",      "%B%",   "a?b", "\xc3\xa9" };
 enum { PATTERNS = sizeof patterns / sizeof *patterns };
-static const char *const metas[] = { "{\"k\":1}", "{\"k\":\"a\"}", "{\"k\":true}", "{}",
-                                     "{\"k\":[1,2]}", "{\"k\":null}" };
+static const char *const metas[] = { "{\"k\":1}", "{\"k\":\"a\"}", "{\"k\":true}",
+                                     "{}",        "{\"k\":[1,2]}", "{\"k\":null}" };
 static const char *const values[] = { "1", "\"a\"", "true", "[1, 2]", "null" };
 
 /* ---- the evaluator: does a condition hold? NULL meets none but prax_null ---- */
@@ -110,27 +111,26 @@ static bool ordered(unsigned op, int lo, int hi)
 }
 
 /* For a filter f, a row's value (set or NULL) and COMPARE(a, b) < 0, 0, > 0. */
-#define HOLDS(f, has, value, COMPARE)                                                   \
-    ({                                                                                  \
-        bool holds_ = (f).op == PRAX_OP_NONE;                                           \
-        if ((f).op == PRAX_OP_NULL || (f).op == PRAX_OP_NOT_NULL)                       \
-            holds_ = (has) == ((f).op == PRAX_OP_NOT_NULL);                             \
-        else if ((f).op == PRAX_OP_IN || (f).op == PRAX_OP_NOT_IN) {                    \
-            bool in_ = false;                                                           \
-            for (unsigned i_ = 0; (has) && i_ < (f).n; i_++)                            \
-                in_ |= COMPARE((value), (f).list[i_]) == 0;                             \
-            holds_ = (f).op == PRAX_OP_IN ? in_ : ((has) || (f).n == 0) && !in_;        \
-        }                                                                               \
-        holds_;                                                                         \
+#define HOLDS(f, has, value, COMPARE)                                            \
+    ({                                                                           \
+        bool holds_ = (f).op == PRAX_OP_NONE;                                    \
+        if ((f).op == PRAX_OP_NULL || (f).op == PRAX_OP_NOT_NULL)                \
+            holds_ = (has) == ((f).op == PRAX_OP_NOT_NULL);                      \
+        else if ((f).op == PRAX_OP_IN || (f).op == PRAX_OP_NOT_IN) {             \
+            bool in_ = false;                                                    \
+            for (unsigned i_ = 0; (has) && i_ < (f).n; i_++)                     \
+                in_ |= COMPARE((value), (f).list[i_]) == 0;                      \
+            holds_ = (f).op == PRAX_OP_IN ? in_ : ((has) || (f).n == 0) && !in_; \
+        }                                                                        \
+        holds_;                                                                  \
     })
-#define HOLDS_EQ(f, has, value, COMPARE)                                                \
-    (HOLDS(f, has, value, COMPARE) ||                                                   \
-     ((has) && ((f).op == PRAX_OP_EQ || (f).op == PRAX_OP_NE) &&                        \
-      ordered((f).op, COMPARE((value), (f).v), 0)))
-#define HOLDS_ORD(f, has, value, COMPARE)                                               \
-    (HOLDS(f, has, value, COMPARE) ||                                                   \
-     ((has) && (((f).op >= PRAX_OP_EQ && (f).op <= PRAX_OP_BETWEEN)) &&                 \
-      ordered((f).op, COMPARE((value), (f).v),                                          \
+#define HOLDS_EQ(f, has, value, COMPARE)                                                          \
+    (HOLDS(f, has, value, COMPARE) || ((has) && ((f).op == PRAX_OP_EQ || (f).op == PRAX_OP_NE) && \
+                                       ordered((f).op, COMPARE((value), (f).v), 0)))
+#define HOLDS_ORD(f, has, value, COMPARE)                               \
+    (HOLDS(f, has, value, COMPARE) ||                                   \
+     ((has) && (((f).op >= PRAX_OP_EQ && (f).op <= PRAX_OP_BETWEEN)) && \
+      ordered((f).op, COMPARE((value), (f).v),                          \
               (f).op == PRAX_OP_BETWEEN ? COMPARE((value), (f).hi) : 0)))
 
 #define BY_VALUE(a, b) (((a) > (b)) - ((a) < (b)))
@@ -197,28 +197,29 @@ static unsigned any_op(const unsigned *ops, unsigned n)
 {
     return pick(3) ? PRAX_OP_NONE : ops[pick(n)];
 }
-static const unsigned eq_ops[] = { PRAX_OP_EQ, PRAX_OP_NE,   PRAX_OP_IN, PRAX_OP_NOT_IN,
-                                   PRAX_OP_NULL, PRAX_OP_NOT_NULL, PRAX_OP_LT, PRAX_OP_LE,
-                                   PRAX_OP_GT, PRAX_OP_GE, PRAX_OP_BETWEEN, PRAX_OP_LIKE,
-                                   PRAX_OP_CONTAINS, PRAX_OP_STARTS, PRAX_OP_ENDS };
+static const unsigned eq_ops[] = { PRAX_OP_EQ,       PRAX_OP_NE,      PRAX_OP_IN,
+                                   PRAX_OP_NOT_IN,   PRAX_OP_NULL,    PRAX_OP_NOT_NULL,
+                                   PRAX_OP_LT,       PRAX_OP_LE,      PRAX_OP_GT,
+                                   PRAX_OP_GE,       PRAX_OP_BETWEEN, PRAX_OP_LIKE,
+                                   PRAX_OP_CONTAINS, PRAX_OP_STARTS,  PRAX_OP_ENDS };
 enum { EQ_OPS = 6, ORD_OPS = 11, TEXT_OPS = 15 };
 
 /* Fills a filter with a random operator and values made by MAKE. */
-#define RANDOM(f, n_ops, T, MAKE, HAS_HI)                     \
-    do {                                                      \
-        static T list_[POOL][4];                              \
-        static unsigned at_;                                  \
-        (f).op = (uint8_t)any_op(eq_ops, n_ops);              \
+#define RANDOM(f, n_ops, T, MAKE, HAS_HI)                       \
+    do {                                                        \
+        static T list_[POOL][4];                                \
+        static unsigned at_;                                    \
+        (f).op = (uint8_t)any_op(eq_ops, n_ops);                \
         if ((f).op == PRAX_OP_IN || (f).op == PRAX_OP_NOT_IN) { \
-            T *l_ = list_[at_++ % POOL];                      \
-            (f).n = pick(5);                                  \
-            for (unsigned i_ = 0; i_ < (f).n; i_++)           \
-                l_[i_] = MAKE;                                \
-            (f).list = l_;                                    \
-        } else if ((f).op != PRAX_OP_NONE) {                  \
-            (f).v = MAKE;                                     \
-            HAS_HI;                                           \
-        }                                                     \
+            T *l_ = list_[at_++ % POOL];                        \
+            (f).n = pick(5);                                    \
+            for (unsigned i_ = 0; i_ < (f).n; i_++)             \
+                l_[i_] = MAKE;                                  \
+            (f).list = l_;                                      \
+        } else if ((f).op != PRAX_OP_NONE) {                    \
+            (f).v = MAKE;                                       \
+            HAS_HI;                                             \
+        }                                                       \
     } while (0)
 
 static prax_bytes a_blob(void)
@@ -343,8 +344,8 @@ static void test_posts(void **state)
         const blog_post_list *found =
             blog_post_find_many(f->s, .where = w, .order_by = { BLOG_POST_ID_ASC });
         if (!found)
-            fail_msg("seed %llu: %s: %s", (unsigned long long)now,
-                     prax_error_get(f->s)->message, prax_error_get(f->s)->sql);
+            fail_msg("seed %llu: %s: %s", (unsigned long long)now, prax_error_get(f->s)->message,
+                     prax_error_get(f->s)->sql);
         size_t at = 0;
         for (size_t i = 0; i < all->count; i++) {
             bool want = post_holds(&w, &all->items[i]);

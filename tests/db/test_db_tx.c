@@ -1,4 +1,5 @@
-/* test_db_tx.c - guards: nesting, poisoning, retries, read-only sessions, what resets and closes. */
+/* test_db_tx.c - guards: nesting, poisoning, retries, read-only sessions, what resets and closes.
+ */
 #include "tests/db/db.h"
 
 static void add_tag(prax_session *s, const char *label)
@@ -214,9 +215,14 @@ static void test_reset_and_close(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    DB_TEST(test_commit_and_roll_back), DB_TEST(test_savepoints),  DB_TEST(test_poison),
-    DB_TEST(test_failed_begin),         DB_TEST(test_isolation),   DB_TEST(test_run),
-    DB_TEST(test_read_only),            DB_TEST(test_raw_transaction),
+    DB_TEST(test_commit_and_roll_back),
+    DB_TEST(test_savepoints),
+    DB_TEST(test_poison),
+    DB_TEST(test_failed_begin),
+    DB_TEST(test_isolation),
+    DB_TEST(test_run),
+    DB_TEST(test_read_only),
+    DB_TEST(test_raw_transaction),
     DB_TEST(test_reset_and_close),
 };
 DB_MAIN(tests)

@@ -86,10 +86,14 @@ static void test_ranges(void **state)
     refused(s, blog_post_create(s, .author_id = 1), PRAX_EINVAL);
     refused(s, blog_post_create(s, .title = "a", .author_id = 1, .rating = prax_set(NAN)),
             PRAX_EINVAL);
-    refused(s, blog_post_create(s, .title = "a", .author_id = 1,
-                                .price = prax_set(prax_decimal_of(INT64_MAX, 0))), PRAX_ERANGE);
-    refused(s, blog_post_create(s, .title = "a", .author_id = 1,
-                                .price = prax_set(prax_decimal_of(10000000000, 2))), PRAX_ERANGE);
+    refused(s,
+            blog_post_create(s, .title = "a", .author_id = 1,
+                             .price = prax_set(prax_decimal_of(INT64_MAX, 0))),
+            PRAX_ERANGE);
+    refused(s,
+            blog_post_create(s, .title = "a", .author_id = 1,
+                             .price = prax_set(prax_decimal_of(10000000000, 2))),
+            PRAX_ERANGE);
     refused(s, blog_post_create(s, .title = "a", .author_id = 1, .views = prax_set_null),
             PRAX_ENULL);
     refused(s, blog_post_create(s, .title = "a", .author_id = 1, .views = prax_add(1)),
@@ -120,7 +124,8 @@ static void test_arithmetic(void **state)
                                      .rating = prax_set(1.5),
                                      .price = prax_set(prax_decimal_of(1050, 2))));
     assert_int_equal(blog_post_update(s, k, .views = prax_mul(-3), .rating = prax_mul(2.0),
-                                      .price = prax_add(prax_decimal_of(5, 1))), 1);
+                                      .price = prax_add(prax_decimal_of(5, 1))),
+                     1);
     const blog_post *p = blog_post_get(s, k);
     assert_non_null(p);
     assert_int_equal(p->views, -30);

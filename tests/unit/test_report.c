@@ -205,7 +205,7 @@ static void report_names_what_is_wrong(void **state)
     char *none[] = { "report", NULL }, *bad[] = { "report", "--what", dir, NULL };
     char *empty[] = { "report", dir, NULL }, *gone[] = { "report", "/nonexistent", NULL };
     assert_int_equal(run(cmd_report, none), 1);
-    assert_says("err", "usage: prax-bpf report DIR");
+    assert_says("err", "which recording?");
     assert_int_equal(run(cmd_report, bad), 1);
     assert_int_equal(run(cmd_report, gone), 2);
     assert_says("err", "/nonexistent: No such file");

@@ -106,7 +106,8 @@ typedef struct prax_event {
 
 typedef struct prax_db_opts { /* size tells which members the caller knew */
     size_t size;
-    const char *url;             /* sqlite:file.db, sqlite::memory:, sqlite:file:...?mode=ro */
+    const char *url;             /* sqlite:file.db, sqlite::memory:, sqlite:file:...?mode=ro; in
+                                    memory, readers and a writer wait for each other */
     unsigned pool_min, pool_max; /* connections; 0 = 1 and 8; with 1 memory is not shared */
     unsigned stmt_cache;         /* prepared statements a connection; 0 = 256 */
     uint32_t acquire_ms;         /* wait for a connection; 0 = 5000 */
@@ -124,7 +125,8 @@ typedef struct prax_db_opts { /* size tells which members the caller knew */
 PRAX_API PRAX_MUST int prax_db_open_with(prax_db **out, const prax_db_opts *o);
 /* Of open and create_tables; never NULL, db may be NULL (then ENOMEM). */
 PRAX_API const prax_error *prax_db_error(const prax_db *db);
-/* Closes all connections; NULL is fine. Every session must have been closed before: asserts. */
+/* Closes idle connections now and the rest with the last session and cursor, which may be closed
+ * later: they keep what they hold, but get no new connection (ECONN). NULL is fine. */
 PRAX_API void prax_db_close(prax_db *db);
 #define prax_db_open(out, ...) prax_db_open_with((out), PRAX_ARGS(prax_db_opts, __VA_ARGS__))
 
@@ -198,7 +200,7 @@ typedef struct prax_tx_opts {
 } prax_tx_opts;
 typedef struct prax_tx {
     prax_session *session; /* NULL once committed or ended */
-    unsigned depth;        /* 1 = outermost; 0 = begin failed outside of a transaction */
+    unsigned depth;        /* 1 = outermost */
     int code;              /* of begin: 0 or a negative PRAX_E* */
 } prax_tx;
 typedef int (*prax_tx_fn)(prax_session *s, void *arg); /* >= 0 commits, < 0 rolls back */

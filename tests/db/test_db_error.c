@@ -1,0 +1,309 @@
+/* test_db_error.c - what can go wrong outside of the program: the right code, names and no abort.
+ */
+#include "tests/db/db.h"
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static void test_constraints(void **state)
+{
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    const prax_error *e = prax_error_get(s);
+    assert_non_null(blog_membership_create(s, .user_id = 1, .team = "a", .role = BLOG_ROLE_USER));
+    assert_null(blog_membership_create(s, .user_id = 1, .team = "a", .role = BLOG_ROLE_USER));
+    assert_int_equal(e->code, PRAX_EUNIQUE);
+    assert_string_equal(e->table, "memberships");
+    assert_string_equal(e->column, "user_id, team");
+    assert_int_equal(e->driver_code, 1555);
+    assert_int_equal(prax_sql_exec(s, "INSERT INTO tags (label) VALUES (?)", prax_null_v),
+                     PRAX_ENULL);
+    assert_string_equal(e->column, "label");
+    assert_string_equal(e->sqlstate, "23502");
+    assert_int_equal(prax_sql_exec(s, "INSERT INTO tags (label) VALUES (?)", prax_bytes_of("x", 1)),
+                     PRAX_ETYPE);
+    assert_string_equal(e->table, "tags");
+    assert_string_equal(e->column, "label");
+    assert_int_equal(prax_sql_exec(s, "UPDATE users SET role = 'NOBODY'"), 0); /* no rows */
+    assert_non_null(blog_user_create(s, .email = "a"));
+    assert_int_equal(prax_sql_exec(s, "UPDATE users SET role = 'NOBODY'"), PRAX_ECHECK);
+    assert_non_null(e->constraint);
+    assert_int_equal(prax_sql_exec(s, "CREATE TABLE child (t INTEGER REFERENCES tags (id))"), 0);
+    assert_int_equal(prax_sql_exec(s, "INSERT INTO child VALUES (?)", 5), PRAX_EFOREIGN);
+    assert_int_equal(prax_sql_exec(s, "SELEC 1"), PRAX_ESQL);
+    assert_string_equal(e->op, "sql_exec");
+    assert_string_equal(e->sql, "SELEC 1");
+    assert_int_equal(prax_sql_exec(s, "SELECT absent FROM tags"), PRAX_ESCHEMA);
+    assert_int_equal(prax_sql_exec(s, "SELECT \"absent\" FROM tags"), PRAX_ESCHEMA);
+}
+
+static void test_missing_table(void **state)
+{
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    assert_int_equal(prax_sql_exec(s, "DROP TABLE tags"), 0);
+    assert_null(blog_tag_create(s, .label = "a"));
+    ASSERT_CODE(s, PRAX_ESCHEMA);
+    assert_string_equal(prax_error_get(s)->table, "tags");
+    assert_int_equal(blog_tag_count(s), PRAX_ESCHEMA);
+    assert_int_equal(prax_sql_exec(s, "DROP TABLE posts"), 0);
+    assert_int_equal(prax_sql_exec(s, "CREATE TABLE posts (id INTEGER PRIMARY KEY)"), 0);
+    assert_null(blog_post_get(s, blog_post_by_id(1)));
+    ASSERT_CODE(s, PRAX_ESCHEMA);
+}
+
+static void test_create_tables_once(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(prax_sql_exec(f->s, "DROP TABLE users"), 0);
+    assert_int_equal(blog_create_tables(f->db), PRAX_ESCHEMA);
+    assert_non_null(strstr(prax_db_error(f->db)->message, "exists"));
+    assert_int_equal(blog_user_count(f->s), PRAX_ESCHEMA); /* nothing was made */
+}
+
+/* Rows that no program of this schema has written. */
+static void test_foreign_values(void **state)
+{
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    static const char *const wrong[] = {
+        "INSERT INTO tags VALUES (1, NULL)",
+        "INSERT INTO tags VALUES (1, 'a' || char(0) || 'b')",
+        "INSERT INTO tags VALUES ('x', 'label')",
+    };
+    assert_int_equal(prax_sql_exec(s, "DROP TABLE tags"), 0);
+    assert_int_equal(prax_sql_exec(s, "CREATE TABLE tags (id, label)"), 0);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(prax_sql_exec(s, wrong[i]), 1);
+        assert_null(blog_tag_find_many(s));
+        ASSERT_CODE(s, PRAX_ETYPE);
+        assert_string_equal(prax_error_get(s)->column, i == 2 ? "id" : "label");
+        assert_int_equal(prax_sql_exec(s, "DELETE FROM tags"), 1);
+    }
+    assert_int_equal(prax_sql_exec(s, "DROP TABLE users"), 0);
+    assert_int_equal(prax_sql_exec(s, "CREATE TABLE users (id INTEGER PRIMARY KEY, public_id, "
+                                      "email, name, age, role, created_at)"),
+                     0);
+    assert_int_equal(prax_sql_exec(s, "INSERT INTO users VALUES (1, 'no uuid', 'e', 'n', 1.5, "
+                                      "'NOBODY', 0)"),
+                     1);
+    assert_null(blog_user_get(s, blog_user_by_id(1), .select = { .public_id = 1 }));
+    ASSERT_CODE(s, PRAX_ETYPE);
+    assert_null(blog_user_get(s, blog_user_by_id(1), .select = { .role = 1 }));
+    ASSERT_CODE(s, PRAX_ETYPE);
+    assert_non_null(blog_user_get(s, blog_user_by_id(1), .select = { .email = 1 }));
+}
+
+static void open_fails(const char *url, int code, const char *says)
+{
+    prax_db *db = NULL;
+    assert_int_equal(prax_db_open(&db, .url = url), code);
+    assert_non_null(db);
+    assert_int_equal(prax_db_error(db)->code, code);
+    if (!strstr(prax_db_error(db)->message, says))
+        fail_msg("\"%s\" does not name \"%s\"", prax_db_error(db)->message, says);
+    prax_db_close(db);
+}
+
+static void test_urls(void **state)
+{
+    (void)state;
+    open_fails(NULL, PRAX_EINVAL, "url");
+    open_fails("", PRAX_EINVAL, "url");
+    open_fails("blog.db", PRAX_EINVAL, "blog.db");
+    open_fails("mysql://x", PRAX_EINVAL, "mysql");
+    open_fails("postgres://me:secret@host/db", PRAX_EUNSUPPORTED, "postgres");
+    open_fails("sqlite:", PRAX_EINVAL, "sqlite:FILE");
+    open_fails("sqlite:///tmp/x.db", PRAX_EINVAL, "//");
+    open_fails("sqlite:x.db?mode=ro", PRAX_EINVAL, "sqlite:file:");
+    open_fails("sqlite:file::memory:", PRAX_EINVAL, "sqlite::memory:");
+    open_fails("sqlite:/nowhere/at/all.db", PRAX_ECONN, "/nowhere/at/all.db");
+    open_fails("sqlite:file:/tmp/prax-none.db?mode=ro", PRAX_ECONN, "prax-none");
+    open_fails("sqlite:file:x.db?vfs=none", PRAX_ECONN, "vfs");
+    open_fails("sqlite:/tmp", PRAX_ECONN, "/tmp");
+    prax_db *db = NULL;
+    assert_int_equal(prax_db_open_with(&db, &(prax_db_opts){ 0 }), PRAX_EINVAL);
+    prax_db_close(db);
+    assert_int_equal(prax_db_open(&db, .url = "sqlite::memory:", .pool_min = 3, .pool_max = 2),
+                     PRAX_EINVAL);
+    prax_db_close(db);
+    prax_db_close(NULL);
+    assert_int_equal(prax_db_error(NULL)->code, PRAX_ENOMEM);
+    assert_int_equal(prax_error_code(NULL), PRAX_ENOMEM);
+}
+
+/* ---- files; these make their own ---- */
+
+struct place {
+    char dir[64], file[128], url[160];
+};
+
+static void make_place(struct place *p)
+{
+    snprintf(p->dir, sizeof p->dir, "/tmp/prax-err.XXXXXX");
+    assert_non_null(mkdtemp(p->dir));
+    snprintf(p->file, sizeof p->file, "%s/blog.db", p->dir);
+    snprintf(p->url, sizeof p->url, "sqlite:%s", p->file);
+}
+
+static void fill(const char *url, int rows)
+{
+    PRAX_DB db = NULL;
+    assert_int_equal(prax_db_open(&db, .url = url), 0);
+    assert_int_equal(blog_create_tables(db), 0);
+    PRAX_SESSION s = prax_session_open(db);
+    char label[16];
+    for (int i = 0; i < rows; i++) {
+        snprintf(label, sizeof label, "%d", i);
+        assert_non_null(blog_tag_create(s, .label = label));
+    }
+}
+
+static void test_no_database(void **state)
+{
+    (void)state;
+    struct place p;
+    make_place(&p);
+    FILE *out = fopen(p.file, "w");
+    assert_non_null(out);
+    for (int i = 0; i < 1000; i++)
+        fputs("this is not a database\n", out);
+    fclose(out);
+    open_fails(p.url, PRAX_ECORRUPT, "not a database");
+    db_remove(p.dir);
+}
+
+static void test_corrupted(void **state)
+{
+    (void)state;
+    struct place p;
+    make_place(&p);
+    fill(p.url, 2000);
+    int fd = open(p.file, O_RDWR);
+    assert_true(fd >= 0);
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    char junk[4096];
+    memset(junk, 0x5a, sizeof junk);
+    for (off_t at = 4096; at < st.st_size; at += 4096)
+        assert_int_equal(pwrite(fd, junk, sizeof junk, at), sizeof junk);
+    close(fd);
+    PRAX_DB db = NULL;
+    assert_int_equal(prax_db_open(&db, .url = p.url), 0);
+    PRAX_SESSION s = prax_session_open(db);
+    assert_null(blog_tag_find_many(s));
+    ASSERT_CODE(s, PRAX_ECORRUPT);
+    db_remove(p.dir);
+}
+
+static void test_read_only_file(void **state)
+{
+    (void)state;
+    struct place p;
+    make_place(&p);
+    fill(p.url, 3);
+    char url[200];
+    snprintf(url, sizeof url, "sqlite:file:%s?mode=ro", p.file);
+    PRAX_DB db = NULL;
+    assert_int_equal(prax_db_open(&db, .url = url), 0);
+    PRAX_SESSION s = prax_session_open(db);
+    assert_int_equal(blog_tag_count(s), 3);
+    assert_null(blog_tag_create(s, .label = "x"));
+    ASSERT_CODE(s, PRAX_EPERM);
+    db_remove(p.dir);
+}
+
+static void test_locked(void **state)
+{
+    struct fixture *f = *state;
+    PRAX_SESSION other = prax_session_open(f->db);
+    PRAX_TX(tx, other);
+    assert_non_null(blog_tag_create(other, .label = "a"));
+    assert_null(blog_tag_create(f->s, .label = "b"));
+    ASSERT_CODE(f->s, PRAX_EBUSY);
+    assert_true(prax_error_get(f->s)->retryable);
+    PRAX_SESSION hurried = prax_session_open(f->db, .timeout_ms = 20);
+    assert_null(blog_tag_create(hurried, .label = "b"));
+    ASSERT_CODE(hurried, PRAX_ETIMEOUT); /* its deadline is before busy_ms */
+    assert_int_equal(prax_tx_commit(&tx), 0);
+    assert_non_null(blog_tag_create(f->s, .label = "b"));
+}
+
+/* A file system of 1 MiB where we may mount one, else SQLite's own limit of pages. */
+static void test_disk_full(void **state)
+{
+    (void)state;
+    struct place p;
+    make_place(&p);
+    bool mounted = mount("prax", p.dir, "tmpfs", 0, "size=1m") == 0;
+    if (!mounted)
+        print_message("# no tmpfs for us here: max_page_count instead\n");
+    PRAX_DB db = NULL;
+    assert_int_equal(prax_db_open(&db, .url = p.url, .pool_max = 1), 0);
+    assert_int_equal(blog_create_tables(db), 0);
+    PRAX_SESSION s = prax_session_open(db);
+    if (!mounted)
+        assert_true(prax_sql_exec(s, "PRAGMA max_page_count = 60") >= 0);
+    static char big[100000];
+    int code = 0;
+    for (int i = 0; i < 30 && code == 0; i++)
+        if (!blog_post_create(s, .title = "a", .author_id = 1,
+                              .cover = prax_bytes_of(big, sizeof big)))
+            code = prax_error_code(s);
+    assert_int_equal(code, PRAX_EFULL);
+    {
+        PRAX_TX(tx, s);
+        for (int i = 0; i < 30 && code != PRAX_EABORTED; i++)
+            if (!blog_post_create(s, .title = "a", .author_id = 1,
+                                  .cover = prax_bytes_of(big, sizeof big)))
+                code = prax_error_code(s);
+        assert_int_equal(code, PRAX_EABORTED);
+        assert_int_equal(prax_error_get(s)->cause, PRAX_EFULL);
+    }
+    assert_true(blog_post_count(s) > 0); /* the session still works */
+    prax_session_close(s);
+    s = NULL;
+    prax_db_close(db);
+    db = NULL;
+    if (mounted)
+        assert_int_equal(umount(p.dir), 0);
+    db_remove(p.dir);
+}
+
+static void test_fork(void **state)
+{
+    struct fixture *f = *state;
+    assert_non_null(blog_tag_create(f->s, .label = "a"));
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        bool good = blog_tag_count(f->s) == PRAX_EINVAL && !prax_session_open(f->db);
+        prax_session_close(f->s); /* leaves the parent's connection alone */
+        prax_db_close(f->db);
+        _exit(good ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(blog_tag_count(f->s), 1);
+}
+
+static const struct CMUnitTest tests[] = {
+    DB_TEST(test_constraints),        DB_TEST(test_missing_table), DB_TEST(test_foreign_values),
+    DB_TEST(test_create_tables_once), DB_TEST(test_locked),        DB_TEST(test_fork),
+};
+static const struct CMUnitTest own_files[] = {
+    cmocka_unit_test(test_urls),      cmocka_unit_test(test_no_database),
+    cmocka_unit_test(test_corrupted), cmocka_unit_test(test_read_only_file),
+    cmocka_unit_test(test_disk_full),
+};
+
+int main(void)
+{
+    int failed = cmocka_run_group_tests_name("memory", tests, NULL, NULL);
+    db_on_file = true;
+    failed += cmocka_run_group_tests_name("file", tests, NULL, NULL);
+    return failed + cmocka_run_group_tests_name("own files", own_files, NULL, NULL);
+}
