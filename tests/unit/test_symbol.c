@@ -6,13 +6,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <netinet/in.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 // clang-format off
 #include <cmocka.h>
@@ -469,6 +473,118 @@ static void finds_separate_debug_files_by_build_id(void **state)
     remove_folder(dir);
 }
 
+/* ---- debuginfod ---- */
+
+/* A server on loopback that gives one file for one path, or, with file NULL, never answers. */
+static pid_t serve(int *port, const char *path, const char *file)
+{
+    struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof here;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&here, size), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&here, &size), 0);
+    *port = ntohs(here.sin_port);
+    pid_t child = fork();
+    if (child)
+        return close(fd), child;
+    signal(SIGPIPE, SIG_IGN);
+    alarm(60); /* should the test die */
+    for (;;) {
+        char request[4096], wanted[256], part[65536];
+        int to = accept(fd, NULL, NULL);
+        ssize_t n = read(to, request, sizeof request - 1);
+        if (!file)
+            continue;
+        request[n > 0 ? n : 0] = '\0';
+        snprintf(wanted, sizeof wanted, "GET %s ", path);
+        int from = strncmp(request, wanted, strlen(wanted)) == 0 ? open(file, O_RDONLY) : -1;
+        struct stat s = { 0 };
+        dprintf(to, "HTTP/1.0 %s\r\nContent-Length: %lld\r\n\r\n",
+                from < 0 ? "404 Not Found" : "200 OK",
+                from < 0 || fstat(from, &s) ? 0LL : (long long)s.st_size);
+        while (from >= 0 && (n = read(from, part, sizeof part)) > 0 &&
+               write(to, part, (size_t)n) > 0)
+            continue;
+        close(to);
+        if (from >= 0)
+            close(from);
+    }
+}
+
+static void use_server(const char *dir, int port)
+{
+    char url[64], cache[128];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", port);
+    snprintf(cache, sizeof cache, "%s/cache", dir);
+    setenv("DEBUGINFOD_URLS", url, 1);
+    setenv("DEBUGINFOD_CACHE_PATH", cache, 1);
+}
+
+static void stop_server(pid_t server)
+{
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
+    unsetenv("DEBUGINFOD_URLS");
+    unsetenv("DEBUGINFOD_CACHE_PATH");
+}
+
+static void asks_debuginfod(void **state)
+{
+    (void)state;
+    char dir[64], hex[128], command[1024], stripped[128], path[256], debug[128];
+    int port;
+    if (!strip_self(dir, hex, sizeof hex) || !dlopen("libdebuginfod.so.1", RTLD_NOW)) {
+        print_message("no objcopy, or no libdebuginfod here\n");
+        remove_folder(dir);
+        skip();
+    }
+    snprintf(debug, sizeof debug, "%s/debug", dir);
+    snprintf(stripped, sizeof stripped, "%s/stripped", dir);
+    snprintf(path, sizeof path, "/buildid/%s/debuginfo", hex);
+    snprintf(command, sizeof command, "objcopy --only-keep-debug %s/whole %s", dir, debug);
+    assert_int_equal(system(command), 0);
+    pid_t server = serve(&port, path, debug);
+    for (int configured = 0; configured < 2; configured++) {
+        uint32_t f;
+        struct profile *p = one_frame(stripped, outermost() - own_base(), true, &f);
+        if (configured)
+            use_server(dir, port);
+        assert_int_equal(symbolize(p, &(struct symbolize_opts){ .debug_dir = dir }), 0);
+        assert_int_equal(p->frames[f].symbols, configured ? 3 : 0);
+        if (configured)
+            assert_string_equal(name_of(p, f, 2)->name, "outermost");
+        profile__free(p);
+    }
+    stop_server(server);
+    remove_folder(dir);
+}
+
+static void is_not_held_up_by_a_server(void **state)
+{
+    (void)state;
+    char dir[64] = "/tmp/prax-hang-XXXXXX";
+    Dl_info info;
+    int port;
+    if (!dlopen("libdebuginfod.so.1", RTLD_NOW)) {
+        print_message("no libdebuginfod here\n");
+        skip();
+    }
+    assert_non_null(mkdtemp(dir));
+    assert_true(dladdr(dlsym(RTLD_DEFAULT, "hsearch_r"), &info));
+    pid_t server = serve(&port, "", NULL);
+    use_server(dir, port);
+    uint32_t f;
+    uint64_t address = (uintptr_t)info.dli_saddr - (uintptr_t)info.dli_fbase;
+    struct profile *p = one_frame(info.dli_fname, address, true, &f);
+    struct symbolize_opts o = { .debug_dir = dir, .seconds_max = 1 };
+    assert_int_equal(symbolize(p, &o), -ETIME);
+    assert_string_equal(name_of(p, f, 0)->name, "hsearch_r"); /* from .dynsym, without lines */
+    profile__free(p);
+    stop_server(server);
+    remove_folder(dir);
+}
+
 static void reads_mini_debug_info(void **state)
 {
     (void)state;
@@ -531,6 +647,8 @@ int main(void)
         cmocka_unit_test(names_the_kernel_from_a_list),
         cmocka_unit_test(finds_no_kernel_names_without_the_right_to),
         cmocka_unit_test(finds_separate_debug_files_by_build_id),
+        cmocka_unit_test(asks_debuginfod),
+        cmocka_unit_test(is_not_held_up_by_a_server),
         cmocka_unit_test(reads_mini_debug_info),
         cmocka_unit_test(demangles),
         cmocka_unit_test(demangles_rust),
