@@ -34,6 +34,7 @@ struct worker {
     struct pxi_buf out;
     Dwfl *dwfl;
     Dwfl_Module *module;
+    struct functions *functions;
 };
 
 static void flush(struct worker *w)
@@ -76,10 +77,8 @@ static void answer(struct worker *w, uint32_t item, uint16_t pass, const struct 
 /* The name of the symbol that covers an address; NULL: none. Versions (name@@V) are cut off. */
 static const char *symbol_at(struct worker *w, uint64_t address)
 {
-    GElf_Off offset;
-    GElf_Sym symbol;
-    const char *name = dwfl_module_addrinfo(w->module, address, &offset, &symbol, NULL, NULL, NULL);
-    if (!name || !*name)
+    const char *name = functions__at(w->functions, address);
+    if (!name)
         return NULL;
     static char plain[ANSWER_TEXT_MAX + 1];
     const char *at = strchr(name, '@');
@@ -248,6 +247,7 @@ void worker__run(const struct job *job, int fd)
         found = try_path(&w, m->opener) || try_path(&w, m->path) || try_debug_file(&w);
     }
     if (found) {
+        w.functions = functions__read(w.module);
         pass_names(&w);
         if (job->lines)
             pass_lines(&w);

@@ -45,6 +45,13 @@ _Noreturn void worker__run(const struct job *job, int fd);
 
 /* dwarf.c: the functions inlined at an address, and lines. */
 struct Dwfl_Module;
+
+/* functions.c: a module's symbol table. Lives as long as the worker. */
+struct functions;
+struct functions *functions__read(struct Dwfl_Module *m); /* NULL: none, or no memory */
+/* The name of the function around an address; NULL: none. f may be NULL. */
+const char *functions__at(const struct functions *f, uint64_t address);
+
 struct dwarf_names; /* what is known of the compile units met so far */
 struct dwarf_names *dwarf_names__new(struct Dwfl_Module *m); /* NULL: no DWARF, or no memory */
 /* Fills names[max], innermost first, the last one being the function itself, whose name may be NULL
