@@ -609,6 +609,44 @@ static void reads_mini_debug_info(void **state)
     remove_folder(dir);
 }
 
+enum { MANY = 300000, MANY_SIZE = 16, ASKED = 5000 };
+
+/* A library with so many functions that searching its table for each frame would take minutes. */
+static void names_a_module_with_many_functions(void **state)
+{
+    (void)state;
+    char dir[64] = "/tmp/prax-many-XXXXXX", source[128], library[128], command[512];
+    assert_non_null(mkdtemp(dir));
+    snprintf(source, sizeof source, "%s/many.s", dir);
+    snprintf(library, sizeof library, "%s/many.so", dir);
+    snprintf(command, sizeof command, "gcc -shared -nostdlib -Wl,-Ttext=0x100000 -o %s %s", library,
+             source);
+    FILE *f = fopen(source, "w");
+    assert_non_null(f);
+    fprintf(f, ".text\n");
+    for (int i = 0; i < MANY; i++)
+        fprintf(f, ".type g%d,@function\ng%d: .skip %d\n.size g%d,%d\n", i, i, MANY_SIZE, i,
+                MANY_SIZE);
+    fclose(f);
+    if (system(command) != 0) {
+        print_message("no gcc here\n");
+        remove_folder(dir);
+        skip();
+    }
+    struct profile *p = profile__new();
+    uint32_t m = profile__module(p, library, NULL, NULL, 0);
+    for (uint64_t i = 0; i < ASKED; i++)
+        profile__frame(p, m, 0x100000 + (i * 59 + 3) * MANY_SIZE + 5, false, true);
+    assert_int_equal(symbolize(p, &(struct symbolize_opts){ .seconds_max = 10 }), 0);
+    for (uint32_t i = 0; i < ASKED; i++) {
+        char want[32];
+        snprintf(want, sizeof want, "g%u", i * 59 + 3);
+        assert_string_equal(name_of(p, i + 1, 0)->name, want);
+    }
+    profile__free(p);
+    remove_folder(dir);
+}
+
 static void count_progress(void *ctx, const char *path, uint32_t done, uint32_t all)
 {
     uint32_t *seen = ctx;
@@ -656,6 +694,7 @@ int main(void)
         cmocka_unit_test(reads_maps_of_jit_compilers),
         cmocka_unit_test(believes_only_the_users_own_map),
         cmocka_unit_test(names_code_of_a_process_by_its_map),
+        cmocka_unit_test(names_a_module_with_many_functions),
         cmocka_unit_test(tells_progress),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
