@@ -66,9 +66,10 @@ static uint32_t user_frame(struct session *s, const struct proc *p, const struct
     uint64_t look =
         r->frames[i] - !leaf; /* a return address may be the first of the next function */
     const struct area *a = proc__area(p, look, r->head.ts);
-    if (!a || !a->image)
+    if (!a || !a->image) {
         return profile__frame(s->profile, jit__module(s->profile, (uint32_t)p->pid), r->frames[i],
                               false, leaf);
+    }
     return profile__frame(s->profile, a->image->module, r->frames[i] - a->bias, false, leaf);
 }
 
