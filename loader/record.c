@@ -6,7 +6,9 @@
 #include "bpf/unwind.h"
 #include "loader/session_run.h"
 #include "loader/symbol/symbol.h"
+#include "loader/write/text.h"
 #include "loader/write/write.h"
+#include "orm/base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +24,7 @@
 #include <unistd.h>
 
 enum { HZ_DEFAULT = 99, HZ_MAX = 10000 };
+enum { PROGRESS_AFTER_NS = 500000000, PROGRESS_NAME_MAX = 40 };
 
 enum { OPT_OUT, OPT_CPU, OPT_HEAP, OPT_QUERIES, OPT_SECONDS };
 static const struct cli_option options[] = {
@@ -231,14 +234,38 @@ static void fill_meta(struct record *r)
     m->warnings = keep(r, &r->warnings);
 }
 
+/* A line that is written over, once it takes long enough to be missed. */
+static void show_progress(void *ctx, const char *path, uint32_t done, uint32_t all)
+{
+    uint64_t *since_ns = ctx, now = pxi_clock_ns();
+    if (!*since_ns)
+        *since_ns = now;
+    if (now - *since_ns < PROGRESS_AFTER_NS)
+        return;
+    struct pxi_buf line = { 0 };
+    const char *name = path ? text__base(path) : "";
+    pxi_buf_text(&line, "\r\033[K");
+    if (path) {
+        pxi_buf_text(&line, "prax-bpf: names: ");
+        text__clean(&line, name, strlen(name), PROGRESS_NAME_MAX, false);
+        pxi_buf_fmt(&line, " (%" PRIu32 " of %" PRIu32 ")", done, all);
+    }
+    if (pxi_buf_ok(&line))
+        (void)fwrite(line.data, 1, line.size, stderr);
+    pxi_buf_free(&line);
+}
+
 static int write_output(struct record *r)
 {
+    uint64_t since_ns = 0;
+    struct symbolize_opts names = { .progress = isatty(STDERR_FILENO) ? show_progress : NULL,
+                                    .ctx = &since_ns };
     struct write_opts o = { .dir_fd = r->dir_fd,
                             .dir = r->dir,
                             .chown = r->run.user.other,
                             .uid = r->run.user.uid,
                             .gid = r->run.user.gid };
-    if (symbolize(r->profile, NULL) == -ENOMEM || !profile__ok(r->profile))
+    if (symbolize(r->profile, &names) == -ENOMEM || !profile__ok(r->profile))
         return cli__fail(CLI_CANNOT, r->dir, "out of memory");
     if (write__all(r->profile, &o))
         return CLI_CANNOT; /* told */

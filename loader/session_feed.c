@@ -8,6 +8,8 @@
  */
 #include "loader/session_internal.h"
 
+#include "loader/symbol/symbol.h"
+
 #include <string.h>
 
 static void remember(struct pxi_map *map, uint64_t id, uint32_t index)
@@ -64,8 +66,10 @@ static uint32_t user_frame(struct session *s, const struct proc *p, const struct
     uint64_t look =
         r->frames[i] - !leaf; /* a return address may be the first of the next function */
     const struct area *a = proc__area(p, look, r->head.ts);
-    if (!a || !a->image)
-        return profile__frame(s->profile, 0, r->frames[i], false, leaf);
+    if (!a || !a->image) {
+        return profile__frame(s->profile, jit__module(s->profile, (uint32_t)p->pid), r->frames[i],
+                              false, leaf);
+    }
     return profile__frame(s->profile, a->image->module, r->frames[i] - a->bias, false, leaf);
 }
 

@@ -16,8 +16,10 @@
 
 /* A file that code was loaded from. addresses in frames are the file's own (ELF vaddr). */
 struct module {
-    const char *path;   /* as the target saw it; "[vdso]", "[kernel]", "[unknown]" or "//anon" */
-    const char *opener; /* where the loader can read it, e.g. /proc/PID/root/...; NULL: like path */
+    const char *path;   /* as the target saw it; "[vdso]", "[kernel]", "[unknown PID]" */
+    const char *opener; /* where the loader can read it, e.g. /proc/PID/root/...; NULL: like path.
+                           Of "[unknown PID]": the map that a JIT compiler may have written */
+    uint32_t uid;       /* of "[unknown PID]": the user that the process runs as; not saved */
     uint8_t build_id[32];
     uint8_t build_id_size; /* bytes; 0: none */
 };

@@ -1,4 +1,4 @@
-/* demangle.c - C++ names with the demangler of the C++ runtime.
+/* demangle.c - C++ names with the demangler of the C++ runtime; Rust's with our own (rust.c).
  *
  * elfutils has none, and libiberty is a static GPL library outside of most build environments. The
  * Itanium ABI demands __cxa_demangle from every C++ runtime, so the machine's libstdc++ is loaded
@@ -30,7 +30,12 @@ const char *demangle(const char *name)
     static bool looked;
     static demangle_fn *fn;
     static char *kept;
-    if (strncmp(name, "_Z", 2) != 0 || strlen(name) > MANGLED_MAX)
+    static struct pxi_buf rust;
+    if (name[0] != '_' || strlen(name) > MANGLED_MAX)
+        return name;
+    if (demangle_rust(name, &rust))
+        return rust.data;
+    if (name[1] != 'Z')
         return name;
     if (!looked)
         fn = runtime_demangler();

@@ -17,6 +17,7 @@
 
 enum {
     SECONDS = 60,
+    WAIT_MS = 250,    /* between two reports of progress */
     SECONDS_LATE = 2, /* for the plain names of a module when the time for lines is over */
     INLINES = 32,
     PIPE_STEP = 1 << 16,
@@ -46,7 +47,16 @@ struct answers {
     struct pxi_buf in;  /* bytes not taken in yet */
     size_t taken;
     uint64_t deadline_ns;
+    uint32_t done; /* items of n, both passes counted */
+    bool lines, late;
 };
+
+/* done: of the module that is being named. */
+static void tell(const struct run *r, const char *path, uint32_t done)
+{
+    if (r->o->progress)
+        r->o->progress(r->o->ctx, path, r->done + done, r->n);
+}
 
 static int by_place(const void *a, const void *b)
 {
@@ -56,13 +66,6 @@ static int by_place(const void *a, const void *b)
     if (x->address != y->address)
         return x->address < y->address ? -1 : 1;
     return x->frame < y->frame ? -1 : x->frame > y->frame;
-}
-
-static void step(struct run *r, uint32_t done)
-{
-    r->done += done;
-    if (r->o->progress)
-        r->o->progress(r->o->ctx, r->done, r->n);
 }
 
 /* ---- answers -----------------------------------------------------------------------------------
@@ -106,6 +109,7 @@ static int take_answer(struct answers *a)
             return -1;
     }
     a->taken = at;
+    a->done = !a->lines ? head.item : (head.item + (head.pass == 1 ? 0 : a->n)) / 2;
     if (head.pass == 1) {
         a->plain[head.item] = head.names ? names[0].name : NULL;
     } else {
@@ -129,15 +133,21 @@ static bool take_answers(struct answers *a)
 /* Reads until the worker is done, dead or late. */
 static void listen_to(struct answers *a, int fd)
 {
+    const char *path = a->run->p->modules[a->items[0].module].path;
+    uint64_t told_ns = 0;
     for (;;) {
         uint64_t now = pxi_clock_ns();
         if (now >= a->deadline_ns) {
-            a->run->late = true;
+            a->late = true;
             return;
+        }
+        if (now - told_ns >= WAIT_MS * 1000000ull) {
+            tell(a->run, path, a->done);
+            told_ns = now;
         }
         struct pollfd poller = { .fd = fd, .events = POLLIN };
         uint64_t left_ms = (a->deadline_ns - now) / 1000000 + 1;
-        int ready = poll(&poller, 1, left_ms < 1000 ? (int)left_ms : 1000);
+        int ready = poll(&poller, 1, left_ms < WAIT_MS ? (int)left_ms : WAIT_MS);
         if (ready <= 0)
             continue;
         if (!pxi_buf_reserve(&a->in, PIPE_STEP))
@@ -193,14 +203,38 @@ static unsigned names_max(const struct symbolize_opts *o)
     return max < ANSWER_NAMES_MAX ? max : ANSWER_NAMES_MAX;
 }
 
+static bool has_names(const struct answers *a)
+{
+    for (uint32_t i = 0; i < a->n; i++) {
+        if (a->plain[i])
+            return true;
+    }
+    return false;
+}
+
+/* Until the time is over; what has no names then gets a moment for those that need no search. */
+static void work_in_time(struct answers *a, struct job *job)
+{
+    struct run *r = a->run;
+    if (pxi_clock_ns() < r->deadline_ns) {
+        a->deadline_ns = r->deadline_ns;
+        a->lines = job->lines = !r->o->no_lines;
+        work(a, job);
+        r->late |= a->late;
+        if (!a->late || has_names(a))
+            return;
+        pxi_buf_clear(&a->in);
+    }
+    r->late |= !r->o->no_lines;
+    a->deadline_ns = pxi_clock_ns() + SECONDS_LATE * (uint64_t)1000000000;
+    a->lines = job->lines = false;
+    job->offline = true;
+    work(a, job);
+}
+
 static int name_module(struct run *r, const struct item *items, uint32_t n)
 {
-    struct answers a = { .run = r, .items = items, .n = n, .deadline_ns = r->deadline_ns };
-    uint64_t now = pxi_clock_ns();
-    if (now >= r->deadline_ns) {
-        r->late |= !r->o->no_lines;
-        a.deadline_ns = now + SECONDS_LATE * (uint64_t)1000000000;
-    }
+    struct answers a = { .run = r, .items = items, .n = n };
     a.addresses = calloc(n, sizeof *a.addresses);
     a.plain = calloc(n, sizeof *a.plain);
     if (a.addresses && a.plain) {
@@ -210,9 +244,8 @@ static int name_module(struct run *r, const struct item *items, uint32_t n)
                            .addresses = a.addresses,
                            .n = n,
                            .names_max = names_max(r->o),
-                           .lines = !r->o->no_lines && now < r->deadline_ns,
                            .debug_dir = r->o->debug_dir };
-        work(&a, &job);
+        work_in_time(&a, &job);
     } else {
         r->p->broken = true;
     }
@@ -247,7 +280,8 @@ static bool has_file(const struct profile *p, const struct frame *f)
 {
     const char *path = p->modules[f->module].path;
     return f->module && !f->kernel && !f->symbols &&
-           (path[0] == '/' ? path[1] != '/' : strcmp(path, "[vdso]") == 0);
+           (path[0] == '/' ? path[1] != '/'
+                           : strcmp(path, "[vdso]") == 0 || is_jit(&p->modules[f->module]));
 }
 
 static int collect(struct run *r)
@@ -277,8 +311,9 @@ int symbolize(struct profile *p, const struct symbolize_opts *o)
         for (end = i + 1; end < r.n && r.items[end].module == r.items[i].module;)
             end++;
         err = name_module(&r, r.items + i, end - i);
-        step(&r, end - i);
+        r.done += end - i;
     }
+    tell(&r, NULL, 0);
     free(r.items);
     if (p->broken)
         return -ENOMEM;

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 enum {
-    FLUSH_SIZE = 1 << 16,
+    FLUSH_SIZE = 1 << 12, /* small: the other end shows how far it is */
     VDSO_MAX = 1 << 16,
 };
 #define MEMORY_MAX ((rlim_t)8 << 30) /* bytes of address space */
@@ -34,6 +34,7 @@ struct worker {
     struct pxi_buf out;
     Dwfl *dwfl;
     Dwfl_Module *module;
+    struct functions *functions;
 };
 
 static void flush(struct worker *w)
@@ -76,10 +77,8 @@ static void answer(struct worker *w, uint32_t item, uint16_t pass, const struct 
 /* The name of the symbol that covers an address; NULL: none. Versions (name@@V) are cut off. */
 static const char *symbol_at(struct worker *w, uint64_t address)
 {
-    GElf_Off offset;
-    GElf_Sym symbol;
-    const char *name = dwfl_module_addrinfo(w->module, address, &offset, &symbol, NULL, NULL, NULL);
-    if (!name || !*name)
+    const char *name = functions__at(w->functions, address);
+    if (!name)
         return NULL;
     static char plain[ANSWER_TEXT_MAX + 1];
     const char *at = strchr(name, '@');
@@ -118,6 +117,21 @@ static void pass_lines(struct worker *w)
             names[k].name = names[k].name ? names[k].name : "[unnamed]";
         if (symbol || n > 1 || strcmp(names[0].name, "[unnamed]") != 0)
             answer(w, i, 2, names, n);
+    }
+    flush(w);
+}
+
+static void pass_jit(struct worker *w)
+{
+    const struct jit_map *m = jit_map__open(w->job->module->opener, w->job->module->uid);
+    for (uint32_t i = 0; m && i < w->job->n; i++) {
+        size_t size = 0;
+        const char *text = jit_map__name(m, w->job->addresses[i], &size);
+        char copy[ANSWER_TEXT_MAX + 1];
+        (void)snprintf(copy, sizeof copy, "%.*s",
+                       (int)(size < ANSWER_TEXT_MAX ? size : ANSWER_TEXT_MAX), text ? text : "");
+        struct frame_name name = { .name = copy };
+        answer(w, i, 1, &name, *copy ? 1 : 0);
     }
     flush(w);
 }
@@ -218,11 +232,22 @@ void worker__run(const struct job *job, int fd)
     struct worker w = { .job = job, .fd = fd };
     const struct module *m = job->module;
     limit_self();
+    if (job->offline) {
+        unsetenv("DEBUGINFOD_URLS");
+    } else {
+        setenv("DEBUGINFOD_TIMEOUT", "10", 0); /* seconds without an answer; else 90 */
+    }
     debug_path = job->debug_dir ? strdup(job->debug_dir) : NULL;
-    bool found = strcmp(m->path, "[vdso]") == 0
-                     ? try_vdso(&w)
-                     : try_path(&w, m->opener) || try_path(&w, m->path) || try_debug_file(&w);
+    bool found = false;
+    if (is_jit(m)) {
+        pass_jit(&w);
+    } else if (strcmp(m->path, "[vdso]") == 0) {
+        found = try_vdso(&w);
+    } else {
+        found = try_path(&w, m->opener) || try_path(&w, m->path) || try_debug_file(&w);
+    }
     if (found) {
+        w.functions = functions__read(w.module);
         pass_names(&w);
         if (job->lines)
             pass_lines(&w);

@@ -36,6 +36,7 @@ struct job {
     uint32_t n;
     unsigned names_max; /* a frame, at most ANSWER_NAMES_MAX */
     bool lines;
+    bool offline;          /* ask no server for debug files */
     const char *debug_dir; /* NULL: the usual places */
 };
 
@@ -44,6 +45,13 @@ _Noreturn void worker__run(const struct job *job, int fd);
 
 /* dwarf.c: the functions inlined at an address, and lines. */
 struct Dwfl_Module;
+
+/* functions.c: a module's symbol table. Lives as long as the worker. */
+struct functions;
+struct functions *functions__read(struct Dwfl_Module *m); /* NULL: none, or no memory */
+/* The name of the function around an address; NULL: none. f may be NULL. */
+const char *functions__at(const struct functions *f, uint64_t address);
+
 struct dwarf_names; /* what is known of the compile units met so far */
 struct dwarf_names *dwarf_names__new(struct Dwfl_Module *m); /* NULL: no DWARF, or no memory */
 /* Fills names[max], innermost first, the last one being the function itself, whose name may be NULL
@@ -52,9 +60,20 @@ struct dwarf_names *dwarf_names__new(struct Dwfl_Module *m); /* NULL: no DWARF, 
 unsigned dwarf_names__at(struct dwarf_names *d, uint64_t address, struct frame_name *names,
                          unsigned max);
 
-/* demangle.c: a C++ name as people write it; `name` itself if it is none. Good until the next call.
- */
+/* demangle.c: a C++ or Rust name as people write it; `name` itself if it is none. Good until the
+ * next call. */
 const char *demangle(const char *name);
+/* rust.c: replaces what is in out. false: it is no name of Rust's, out is anything. */
+bool demangle_rust(const char *name, struct pxi_buf *out);
+
+/* jit.c: a perf-PID.map. */
+bool is_jit(const struct module *m);
+struct jit_map;
+/* NULL: there is none, it is not uid's own file, or no memory. */
+struct jit_map *jit_map__open(const char *path, uint32_t uid);
+void jit_map__close(struct jit_map *m); /* NULL does nothing */
+/* Not terminated: *size is its bytes. NULL: no function there. */
+const char *jit_map__name(const struct jit_map *m, uint64_t address, size_t *size);
 
 /* kernel.c: the kernel's symbols. */
 struct kernel_symbols;

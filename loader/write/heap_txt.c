@@ -1,13 +1,15 @@
 /* heap_txt.c - heap.txt: totals, the peak, what was left, and the sites that matter, for reading.
  *
  * Sites are stacks with their query, over all processes and phases. Each list is sorted by another
- * figure; all show the same figures, so that a site is known again.
+ * figure; all show the same figures, so that a site is known again. Stacks are shown from the first
+ * function on that is no allocator; dhat-heap.json has all frames.
  */
 #include "loader/write/facts.h"
+#include "loader/write/spots.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { SITES_SHOWN = 10, NAMES_SHOWN = 8, WIDTH = 80 };
+enum { SITES_SHOWN = 10, NAMES_SHOWN = 14, WIDTH = 80 };
 
 static void row(struct pxi_buf *out, const char *what, uint64_t bytes, uint64_t blocks)
 {
@@ -36,7 +38,12 @@ static void add_notes(struct pxi_buf *out, const struct profile *p)
     const struct pxb_counters *c = &p->meta.counters;
     if (!p->meta.command)
         pxi_buf_text(out, "note: attached to what was running: older blocks are not seen\n");
-    note(out, "frees of blocks whose allocation was not seen (older, or fork)", h->unknown_frees);
+    note(out, "frees of blocks that were not known", h->unknown_frees);
+    if (h->unknown_frees) {
+        pxi_buf_text(out,
+                     "      (older than the recording, inherited by fork, or a thread's cache\n"
+                     "      that was given back when the thread ended)\n");
+    }
     note(out, "addresses allocated twice with no free seen between", h->overwritten);
     note(out, "reallocs of which only one end was seen", h->lost_reallocs);
     note(out, "allocations that failed", h->failed);
@@ -108,11 +115,23 @@ static void add_name(struct pxi_buf *out, const struct profile *p, uint32_t fram
     pxi_buf_free(&scratch);
 }
 
+/* Frames in front of this one only hand memory out, or have no name. 0: there is no better one. */
+static uint16_t first_of_interest(const struct profile *p, const struct stack *s)
+{
+    for (uint16_t i = 0; i < s->n; i++) {
+        const struct frame *f = &p->frames[s->frames[i]];
+        const char *name = f->symbols ? p->names[f->symbol + f->symbols - 1].name : "";
+        if (*name && !is_allocator(name))
+            return i;
+    }
+    return 0;
+}
+
 static void add_stack(struct pxi_buf *out, const struct profile *p, const struct heap_group *g)
 {
     const struct stack *s = &p->stacks[g->ustack];
     unsigned shown = 0;
-    for (uint16_t i = 0; i < s->n; i++) {
+    for (uint16_t i = first_of_interest(p, s); i < s->n; i++) {
         for (uint32_t k = 0; k < label__count(p, s->frames[i]); k++) {
             if (shown++ < NAMES_SHOWN)
                 add_name(out, p, s->frames[i], k);

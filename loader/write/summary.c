@@ -1,7 +1,8 @@
-/* summary.c - what a person wants to know first: slow queries, hot stacks, the heap, and how far
+/* summary.c - what a person wants to know first: slow queries, hot functions, the heap, and how far
  * the figures can be trusted. A screen of it, not a report; the files hold the rest.
  */
 #include "loader/write/facts.h"
+#include "loader/write/spots.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -9,11 +10,13 @@
 
 enum {
     QUERIES_SHOWN = 8,
-    STACKS_SHOWN = 6,
-    SITES_SHOWN = 4,
+    SPOTS_SHOWN = 8,
+    SITES_SHOWN = 6,
     LABEL_WIDTH = 10,
     WIDTH_MIN = 60,
-    CALLER_MAX = 36
+    QUERY_MAX = 20,   /* columns of a query beside a function */
+    CPU_FIGURES = 18, /* columns in front of a function */
+    HEAP_FIGURES = 34,
 };
 
 struct page {
@@ -168,104 +171,68 @@ static void add_queries(struct page *g)
 /* ---- CPU ---------------------------------------------------------------------------------------
  */
 
-/* Lines with the same innermost function and the same query. */
-struct hot {
-    uint32_t leaf, query; /* labels; query UINT32_MAX: none */
-    uint64_t weight, heaviest;
-    const struct line *line; /* the heaviest */
+/* How wide the columns of a list of spots are. */
+struct columns {
+    size_t function, query; /* query 0: no spot has one */
 };
 
-static int by_weight(const void *a, const void *b)
+static struct columns columns_of(const struct page *g, const struct spots *s, unsigned shown,
+                                 size_t room)
 {
-    const struct hot *x = a, *y = b;
-    if (x->weight != y->weight)
-        return x->weight > y->weight ? -1 : 1;
-    if (x->leaf != y->leaf)
-        return x->leaf < y->leaf ? -1 : 1;
-    return x->query < y->query ? -1 : x->query > y->query;
-}
-
-static uint32_t query_label(const struct lines *l, const struct line *line)
-{
-    bool has = line->n > 1 && l->labels[line->labels[1]].kind == LABEL_QUERY;
-    return has ? line->labels[1] : UINT32_MAX;
-}
-
-static struct hot *find_hot(const struct lines *l, uint32_t *n)
-{
-    struct hot *hot = calloc(l->n + 1, sizeof *hot);
-    struct pxi_map map;
-    pxi_map_init(&map);
-    *n = 0;
-    for (uint32_t i = 0; hot && i < l->n; i++) {
-        const struct line *line = &l->lines[i];
-        uint32_t key[] = { line->labels[line->n - 1], query_label(l, line) };
-        struct pxi_map_entry *e = pxi_map_put(&map, key, sizeof key, NULL);
-        if (!e)
-            break;
-        if (!e->value) {
-            hot[*n] = (struct hot){ .leaf = key[0], .query = key[1] };
-            e->value = &hot[(*n)++];
-        }
-        struct hot *h = e->value;
-        h->weight += line->weight;
-        if (!h->line || line->weight > h->heaviest) {
-            h->heaviest = line->weight;
-            h->line = line;
-        }
+    size_t query = 0, function = sizeof "function";
+    for (uint32_t i = 0; i < s->n && i < shown; i++) {
+        struct pxi_buf name = { 0 };
+        if (s->items[i].op)
+            text__op(&name, &g->p->ops[s->items[i].op]);
+        size_t width = name.data ? text__width(name.data, name.size) : 0;
+        query = width > query ? width : query;
+        width = text__width(s->items[i].name, strlen(s->items[i].name));
+        function = width > function ? width : function;
+        pxi_buf_free(&name);
     }
-    pxi_map_free(&map);
-    if (hot)
-        qsort(hot, *n, sizeof *hot, by_weight);
-    return hot;
+    query = query < QUERY_MAX ? query : QUERY_MAX;
+    room -= query ? query + 2 : 0;
+    return (struct columns){ .function = function < room ? function : room, .query = query };
 }
 
-static void add_chain(struct page *g, const struct lines *l, const struct hot *h)
+static void add_header(struct page *g, const char *figures, struct columns c)
 {
-    size_t used = 10;
-    uint32_t first = h->query == UINT32_MAX ? 1 : 2; /* behind comm and query */
-    pxi_buf_fmt(g->out, "%*s", (int)used, "");
-    for (uint32_t i = h->line->n - 1; i-- > first;) {
-        const char *name = l->labels[h->line->labels[i]].text;
-        size_t size = text__width(name, strlen(name));
-        size = size < CALLER_MAX ? size : CALLER_MAX;
-        if (used + size + 9 > g->width && i + 2 < h->line->n) {
-            put(g, DIM, " < ...", 6);
-            break;
-        }
-        used += put(g, DIM, i + 2 == h->line->n ? "< " : " < ", g->width - used);
-        used += put(g, DIM, name, size < g->width - used ? size : g->width - used);
+    paint(g, DIM);
+    if (c.query) {
+        pxi_buf_fmt(g->out, "%s%-*s  query\n", figures, (int)c.function, "function");
+    } else {
+        pxi_buf_fmt(g->out, "%sfunction\n", figures);
+    }
+    paint(g, PLAIN);
+}
+
+/* What stands behind the figures of a spot, and its callers on a line of their own. */
+static void add_spot(struct page *g, const struct spot *s, struct columns c)
+{
+    struct pxi_buf text = { 0 };
+    size_t used = put(g, BOLD, s->name, c.function);
+    if (s->op) {
+        text__op(&text, &g->p->ops[s->op]);
+        pxi_buf_fmt(g->out, "%*s", (int)(c.function - used + 2), "");
+        put(g, CYAN, text.data ? text.data : "", c.query);
     }
     pxi_buf_char(g->out, '\n');
-}
-
-static void add_hot(struct page *g, const struct lines *l, const struct hot *h)
-{
-    const char *query = h->query == UINT32_MAX ? "" : l->labels[h->query].text;
-    size_t beside = text__width(query, strlen(query));
-    size_t room = g->width - 10;
-    pxi_buf_text(g->out, " ");
-    share(g, h->weight, l->weight);
-    pxi_buf_text(g->out, "  ");
-    size_t used = put(g, BOLD, l->labels[h->leaf].text, room);
-    if (beside && used + 2 + beside <= room) {
-        pxi_buf_text(g->out, "  ");
-        put(g, CYAN, query, room - used - 2);
+    g->out->broken |= !pxi_buf_ok(&text);
+    pxi_buf_clear(&text);
+    spot__callers(&text, g->p, s, g->width - LABEL_WIDTH);
+    if (text.size) {
+        pxi_buf_fmt(g->out, "%*s", LABEL_WIDTH, "");
+        put(g, DIM, text.data, g->width - LABEL_WIDTH);
+        pxi_buf_char(g->out, '\n');
     }
-    pxi_buf_char(g->out, '\n');
-    if (h->line->n > (h->query == UINT32_MAX ? 2u : 3u))
-        add_chain(g, l, h);
+    g->out->broken |= !pxi_buf_ok(&text);
+    pxi_buf_free(&text);
 }
 
-static void add_cpu(struct page *g)
+static void add_cpu_facts(struct page *g, const struct spots *s)
 {
-    struct lines l;
-    uint32_t n = 0;
-    struct hot *hot = lines__make(&l, g->p, WRITE_CPU) ? find_hot(&l, &n) : NULL;
     uint64_t all, whole = facts__whole_stacks(g->p, &all);
-    g->out->broken |= !hot;
-    section(g, "CPU");
-    counted(g->out, l.weight, "sample", "samples");
+    counted(g->out, s->weight, "sample", "samples");
     if (g->p->meta.hz)
         pxi_buf_fmt(g->out, " at %u Hz", g->p->meta.hz);
     if (all) {
@@ -274,54 +241,45 @@ static void add_cpu(struct page *g)
         pxi_buf_text(g->out, " of the stacks whole");
     }
     pxi_buf_char(g->out, '\n');
-    for (uint32_t i = 0; i < n && i < STACKS_SHOWN; i++)
-        add_hot(g, &l, &hot[i]);
-    free(hot);
-    lines__free(&l);
+    if (s->probes) {
+        pxi_buf_fmt(g->out, "%*s", LABEL_WIDTH, "");
+        text__share(g->out, s->probes, s->weight);
+        pxi_buf_text(g->out, " were spent in the probes of this recording; not listed\n");
+    }
+}
+
+static void add_cpu(struct page *g)
+{
+    struct spots s;
+    g->out->broken |= !spots__cpu(&s, g->p);
+    section(g, "CPU");
+    add_cpu_facts(g, &s);
+    struct columns c = columns_of(g, &s, SPOTS_SHOWN, g->width - CPU_FIGURES);
+    if (s.n)
+        add_header(g, "   share  kernel  ", c);
+    for (uint32_t i = 0; i < s.n && i < SPOTS_SHOWN; i++) {
+        pxi_buf_char(g->out, ' ');
+        share(g, s.items[i].weight, s.weight);
+        if (s.items[i].kernel) {
+            pxi_buf_char(g->out, ' ');
+            share(g, s.items[i].kernel, s.weight);
+        } else {
+            pxi_buf_fmt(g->out, "%8s", "");
+        }
+        pxi_buf_text(g->out, "  ");
+        add_spot(g, &s.items[i], c);
+    }
+    spots__free(&s);
 }
 
 /* ---- heap --------------------------------------------------------------------------------------
  */
 
-static int by_total(const void *a, const void *b)
-{
-    const struct heap_group *x = a, *y = b;
-    if (x->total_bytes != y->total_bytes)
-        return x->total_bytes > y->total_bytes ? -1 : 1;
-    if (x->ustack != y->ustack)
-        return x->ustack < y->ustack ? -1 : 1;
-    return x->op < y->op ? -1 : x->op > y->op;
-}
-
-static void add_site(struct page *g, const struct heap_group *s)
-{
-    const struct stack *k = &g->p->stacks[s->ustack];
-    struct pxi_buf names = { 0 }, scratch = { 0 };
-    for (uint16_t i = 0; i < k->n && names.size < g->width; i++) {
-        for (uint32_t n = 0; n < label__count(g->p, k->frames[i]); n++) {
-            pxi_buf_text(&names, names.size ? " < " : "");
-            pxi_buf_text(&names, label__of(g->p, k->frames[i], n, &scratch).text);
-        }
-    }
-    if (k->n == 0)
-        pxi_buf_text(&names, "[no stack]");
-    figure(g, 10, text__bytes, s->total_bytes);
-    figure(g, 11, text__count, s->total_blocks);
-    figure(g, 11, text__bytes, s->live_bytes);
-    pxi_buf_text(g->out, "  ");
-    g->out->broken |= !pxi_buf_ok(&names) || !pxi_buf_ok(&scratch);
-    put(g, PLAIN, names.data ? names.data : "", g->width - 34);
-    pxi_buf_char(g->out, '\n');
-    pxi_buf_free(&names);
-    pxi_buf_free(&scratch);
-}
-
 static void add_heap(struct page *g)
 {
     const struct heap *h = &g->p->heap;
-    uint32_t n = 0;
-    struct heap_group *groups = heap_groups__make(g->p, false, &n);
-    g->out->broken |= !groups;
+    struct spots s;
+    g->out->broken |= !spots__heap(&s, g->p);
     section(g, "Heap");
     text__bytes(g->out, h->total_bytes);
     pxi_buf_text(g->out, " in ");
@@ -332,15 +290,17 @@ static void add_heap(struct page *g)
     pxi_buf_text(g->out, " in ");
     text__count(g->out, h->live_blocks);
     pxi_buf_char(g->out, '\n');
-    if (groups && n) {
-        paint(g, DIM);
-        pxi_buf_text(g->out, "     bytes     blocks       left  site\n");
-        paint(g, PLAIN);
-        qsort(groups, n, sizeof *groups, by_total);
+    struct columns c = columns_of(g, &s, SITES_SHOWN, g->width - HEAP_FIGURES);
+    if (s.n)
+        add_header(g, "     bytes     blocks       left  ", c);
+    for (uint32_t i = 0; i < s.n && i < SITES_SHOWN; i++) {
+        figure(g, 10, text__bytes, s.items[i].weight);
+        figure(g, 11, text__count, s.items[i].blocks);
+        figure(g, 11, text__bytes, s.items[i].left);
+        pxi_buf_text(g->out, "  ");
+        add_spot(g, &s.items[i], c);
     }
-    for (uint32_t i = 0; i < n && i < SITES_SHOWN; i++)
-        add_site(g, &groups[i]);
-    free(groups);
+    spots__free(&s);
 }
 
 /* ---- trust -------------------------------------------------------------------------------------
