@@ -141,6 +141,15 @@ static inline enum pxb_end pxb_step_signal(struct pxb_walk *w)
 	return PXB_END_NONE;
 }
 
+/* Whether a caller's CFA register still has its value: OpenSSL's assembly keeps the CFA in rax across
+ * calls of its own, so the callee leaves rax alone. Of the innermost frame all registers are known;
+ * what its rules do not mention is unchanged, as libgcc's unwinder reads it too. Value: base. */
+static inline bool pxb_register_kept(const struct pxb_walk *w, uint64_t base)
+{
+	return w->n == 2 && w->stack.leaf && base > w->regs[PXB_REG_SP] &&
+	       base - w->regs[PXB_REG_SP] < PXB_GUESS_MAX;
+}
+
 /* The CFA goes to w->word[2]. */
 static inline enum pxb_end pxb_find_cfa(struct pxb_walk *w)
 {
@@ -154,7 +163,7 @@ static inline enum pxb_end pxb_find_cfa(struct pxb_walk *w)
 		return PXB_END_NONE;
 	}
 	if (!w->leaf && r->reg != PXB_REG_SP && r->reg != PXB_REG_BP &&
-	    (r->reg != PXB_REG_BX || r->kind != PXB_RULE_CFA))
+	    (r->reg != PXB_REG_BX || r->kind != PXB_RULE_CFA) && !pxb_register_kept(w, base))
 		return PXB_END_BAD_RULE;
 	w->word[2] = base + (uint64_t)r->offset;
 	if (r->kind == PXB_RULE_DEREF) {
