@@ -141,9 +141,10 @@ static inline enum pxb_end pxb_step_signal(struct pxb_walk *w)
 	return PXB_END_NONE;
 }
 
-/* Whether a caller's CFA register still has its value: OpenSSL's assembly keeps the CFA in rax across
- * calls of its own, so the callee leaves rax alone. Of the innermost frame all registers are known;
- * what its rules do not mention is unchanged, as libgcc's unwinder reads it too. Value: base. */
+/* Whether a caller's CFA register still has its value: OpenSSL's assembly keeps the CFA in rax
+ * across calls of its own, so the callee leaves rax alone. Of the innermost frame all registers are
+ * known; what its rules do not mention is unchanged, as libgcc's unwinder reads it too. Value:
+ * base. */
 static inline bool pxb_register_kept(const struct pxb_walk *w, uint64_t base)
 {
 	return w->n == 2 && w->stack.leaf && base > w->regs[PXB_REG_SP] &&

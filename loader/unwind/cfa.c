@@ -388,10 +388,11 @@ static void bx_rule(const struct cfa_value *v, struct pxb_rule *r)
 {
     if (r->kind != PXB_RULE_CFA)
         return;
-    if (v->kind == CFA_SAME)
+    if (v->kind == CFA_SAME) {
         r->add = PXB_BX_SAME;
-    else if (v->kind == CFA_OFFSET && v->offset < 0 && fits(v->offset))
+    } else if (v->kind == CFA_OFFSET && v->offset < 0 && fits(v->offset)) {
         r->add = (int32_t)v->offset;
+    }
 }
 
 struct pxb_rule cfa__rule(const struct cfa_state *s, bool signal)
