@@ -5,8 +5,8 @@ set -uo pipefail
 root=$PWD
 B=${B:-build/dev}
 [[ $B = /* ]] || B=$root/$B
-tmp=$B/tests/bpf/probes_bpftrace
-mkdir -p "$tmp"
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
 n=0
 failed=0
 tests=9

@@ -59,7 +59,7 @@ check "validate --json: status 1, JSON"
 run 0 validate --json "$minimal" && python3 -c 'import json,sys; d=json.load(open("out"))
 sys.exit(d["errors"] != [] or d["models"] != 1)'
 check "validate --json: a good schema"
-if command -v script >/dev/null; then
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
     env -u NO_COLOR TERM=xterm script -qec "$prax validate $bad" /dev/null >out </dev/null
     grep -q $'\033\[1;31merror\[S048\]' out; check "colour on a terminal"
     NO_COLOR=1 TERM=xterm script -qec "$prax validate $bad" /dev/null >out </dev/null
