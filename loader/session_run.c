@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 enum {
-    POLL_MS = 10,
-    GRACE_S = 2, /* for a command to end after a signal */
+    POLL_MS = 10,     /* a probe may send 100,000 records a second */
+    POLL_CPU_MS = 50, /* samples alone are few, and each look costs; mappings wake us anyhow */
+    GRACE_S = 2,      /* for a command to end after a signal */
 };
 
 static const uint64_t second_ns = 1000000000u;
@@ -55,11 +56,13 @@ static bool is_over(struct run *r, const struct session *s, uint64_t deadline_ns
 static void loop(struct run *r, struct session *s, int signals)
 {
     uint64_t deadline_ns = UINT64_MAX;
+    const struct session_options *o = &r->options;
+    uint64_t pause_ms = o->heap || o->queries ? POLL_MS : POLL_CPU_MS;
     if (r->seconds > 0)
         deadline_ns = r->start_ns + (uint64_t)(r->seconds * 1e9);
     while (!is_over(r, s, deadline_ns)) {
         uint64_t left = deadline_ns - pxi_clock_ns();
-        int timeout = left < UINT64_C(1000000) * POLL_MS ? (int)(left / 1000000u) + 1 : POLL_MS;
+        int timeout = (int)(left < 1000000 * pause_ms ? left / 1000000 + 1 : pause_ms);
         session__poll(s, timeout, signals);
         take_signals(r, signals, &deadline_ns);
     }

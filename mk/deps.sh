@@ -7,7 +7,7 @@ packages=(
     gcc g++ libc6-dev make pkg-config        # the compilers, and the build
     clang llvm bpftool libbpf-dev            # BPF programs and their loader
     libelf-dev libdw-dev zlib1g-dev          # ELF, DWARF
-    libsqlite3-dev libxxhash-dev             # the ORM
+    libsqlite3-dev libpq-dev libxxhash-dev   # the ORM, and its benches
     libcmocka-dev bpftrace valgrind sqlite3  # tests
     clang-format clang-tidy cppcheck         # lint
 )
