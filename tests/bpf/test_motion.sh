@@ -81,7 +81,7 @@ is "swap once: at one address" "$(tail -n 1 "$tmp/out")" "2 of 2 at one address"
 "$bpf" record --cpu=999 -o "$tmp/once" -- "$parts" swap-once "$victims" >"$tmp/out" 2>"$tmp/err" &
 recorder=$!
 wait_for grep -q 0 "$tmp/out"
-pid=$(pgrep -P $recorder)
+read -r pid _ <"/proc/$recorder/task/$recorder/children"
 kill -STOP $recorder
 kill -USR1 "$pid"
 wait_for grep -q 1 "$tmp/out"
