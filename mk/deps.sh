@@ -8,7 +8,8 @@ packages=(
     clang llvm bpftool libbpf-dev            # BPF programs and their loader
     libelf-dev libdw-dev zlib1g-dev          # ELF, DWARF
     libsqlite3-dev libpq-dev libxxhash-dev   # the ORM, and its benches
-    libcmocka-dev bpftrace valgrind sqlite3 python3   # tests
+    libcmocka-dev bpftrace valgrind          # tests
+    sqlite3 python3
     clang-format clang-tidy cppcheck         # lint
 )
 
