@@ -24,6 +24,8 @@ struct pxi_cli_schema {
 /* path NULL = schema.prax or prax/schema.prax, whichever is there. 0 if the file was read (there
  * may be diagnostics), else PXI_EXIT_TROUBLE with a message. Close it in both cases. */
 int pxi_cli_schema_open(struct pxi_cli_schema *s, const char *path);
+/* The same, but the text is only read: there is no tree. */
+int pxi_cli_schema_load(struct pxi_cli_schema *s, const char *path);
 void pxi_cli_schema_close(struct pxi_cli_schema *s);
 /* All diagnostics to stderr, in colour on a terminal (unless NO_COLOR is set), and their number. */
 void pxi_cli_schema_complain(const struct pxi_cli_schema *s);
@@ -37,6 +39,7 @@ int pxi_cli_make_folder(const char *path);
 int pxi_cli_read(struct pxi_buf *out, const char *path, size_t max);
 
 /* The commands; argv[0] is the command's name. Return the exit status. */
+int pxi_cli_format(int argc, char **argv);
 int pxi_cli_generate(int argc, char **argv);
 int pxi_cli_validate(int argc, char **argv);
 

@@ -10,16 +10,19 @@ static const char help[] =
     "\n"
     "  prax generate [-q] [-o DIR] [SCHEMA]   write PREFIX.h and PREFIX.c from a schema\n"
     "  prax validate [--json] [SCHEMA]        check a schema and list all its errors\n"
+    "  prax format [--check] [SCHEMA]...      lay schemas out in the usual way\n"
     "  prax --help | --version\n"
     "\n"
     "SCHEMA is a file; without it, schema.prax here or in prax/.\n"
     "\n"
     "  -o DIR   write into DIR; without it, into the generator's `out`, seen from the schema\n"
     "  -q       say nothing when all went well\n"
+    "  --check  change nothing; status 1 if a schema is not in the usual layout\n"
     "  --json   the errors as JSON on standard output, for editors\n"
     "\n"
-    "Exit status: 0 done; 1 the schema has errors; 2 wrong usage, or a file cannot be read or\n"
-    "written. An unchanged output keeps its time, so make rebuilds nothing for it.\n"
+    "Exit status: 0 done; 1 the schema has errors, or is not laid out (--check); 2 wrong usage, or\n"
+    "a file cannot be read or written. An unchanged output keeps its time, so make rebuilds\n"
+    "nothing for it.\n"
     "\n"
     "A first schema.prax:\n"
     "\n"
@@ -43,6 +46,7 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    { "format", pxi_cli_format },
     { "generate", pxi_cli_generate },
     { "validate", pxi_cli_validate },
 };

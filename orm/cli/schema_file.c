@@ -17,7 +17,7 @@ static const char *find_schema(void)
     return NULL;
 }
 
-int pxi_cli_schema_open(struct pxi_cli_schema *s, const char *path)
+int pxi_cli_schema_load(struct pxi_cli_schema *s, const char *path)
 {
     memset(s, 0, sizeof *s);
     pxi_arena_init(&s->arena, NULL, 0);
@@ -32,12 +32,19 @@ int pxi_cli_schema_open(struct pxi_cli_schema *s, const char *path)
     s->source.file = path;
     s->source.text = s->text.data ? s->text.data : "";
     s->source.size = s->text.size;
-    int code;
+    return 0;
+}
+
+int pxi_cli_schema_open(struct pxi_cli_schema *s, const char *path)
+{
+    int code = pxi_cli_schema_load(s, path);
+    if (code)
+        return code;
     PXI_PROBE(schema__parse__start, s->source.file, s->source.size);
     s->tree = pxi_schema_read(&s->diags, s->source.text, s->source.size, &code);
     uint64_t models = s->tree ? s->tree->models.count : 0, errors = s->diags.count;
     PXI_PROBE(schema__parse__done, s->source.file, models, errors);
-    return s->tree ? 0 : pxi_cli_fail("%s: out of memory", path);
+    return s->tree ? 0 : pxi_cli_fail("%s: out of memory", s->source.file);
 }
 
 void pxi_cli_schema_close(struct pxi_cli_schema *s)

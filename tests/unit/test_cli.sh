@@ -56,6 +56,16 @@ run 1 validate --json "$bad" && [ ! -s err ] &&
     python3 -c 'import json,sys; d=json.load(open("out")); sys.exit(len(d["errors"]) != 1 or
                 d["errors"][0]["code"] != "S048" or d["errors"][0]["line"] != 3)'
 check "validate --json: status 1, JSON"
+printf 'model A{\nid Int@id\n}' >loose.prax
+run 1 format --check loose.prax && grep -q 'not in its usual layout' err && ! grep -q ' @id' loose.prax
+check "format --check: status 1, nothing changed"
+run 0 format loose.prax && grep -qx '    id Int @id' loose.prax; check "format"
+run 0 format --check loose.prax && [ ! -s err ]; check "format --check: status 0"
+printf 'model A { s String @default("x) }' >open.prax; cp open.prax open.old
+run 1 format open.prax && grep -q 'error\[' err && cmp -s open.prax open.old; check "format: an open string"
+run 2 format nowhere.prax && grep -q 'cannot be read' err; check "format: no such file"
+run 2 format --chek && grep -q "unknown option '--chek'" err; check "format: unknown option"
+
 run 0 validate --json "$minimal" && python3 -c 'import json,sys; d=json.load(open("out"))
 sys.exit(d["errors"] != [] or d["models"] != 1)'
 check "validate --json: a good schema"
