@@ -129,6 +129,9 @@ install: programs ## copy programs, library, headers and prax.pc to $(DESTDIR)$(
 	$(Q)install -m 644 orm/include/prax/* usdt/include/prax/* $(DESTDIR)$(PREFIX)/include/prax
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' orm/prax.pc.in \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/prax.pc
+	$(Q)install -d $(addprefix $(DESTDIR)$(PREFIX)/,share/prax lib/cmake/Prax)
+	$(Q)install -m 644 orm/share/prax.mk orm/share/prax.tmLanguage.json $(DESTDIR)$(PREFIX)/share/prax
+	$(Q)install -m 644 orm/share/PraxConfig.cmake $(DESTDIR)$(PREFIX)/lib/cmake/Prax
 
 clean: ## forget everything that was built
 	$(Q)rm -rf build

@@ -21,6 +21,8 @@ struct pxi_cli_schema {
     struct pxi_diags diags;
     const struct pxi_schema *tree; /* NULL: out of memory */
 };
+/* schema.prax or prax/schema.prax, whichever is here; NULL with a message if neither is. */
+const char *pxi_cli_schema_find(void);
 /* path NULL = schema.prax or prax/schema.prax, whichever is there. 0 if the file was read (there
  * may be diagnostics), else PXI_EXIT_TROUBLE with a message. Close it in both cases. */
 int pxi_cli_schema_open(struct pxi_cli_schema *s, const char *path);
@@ -38,9 +40,14 @@ int pxi_cli_make_folder(const char *path);
 /* The whole file; at most max + 1 bytes. 0 or an errno. */
 int pxi_cli_read(struct pxi_buf *out, const char *path, size_t max);
 
+/* Calls run, and again each time the schema (a file, or the *.prax of a folder) is saved. Returns
+ * only when that cannot go on: PXI_EXIT_TROUBLE, with a message. */
+int pxi_cli_watch(const char *path, int (*run)(void *ctx), void *ctx);
+
 /* The commands; argv[0] is the command's name. Return the exit status. */
 int pxi_cli_format(int argc, char **argv);
 int pxi_cli_generate(int argc, char **argv);
+int pxi_cli_init(int argc, char **argv);
 int pxi_cli_validate(int argc, char **argv);
 
 #endif

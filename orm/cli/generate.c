@@ -7,17 +7,20 @@
 
 struct job {
     const char *schema, *out; /* as given; NULL = not */
-    bool quiet;
+    bool quiet, watch;
 };
 
 static int parse_args(struct job *job, int argc, char **argv)
 {
+    static const struct option options[] = { { "watch", no_argument, NULL, 'w' }, { 0 } };
     int c;
     opterr = 0;
     optind = 1;
-    while ((c = getopt(argc, argv, "+qo:")) != -1) {
+    while ((c = getopt_long(argc, argv, "+qo:", options, NULL)) != -1) {
         if (c == 'q') {
             job->quiet = true;
+        } else if (c == 'w') {
+            job->watch = true;
         } else if (c == 'o') {
             job->out = optarg;
         } else if (optopt == 'o') {
@@ -93,19 +96,27 @@ static int write_both(const struct job *job, const struct pxi_cli_schema *s)
     return status;
 }
 
-int pxi_cli_generate(int argc, char **argv)
+static int run(void *ctx)
 {
-    struct job job = { 0 };
+    const struct job *job = ctx;
     struct pxi_cli_schema s;
-    if (parse_args(&job, argc, argv))
-        return PXI_EXIT_TROUBLE;
-    int status = pxi_cli_schema_open(&s, job.schema);
+    int status = pxi_cli_schema_open(&s, job->schema);
     if (!status && s.diags.count > 0) {
         pxi_cli_schema_complain(&s);
         status = PXI_EXIT_SCHEMA;
     } else if (!status) {
-        status = write_both(&job, &s);
+        status = write_both(job, &s);
     }
     pxi_cli_schema_close(&s);
     return status;
+}
+
+int pxi_cli_generate(int argc, char **argv)
+{
+    struct job job = { 0 };
+    if (parse_args(&job, argc, argv))
+        return PXI_EXIT_TROUBLE;
+    if (job.watch && !job.schema && !(job.schema = pxi_cli_schema_find()))
+        return PXI_EXIT_TROUBLE;
+    return job.watch ? pxi_cli_watch(job.schema, run, &job) : run(&job);
 }

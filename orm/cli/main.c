@@ -8,7 +8,9 @@
 static const char help[] =
     "usage: prax COMMAND [OPTION]... [SCHEMA]\n"
     "\n"
-    "  prax generate [-q] [-o DIR] [SCHEMA]   write PREFIX.h and PREFIX.c from a schema\n"
+    "  prax init [DIR]                        write a first schema, program and Makefile\n"
+    "  prax generate [-q] [-o DIR] [--watch] [SCHEMA]\n"
+    "                                         write PREFIX.h and PREFIX.c from a schema\n"
     "  prax validate [--json] [SCHEMA]        check a schema and list all its errors\n"
     "  prax format [--check] [SCHEMA]...      lay schemas out in the usual way\n"
     "  prax --help | --version\n"
@@ -16,12 +18,13 @@ static const char help[] =
     "SCHEMA is a file; without it, schema.prax here or in prax/.\n"
     "\n"
     "  -o DIR   write into DIR; without it, into the generator's `out`, seen from the schema\n"
+    "  --watch  do it again each time the schema is saved\n"
     "  -q       say nothing when all went well\n"
     "  --check  change nothing; status 1 if a schema is not in the usual layout\n"
     "  --json   the errors as JSON on standard output, for editors\n"
     "\n"
-    "Exit status: 0 done; 1 the schema has errors, or is not laid out (--check); 2 wrong usage, or\n"
-    "a file cannot be read or written. An unchanged output keeps its time, so make rebuilds\n"
+    "Exit status: 0 done; 1 the schema has errors, or is not laid out (--check); 2 wrong usage,\n"
+    "or a file cannot be read or written. An unchanged output keeps its time, so make rebuilds\n"
     "nothing for it.\n"
     "\n"
     "A first schema.prax:\n"
@@ -48,6 +51,7 @@ static const struct {
 } commands[] = {
     { "format", pxi_cli_format },
     { "generate", pxi_cli_generate },
+    { "init", pxi_cli_init },
     { "validate", pxi_cli_validate },
 };
 

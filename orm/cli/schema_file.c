@@ -7,13 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *find_schema(void)
+const char *pxi_cli_schema_find(void)
 {
     static const char *const places[] = { "schema.prax", "prax/schema.prax" };
     for (size_t i = 0; i < 2; i++) {
         if (access(places[i], F_OK) == 0)
             return places[i];
     }
+    pxi_cli_fail("no schema: neither schema.prax nor prax/schema.prax is here; name the file, or "
+                 "make a first one: prax init");
     return NULL;
 }
 
@@ -22,10 +24,8 @@ int pxi_cli_schema_load(struct pxi_cli_schema *s, const char *path)
     memset(s, 0, sizeof *s);
     pxi_arena_init(&s->arena, NULL, 0);
     s->diags.arena = &s->arena;
-    if (!path && !(path = find_schema())) {
-        return pxi_cli_fail("no schema: neither schema.prax nor prax/schema.prax is here; name "
-                            "the file, or see prax --help for a first one");
-    }
+    if (!path && !(path = pxi_cli_schema_find()))
+        return PXI_EXIT_TROUBLE;
     int error = pxi_cli_read(&s->text, path, PXI_SCHEMA_MAX);
     if (error)
         return pxi_cli_fail("%s: cannot be read: %s", path, strerror(error));

@@ -1,0 +1,37 @@
+# PraxConfig.cmake - find_package(Prax): the target Prax::prax and the function prax_generate.
+#
+#   find_package(Prax REQUIRED)
+#   add_executable(app main.c)
+#   prax_generate(app SCHEMA schema.prax PREFIX app)
+#
+# prax_generate makes PREFIX.h and PREFIX.c from SCHEMA (whose generator has that prefix) in the
+# build folder whenever the schema has changed, compiles them into the target and links it with the
+# library.
+get_filename_component(PRAX_PREFIX_DIR "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
+find_program(PRAX_EXECUTABLE prax HINTS "${PRAX_PREFIX_DIR}/bin" REQUIRED)
+
+if(NOT TARGET Prax::prax)
+    find_library(PRAX_LIBRARY prax HINTS "${PRAX_PREFIX_DIR}/lib" REQUIRED)
+    add_library(Prax::prax UNKNOWN IMPORTED)
+    set_target_properties(Prax::prax PROPERTIES
+        IMPORTED_LOCATION "${PRAX_LIBRARY}"
+        INTERFACE_INCLUDE_DIRECTORIES "${PRAX_PREFIX_DIR}/include")
+endif()
+
+function(prax_generate target)
+    cmake_parse_arguments(arg "" "SCHEMA;PREFIX" "" ${ARGN})
+    if(NOT arg_SCHEMA OR NOT arg_PREFIX)
+        message(FATAL_ERROR "prax_generate(TARGET SCHEMA file PREFIX word)")
+    endif()
+    get_filename_component(schema "${arg_SCHEMA}" ABSOLUTE)
+    set(dir "${CMAKE_CURRENT_BINARY_DIR}/prax")
+    add_custom_command(
+        OUTPUT "${dir}/${arg_PREFIX}.h" "${dir}/${arg_PREFIX}.c"
+        COMMAND "${PRAX_EXECUTABLE}" generate -q -o "${dir}" "${schema}"
+        DEPENDS "${schema}" "${PRAX_EXECUTABLE}"
+        COMMENT "prax generate ${arg_SCHEMA}"
+        VERBATIM)
+    target_sources(${target} PRIVATE "${dir}/${arg_PREFIX}.c" "${dir}/${arg_PREFIX}.h")
+    target_include_directories(${target} PRIVATE "${dir}")
+    target_link_libraries(${target} PRIVATE Prax::prax)
+endfunction()

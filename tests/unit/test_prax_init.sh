@@ -1,0 +1,71 @@
+#!/bin/bash
+# prax in other people's builds: init, the Make rules, CMake, --watch, against an installed copy.
+set -uo pipefail
+export LC_ALL=C
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/tap.sh
+root=$tmp/root
+make -s install DESTDIR= PREFIX="$root" B="$B" >"$tmp/install" 2>&1 || cat "$tmp/install"
+export PATH=$root/bin:$PATH PKG_CONFIG_PATH=$root/lib/pkgconfig LD_LIBRARY_PATH=$root/lib
+unset MAKEFLAGS MFLAGS MAKELEVEL PROFILE SANITIZE
+cd "$tmp" || exit 1
+
+check "init" prax init app
+check "init: builds" make -s -C app
+is "init: runs" "$(app/app 2>&1)" "1 ada@example.org"
+touch mark
+make -s -C app
+is "init: a second make builds nothing" "$(find app -newer mark)" ""
+check "init: the schema has its usual layout" prax format --check app/schema.prax
+cp app/main.c main.old
+if prax init app 2>err; then fail "init twice is refused"; else pass "init twice is refused"; fi
+check "init twice: says what is there" grep -q 'app/schema.prax is there already' err
+check "init twice: nothing changed" cmp app/main.c main.old
+ln -s nowhere "$tmp/link.c" && mkdir linked && ln -s ../nowhere linked/main.c
+if prax init linked 2>err; then fail "init writes through no link"; else pass "init writes through no link"; fi
+check "init: a link is something that is there" grep -q 'linked/main.c is there' err
+if [ "$(id -u)" = 0 ]; then
+    skip "init: no permission" "root may write anywhere"
+else
+    mkdir -m 555 closed
+    if prax init closed 2>err; then fail "init: no permission"; else pass "init: no permission"; fi
+fi
+
+sed -i 's/name      String?/name      String?\n    age       Int?/' app/schema.prax
+make -s -C app && pass "a changed schema" || fail "a changed schema"
+check "a changed schema is generated again" grep -q 'age' app/gen/app.h
+printf 'model Broken {' >>app/schema.prax
+if make -s -C app 2>err; then fail "a bad schema stops make"; else pass "a bad schema stops make"; fi
+check "a bad schema: with its position" grep -q 'schema.prax:[0-9]*:[0-9]*: error\[S' err
+
+if command -v cmake >/dev/null; then
+    prax init cm 2>/dev/null
+    cat >cm/CMakeLists.txt <<'EOF'
+cmake_minimum_required(VERSION 3.18)
+project(app C)
+find_package(Prax REQUIRED)
+add_executable(app main.c)
+prax_generate(app SCHEMA schema.prax PREFIX app)
+EOF
+    check "CMake: configure" cmake --log-level=WARNING -S cm -B cm/out -DCMAKE_PREFIX_PATH="$root"
+    check "CMake: build" make -s -C cm/out
+    is "CMake: runs" "$(cm/out/app 2>&1)" "1 ada@example.org"
+else
+    skip "CMake" "cmake is not installed"
+fi
+
+prax init w 2>/dev/null
+(cd w && exec prax generate --watch) 2>watch.log &
+pid=$!
+check "watch: generates at once" wait_for test -s w/gen/app.h
+sed 's/name      String?/nick      String?/' w/schema.prax >w/new && mv w/new w/schema.prax
+check "watch: again when a new file takes the name" wait_for grep -qs nick w/gen/app.h
+echo 'model {' >>w/schema.prax
+check "watch: shows errors" wait_for grep -qs 'error\[S' watch.log
+sed -i '$d' w/schema.prax && sed -i 's/nick /nick2/' w/schema.prax
+check "watch: goes on after errors" wait_for grep -qs nick2 w/gen/app.h
+kill "$pid"
+wait "$pid" 2>/dev/null
+
+check "grammar: JSON" python3 -m json.tool "$root/share/prax/prax.tmLanguage.json" /dev/null
+finish
