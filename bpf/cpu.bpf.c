@@ -68,8 +68,7 @@ static __always_inline void sample(struct bpf_perf_event_data *ctx, struct pxb_s
 		kstack = kernel_stack(ctx, &s->walk, p->salt);
 	op = pxb_current_op(s, p, &phase);
 
-	pxb_count(samples);
-	pxb_count_end(end);
+	pxb_count_sample(end);
 	r = bpf_ringbuf_reserve(&records, sizeof(*r), 0);
 	if (!r) {
 		pxb_count(lost[PXB_SAMPLE]);

@@ -27,14 +27,16 @@ static __always_inline struct pxb_counters *pxb_counters_get(void)
 			__sync_fetch_and_add(&c_->member, 1);                                      \
 	} while (0)
 
-/* Counts how a sample's user stack ends. */
-static __always_inline void pxb_count_end(uint64_t end)
+/* Counts a sample, and how its user stack ends. */
+static __always_inline void pxb_count_sample(uint64_t end)
 {
 	struct pxb_counters *c = pxb_counters_get();
 
 	barrier_var(end); /* the check must be on the very register that indexes */
-	if (c && end < PXB_ENDS)
-		__sync_fetch_and_add(&c->ends[end], 1);
+	if (!c || end >= PXB_ENDS)
+		return;
+	__sync_fetch_and_add(&c->samples, 1);
+	__sync_fetch_and_add(&c->ends[end], 1);
 }
 
 /* The observed process that runs now, or NULL. *tgid is set anyhow. */

@@ -52,18 +52,20 @@ static __always_inline uint64_t trampoline_address(void)
 __noinline uint64_t pxb_send_stack(struct pxb_walk *w)
 {
 	uint64_t id, size;
-	uint8_t one = 1;
+	uint32_t at;
 
 	if (!w)
 		return 0;
 	id = w->stack.id;
-	if (bpf_map_lookup_elem(&seen_stacks, &id))
+	at = (uint32_t)(id >> 8) & (PXB_SEEN_MAX - 2);
+	if (seen_stacks[at] == id || seen_stacks[at + 1] == id)
 		return id;
 	size = sizeof(w->stack) + (w->stack.n & PXB_FRAMES_MAX) * sizeof(uint64_t);
 	pxb_head_fill(&w->stack.head, PXB_STACK, w->stack.head.tgid);
 	if (!pxb_send(&w->stack, size, PXB_STACK))
 		return 0;
-	bpf_map_update_elem(&seen_stacks, &id, &one, BPF_ANY);
+	seen_stacks[at + 1] = seen_stacks[at];
+	seen_stacks[at] = id;
 	return id;
 }
 

@@ -31,9 +31,11 @@ enum {
 	PXB_PAGES_MAX = 1 << 18,
 	PXB_RULES_MAX = 1 << 13,
 	PXB_MAPPINGS_MAX = 256,	   /* of a process, executable; postgres has 43 */
+	PXB_SEEN_MAX = 1 << 16,	   /* stacks that need not be sent again */
 	PXB_CONTEXTS_MAX = 4,	   /* copies of Prax in a process */
 	PXB_TRAMPOLINE_SIZE = 128, /* bytes: a slot of [uprobes]; the trampoline has the first */
 	PXB_GUESS_MAX = 1 << 20,   /* bytes: how far above rsp a guessed frame may be */
+	PXB_KNOWN_MAX = 256,	   /* rules that a walk's memory keeps; a power of two */
 };
 
 /* DWARF numbers: rax rdx rcx rbx rsi rdi rbp rsp r8..r15 */
@@ -94,11 +96,19 @@ struct pxb_process {
 	struct pxb_mapping mappings[PXB_MAPPINGS_MAX];
 };
 
+/* A rule that was looked up before. The tables are cold when a sample comes, a millisecond of the
+ * program later: mapping, page, rows and rule are five lines from afar, this is one. */
+struct pxb_known {
+	uint64_t key; /* hash of the process's salt and pc; 0 = free */
+	struct pxb_rule rule;
+	uint64_t pad; /* to half a line of the cache, so that none lies across two */
+};
+
 #pragma GCC diagnostic push
 #ifdef __clang__ /* stack.frames[] is the array that follows it: one record */
 #pragma clang diagnostic ignored "-Wgnu-variable-sized-type-not-at-end"
 #endif
-/* A walk: registers in, frames out. */
+/* A walk: registers in, frames out. Memory of one walker at a time, cleared once. */
 struct pxb_walk {
 	uint64_t regs[PXB_REGS]; /* of the frame at hand; by DWARF number */
 	uint64_t ip;
@@ -112,6 +122,8 @@ struct pxb_walk {
 	struct pxb_rule rule; /* in force at the frame at hand */
 	struct pxb_stack stack;
 	uint64_t frames[PXB_FRAMES_MAX + 1]; /* a power of two, for the mask */
+	/* Kept from walk to walk, as is `mapping`: clear it before the first. */
+	struct pxb_known known[PXB_KNOWN_MAX] __attribute__((aligned(32)));
 };
 #pragma GCC diagnostic pop
 

@@ -87,12 +87,18 @@ static inline uint32_t pxb_find_rule(struct pxb_walk *w, const struct pxb_mappin
 }
 
 /* Loads the rule for the frame at hand into w->rule; PXB_END_NONE, or the reason for having none.
- */
+ * Rules that were found are known from then on: what a salt and an address mean never changes, but
+ * that there was nothing may. */
 static inline enum pxb_end pxb_find(struct pxb_walk *w, const struct pxb_process *p)
 {
-	const uint64_t pc = pxb_pc(w);
+	const uint64_t pc = pxb_pc(w), key = pxb_hash(p->salt, pc);
+	struct pxb_known *known = &w->known[key & (PXB_KNOWN_MAX - 1)];
 	uint32_t i = w->mapping & (PXB_MAPPINGS_MAX - 1);
 
+	if (known->key == key) {
+		w->rule = known->rule;
+		return PXB_END_NONE;
+	}
 	if (pc < p->mappings[i].start || pc >= p->mappings[i].end) {
 		i = pxb_find_mapping(p, pc);
 		if (i >= PXB_MAPPINGS_MAX)
@@ -101,7 +107,11 @@ static inline enum pxb_end pxb_find(struct pxb_walk *w, const struct pxb_process
 		i &= PXB_MAPPINGS_MAX - 1;
 	}
 	w->rule = PXB_RULE(w, pxb_find_rule(w, &p->mappings[i], pc - p->mappings[i].bias));
-	return w->rule.kind == PXB_RULE_NONE ? PXB_END_NO_ROW : PXB_END_NONE;
+	if (w->rule.kind == PXB_RULE_NONE)
+		return PXB_END_NO_ROW;
+	known->key = key;
+	known->rule = w->rule;
+	return PXB_END_NONE;
 }
 
 /* Code without rules, such as what a JIT makes, often keeps frame pointers. */
@@ -300,7 +310,6 @@ static inline void pxb_walk_begin(struct pxb_walk *w, uint64_t salt, bool leaf)
 {
 	w->hash = salt;
 	w->n = 0;
-	w->mapping = 0;
 	w->leaf = leaf;
 	w->guessed = 0;
 	w->stack.leaf = leaf;
