@@ -1,6 +1,6 @@
 # bench/unwind: our stacks beside those of frame pointers and perf. `make bench-unwind`.
 UNWIND_WORK  := $(addprefix $(B)/bench/unwind/,work_sqlite work_libpq work_deep)
-UNWIND_TOOLS := $(addprefix $(B)/bench/unwind/,cost tables stacks)
+UNWIND_TOOLS := $(addprefix $(B)/bench/unwind/,cost tables stacks pairs)
 
 # Built as a distribution builds: optimised, without frame pointers.
 $(B)/bench/unwind/work_%: bench/unwind/work_%.c bench/unwind/work.h

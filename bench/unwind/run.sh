@@ -5,7 +5,8 @@
 #
 # Everything of a comparison happens in one run: the recorders watch the same process at the same
 # time, and the costs are taken in turn (cost.c). Raw logs and figures stay in build/bench/unwind.
-# Figures never fail the bench. BENCH_SECONDS (default 4) is how long each recording takes.
+# Figures never fail the bench. BENCH_SECONDS (default 4) is how long each recording takes;
+# BENCH_MINUTE=1 adds a recording of a minute, whose size is then no extrapolation.
 set -uo pipefail
 readonly S=${BENCH_SECONDS:-4} HZ=999
 readonly here=bench/unwind bin=$B/bench/unwind out=build/bench/unwind
@@ -81,6 +82,18 @@ record_all() { # NAME COMMAND...
     rm -f "$dir"/*.txt
 }
 
+# Random stops of the same program, unwound by both on the same stopped thread.
+pair() { # NAME COMMAND...
+    local dir=$out/$1
+    shift
+    "$@" 2>>"$dir/log" &
+    work=$!
+    sleep 0.5
+    "$bin/pairs" $((S * 125)) "$work" >"$dir/pairs.csv" 2>"$dir/pairs.log" ||
+        tail -n 1 "$dir/pairs.log" >&2
+    stop_work
+}
+
 number() { sed -n "s/^ *\"$2\": \([0-9]*\).*/\1/p" "$1/meta.json"; }
 share() { # PART ALL
     awk -v n="$1" -v all="$2" \
@@ -108,6 +121,12 @@ same_row() { # NAME, A, B: which, of NAME
         printf '%-26s %9s %9s %9s   %8s %8s %8s %8s\n' "$1, $4" "$in_b" "$in_a" "$overlap" \
             "$b_cut" "$a_cut" "$rare" "$other"
     }
+}
+
+pair_row() { # NAME
+    awk -F, -v name="$1" 'NR > 1 { n++; same += $2 == $4 && $3 == $4; frames += $3; equal += $4 }
+        END { if (n) printf "%-26s %9d %9d %11.2f %% %11.2f %%   %s\n", name, n, same,
+                  100 * same / n, 100 * equal / frames, ">= 99 %" }' "$out/$1/pairs.csv"
 }
 
 # ---- size and the reader's time -----------------------------------------------------------------
@@ -139,6 +158,18 @@ sizes() {
     done
 }
 
+# A real minute at 99 Hz, both recorders at once; with BENCH_MINUTE=1.
+minute() {
+    "$B/prax-bpf" record -p "$work" --cpu=99 -d 60 -o "$out/minute" >"$out/minute.log" 2>&1 &
+    perf record -q -e cpu-clock -F 99 --call-graph dwarf -p "$work" -o "$out/minute.perf" \
+        -- sleep 60 >/dev/null 2>&1
+    wait $!
+    awk -v ours="$(cat "$out/minute"/* | wc -c)" -v perf="$(wc -c <"$out/minute.perf")" \
+        'BEGIN { printf "%-44s %9.3f MB %9.3f MB   <= 1/50: 1/%d\n",
+                 "data at 99 Hz: folder / perf.data, 60 s", ours / 1e6, perf / 1e6, perf / ours }'
+    rm -f "$out/minute.perf"
+}
+
 size_rows() { # RING BYTES A SECOND at 99 and 999 Hz
     awk -v s="$S" -v ring99="$1" -v ring999="$2" '
         function mb(n) { return sprintf("%.3f MB", n / 1e6) }
@@ -160,7 +191,11 @@ report_whole() {
         whole_row "$name" "$([ "$name" = libpq ] && echo '>= 98.5 %' || echo '>= 99.5 %')"
     done
     echo
-    echo "the same stacks? weighted sets of callers; every second line is what chance does to them"
+    echo "the same stacks? a thread stopped at random moments, unwound by ours and by elfutils"
+    printf '%-26s %9s %9s %13s %13s   %s\n' '' stops 'the same' '' 'of frames' aim
+    for name in "${names[@]}"; do pair_row "$name"; done
+    echo
+    echo "the same stacks? by perf's samples of the same seconds: weighted sets of callers; every second line is what chance does to them"
     printf '%-26s %9s %9s %9s   %s\n' '' 'A in B' 'B in A' overlap \
         'A not in B, %: B cut, A cut, rare (<= 2), other'
     for name in "${names[@]}"; do
@@ -211,6 +246,7 @@ report_size() {
     printf '%-44s %12s %12s   %s\n' '' ours 'perf dwarf' 'aim for ours'
     table_rows
     size_rows "$(ring_bytes 99)" "$(ring_bytes 999)"
+    [ -z "${BENCH_MINUTE:-}" ] || cat "$out/minute.row"
     printf '%-44s %12s %12s   %s\n' "reader, share of a core at $HZ Hz" "$reader" '-' '<= 0.5 %'
 }
 
@@ -220,13 +256,16 @@ main() { # in a shell of its own, for its output goes through a pipe
     names=()
     if command -v perf >/dev/null; then
         record_all sqlite "$bin/work_sqlite" && names+=(sqlite)
+        pair sqlite "$bin/work_sqlite"
         if start_postgres; then
             record_all libpq "$bin/work_libpq" "$conninfo" && names+=(libpq)
+            pair libpq "$bin/work_libpq" "$conninfo"
         else
             echo "no PostgreSQL can be started here ($out/postgres.log): libpq is left out"
         fi
         stop_postgres
         record_all deep "$bin/work_deep" && names+=(deep)
+        pair deep "$bin/work_deep"
         report_whole
         "$bin/stacks" draw work_sqlite $HZ "$S" <"$out/sqlite/fp.stacks" >"$out/frame-pointers.svg"
         cp "$out/sqlite/ours/flamegraph.svg" "$out/ours.svg"
@@ -242,6 +281,7 @@ main() { # in a shell of its own, for its output goes through a pipe
     sleep 0.3
     reader=$(reader_share)
     sizes >"$out/sizes"
+    [ -z "${BENCH_MINUTE:-}" ] || minute >"$out/minute.row"
     stop_work
     report_size
 }
