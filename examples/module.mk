@@ -1,5 +1,5 @@
 # Examples: examples/NAME/NAME.c with NAME's schema.prax.
-EXAMPLES := quickstart:notes profile_queries:shop
+EXAMPLES := quickstart:notes profile_queries:shop profile_memory:weather
 
 define example
 $(eval $(call prax_generate,examples/$(1)/schema.prax,$(2),$(call obj,examples/$(1)/$(1).c)))

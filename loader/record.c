@@ -4,6 +4,7 @@
  * permission". It is made and entered as the invoking user, and not through a symbolic link.
  */
 #include "bpf/unwind.h"
+#include "loader/preload/ring.h"
 #include "loader/session_run.h"
 #include "loader/symbol/symbol.h"
 #include "loader/write/text.h"
@@ -24,13 +25,15 @@
 #include <unistd.h>
 
 enum { HZ_DEFAULT = 99, HZ_MAX = 10000 };
+enum { RATE_MIN = 1 << 10, RATE_MAX = 1 << 30 }; /* bytes */
 enum { PROGRESS_AFTER_NS = 500000000, PROGRESS_NAME_MAX = 40 };
 
 enum { OPT_OUT, OPT_CPU, OPT_HEAP, OPT_QUERIES, OPT_SECONDS };
 static const struct cli_option options[] = {
     [OPT_OUT] = { "-o", "DIR", "profile folder to write (default: profile)" },
     [OPT_CPU] = { "--cpu", "[=HZ]", "sample where CPU time goes (default: 99 a second)" },
-    [OPT_HEAP] = { "--heap", "[=exact]", "every malloc and free, with stacks" },
+    [OPT_HEAP] = { "--heap", "[=HOW]",
+                   "allocations with stacks: exact (default), probes, or sampled by bytes: 512K" },
     [OPT_QUERIES] = { "--queries", NULL, "every operation of Prax, with its call site" },
     [OPT_SECONDS] = { "-d", "SECONDS", "stop after so long" },
     { NULL, NULL, NULL },
@@ -38,7 +41,7 @@ static const struct cli_option options[] = {
 
 static const struct cli_command command = {
     .name = "record",
-    .arguments = "TARGET [-o DIR] [--cpu[=HZ]] [--heap[=exact]] [--queries] [-d SECONDS]",
+    .arguments = "TARGET [-o DIR] [--cpu[=HZ]] [--heap[=HOW]] [--queries] [-d SECONDS]",
     .help =
         "Records what a program does into a folder: flame graph, folded stacks, heap summary,\n"
         "queries. With no kind chosen: --cpu --queries. Ends with the program, at Ctrl-C, or\n"
@@ -47,13 +50,22 @@ static const struct cli_command command = {
         "\n"
         "  prax-bpf record -- ./app           from its start; its exit status is ours\n"
         "  prax-bpf record -p 1234 -d 30      a running process, for half a minute\n"
-        "  prax-bpf record --heap -- ./app    who allocates, what is left at the end",
+        "  prax-bpf record --heap -- ./app    who allocates, what is left at the end\n"
+        "  prax-bpf record --heap=512K -- ./app   the same as an estimate, at hardly any cost\n"
+        "\n"
+        "The heap of a command is recorded from within it, by a library that goes in front of its\n"
+        "C library; that of a running process, or with --heap=probes, by probes, which cost more.",
     .options = options,
     .run = cmd_record,
 };
 
+enum heap_how { HEAP_NONE, HEAP_EXACT, HEAP_PROBES, HEAP_SAMPLED };
+
 struct record {
     struct run run;
+    enum heap_how heap;
+    uint64_t heap_rate; /* bytes, if HEAP_SAMPLED */
+    struct preload *preload;
     struct cli_target target;
     const char *dir;
     int dir_fd;
@@ -61,14 +73,75 @@ struct record {
     struct pxi_buf warnings;
 };
 
-static bool take_heap(struct cli_args *a, struct session_options *o)
+/* "512K", "4M", "65536"; 0: no such number, or beyond 1 KiB .. 1 GiB. */
+static uint64_t parse_bytes(const char *text)
 {
-    o->heap = !a->value || strcmp(a->value, "exact") == 0;
-    if (o->heap)
-        return true;
-    a->status = cli__fail(CLI_USAGE, "--heap", "%s: only --heap=exact is there", a->value);
+    char *end = NULL;
+    if (*text < '0' || *text > '9')
+        return 0;
+    uint64_t n = strtoull(text, &end, 10);
+    unsigned shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+    end += shift != 0;
+    if (*end || n > (uint64_t)RATE_MAX >> shift || n << shift < (uint64_t)RATE_MIN)
+        return 0;
+    return n << shift;
+}
+
+static void take_heap(struct cli_args *a, struct record *r)
+{
+    if (!a->value || strcmp(a->value, "exact") == 0) {
+        r->heap = HEAP_EXACT;
+    } else if (strcmp(a->value, "probes") == 0) {
+        r->heap = HEAP_PROBES;
+    } else {
+        r->heap = HEAP_SAMPLED;
+        r->heap_rate = parse_bytes(a->value);
+    }
+    if (r->heap != HEAP_SAMPLED || r->heap_rate)
+        return;
+    a->status = cli__fail(CLI_USAGE, "--heap",
+                          "%s: exact, probes or a number of bytes between two "
+                          "samples, from 1K to 1G",
+                          a->value);
     a->done = true;
-    return false;
+}
+
+/* From within where that can be, else by probes: those can only be exact. */
+static int choose_heap(struct record *r)
+{
+    static const char *const reasons[] = {
+        [PRELOAD_STATIC] = "is a static program, where no library can go in front",
+        [PRELOAD_OWN_MALLOC] = "brings its own malloc, which comes before any library's",
+        [PRELOAD_MISSING] = "libprax-heap.so is neither beside prax-bpf nor in ../lib/prax",
+    };
+    struct session_options *o = &r->run.options;
+    struct invoker user = invoker__find();
+    if (r->heap == HEAP_NONE)
+        return CLI_OK;
+    if (!r->target.command && r->heap == HEAP_SAMPLED) {
+        return cli__fail(CLI_USAGE, "--heap",
+                         "a running process cannot be sampled by bytes: leave "
+                         "the number out, or start the program with -- CMD");
+    }
+    o->heap = !r->target.command || r->heap == HEAP_PROBES;
+    if (o->heap)
+        return CLI_OK;
+    enum preload_obstacle obstacle = preload__look(r->target.command, &user);
+    if (obstacle == PRELOAD_SET_ID) {
+        return cli__fail(CLI_CANNOT, r->target.command[0],
+                         "takes another user's rights, which the "
+                         "loader gives to no program with a library in front: start it by itself "
+                         "and record it with -p PID");
+    }
+    if (obstacle) {
+        cli__note(r->target.command[0], "%s: its heap is recorded by probes, exactly",
+                  reasons[obstacle]);
+        o->heap = true;
+        return CLI_OK;
+    }
+    int err = preload__open(&r->preload, r->heap == HEAP_SAMPLED ? r->heap_rate : 0);
+    o->preload = r->preload;
+    return err ? cli__fail(CLI_CANNOT, "--heap", "no shared memory: %s", strerror(-err)) : CLI_OK;
 }
 
 static int parse(struct record *r, int argc, char **argv)
@@ -84,7 +157,7 @@ static int parse(struct record *r, int argc, char **argv)
         } else if (i == OPT_CPU && (!a.value || cli_args__number(&a, "--cpu", 1, HZ_MAX, &hz))) {
             o->hz = (unsigned)hz;
         } else if (i == OPT_HEAP) {
-            (void)take_heap(&a, o);
+            take_heap(&a, r);
         } else if (i == OPT_QUERIES) {
             o->queries = true;
         } else if (i == OPT_SECONDS) {
@@ -95,12 +168,13 @@ static int parse(struct record *r, int argc, char **argv)
     }
     if (a.done)
         return a.status ? a.status : -1;
-    if (!o->hz && !o->heap && !o->queries) {
+    if (!o->hz && !r->heap && !o->queries) {
         o->hz = HZ_DEFAULT;
         o->queries = true;
     }
     o->query_stacks = o->queries;
-    return cli_target__resolve(&r->target);
+    int status = cli_target__resolve(&r->target);
+    return status ? status : choose_heap(r);
 }
 
 /* Opens the folder, making it where it is missing. -errno. */
@@ -162,10 +236,19 @@ static void warn(struct record *r)
     struct pxi_buf *w = &r->warnings;
     if (o->queries && !f->has_prax)
         pxi_buf_text(w, "no Prax in the target: nothing to say of queries\n");
-    if (o->heap && !f->has_heap)
+    if (r->heap && !f->has_heap)
         pxi_buf_text(w, "no malloc and free found in the target: nothing to say of its heap\n");
-    if (o->heap && !r->target.command)
+    if (r->heap && !r->target.command)
         pxi_buf_text(w, "blocks allocated before the recording are invisible\n");
+    const struct preload_totals *t = &f->preload;
+    if (t->untold) {
+        pxi_buf_fmt(w, "%" PRIu64 " threads beyond %d at a time: their allocations are missing\n",
+                    t->untold, HEAP_SLOTS);
+    }
+    if (t->lost) {
+        pxi_buf_fmt(w, "%" PRIu64 " records of the heap were not finished by their writers\n",
+                    t->lost);
+    }
     if (f->late_links) {
         pxi_buf_fmt(w,
                     "allocations of %" PRIu64 " child programs were seen %" PRIu64
@@ -225,7 +308,7 @@ static void fill_meta(struct record *r)
                        (r->run.end_ns - r->run.start_ns);
     m->hz = o->hz;
     m->with_cpu = o->hz != 0;
-    m->with_heap = o->heap;
+    m->with_heap = r->heap != HEAP_NONE;
     m->with_queries = o->queries;
     m->has_prax = r->run.facts.has_prax;
     m->exit_status = launch__exit_status(&r->run.launch);
@@ -289,6 +372,7 @@ static int record(struct record *r)
         return cli__fail(CLI_CANNOT, "start", "out of memory");
     r->run.target = &r->target;
     r->run.options.profile = r->profile;
+    r->profile->heap.rate = r->heap == HEAP_SAMPLED && r->preload ? r->heap_rate : 0;
     if (isatty(STDERR_FILENO) && !r->target.command)
         cli__note("recording", "Ctrl-C ends it");
     status = run__observe(&r->run);
@@ -296,6 +380,9 @@ static int record(struct record *r)
         return status;
     warn(r);
     profile__finish(r->profile, r->run.end_ns);
+    r->profile->heap.exact_bytes = r->run.facts.preload.bytes;
+    r->profile->heap.exact_blocks = r->run.facts.preload.blocks;
+    r->profile->heap.exact_frees = r->run.facts.preload.frees;
     fill_meta(r);
     status = write_output(r);
     if (status)
@@ -312,6 +399,7 @@ int cmd_record(int argc, char **argv)
     if (status == CLI_OK)
         status = record(&r);
     run__close(&r.run);
+    preload__close(r.preload);
     profile__free(r.profile);
     pxi_buf_free(&r.warnings);
     cli_target__free(&r.target);

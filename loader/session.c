@@ -169,6 +169,8 @@ static void take_in(struct session *s)
 {
     procs__update(s);
     (void)ring_buffer__consume(s->ring);
+    if (s->options.preload)
+        preload__drain(s->options.preload, feed__record, s);
     procs__bury(s);
 }
 
@@ -221,10 +223,17 @@ void session__stop(struct session *s, struct session_facts *facts)
 {
     take_in(s); /* what the links still in place may add stays small */
     attach__stop(s);
+    if (s->options.preload)
+        preload__stop(s->options.preload);
     take_in(s);
     sum_counters(s);
     s->facts.overhead_ns = overhead(s);
     s->facts.events_lost = events__lost(s->events);
+    if (s->options.preload) {
+        s->facts.preload = preload__totals(s->options.preload);
+        s->facts.overhead_ns += s->facts.preload.spent_ns;
+        s->facts.has_heap = s->facts.preload.processes > 0;
+    }
     *facts = s->facts;
     take_time(s);
 }

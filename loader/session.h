@@ -16,6 +16,7 @@
 #define LOADER_SESSION_H
 #include "loader/attach/selfprobe.h"
 #include "loader/profile/profile.h"
+#include "loader/session_preload.h"
 
 #include <sys/types.h>
 
@@ -30,7 +31,8 @@ struct session_query {
 struct session_options {
     struct profile *profile; /* fed; borrowed */
     unsigned hz;             /* CPU samples a second and CPU; 0: none */
-    bool heap;               /* the allocation family of every process */
+    bool heap;               /* the allocation family of every process, by probes */
+    struct preload *preload; /* the same of a command, from within; NULL: not; borrowed */
     bool queries;            /* Prax's VERB__done probes */
     bool query_stacks;       /* with call sites */
     bool query_errors;       /* failed operations only */
@@ -51,8 +53,9 @@ struct session_facts {
     uint64_t crowded;     /* executable mappings beyond PXB_MAPPINGS_MAX, in the worst process */
     uint64_t stale;       /* records whose stack's code was replaced before it was read */
     uint32_t process_limit;
-    bool has_prax; /* some process had Prax in it */
-    bool has_heap; /* an allocation function was found and probed */
+    bool has_prax;                 /* some process had Prax in it */
+    struct preload_totals preload; /* all 0 without one */
+    bool has_heap;                 /* an allocation function was found and probed */
 };
 
 int session__open(struct session **out, const struct session_options *o);

@@ -2,6 +2,7 @@
 #include "loader/session_launch.h"
 
 #include "loader/cli.h"
+#include "loader/session_preload.h"
 #include "loader/target/file.h"
 #include "loader/target/praxabi.h"
 #include "loader/target/symtab.h"
@@ -69,12 +70,15 @@ static int become_user(const struct invoker *user)
 }
 
 /* The child: never returns. An error's number goes through the pipe, which exec closes. */
-static _Noreturn void run_child(char *const *command, const struct invoker *user, int pipe_fd)
+static _Noreturn void run_child(char *const *command, const struct invoker *user,
+                                const struct preload *preload, int pipe_fd)
 {
     sigset_t none;
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     int err = user->other ? become_user(user) : 0;
+    if (!err && preload)
+        err = preload__enter(preload);
     if (!err && ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0)
         (void)execvp(command[0], command);
     err = err ? -err : errno;
@@ -222,7 +226,8 @@ static int run_to_start(struct launch *l)
     return -ELOOP;
 }
 
-static int fork_child(struct launch *l, char *const *command, const struct invoker *user)
+static int fork_child(struct launch *l, char *const *command, const struct invoker *user,
+                      const struct preload *preload)
 {
     int fds[2];
     int err = 0;
@@ -231,7 +236,7 @@ static int fork_child(struct launch *l, char *const *command, const struct invok
         return -errno;
     l->pid = fork();
     if (l->pid == 0)
-        run_child(command, user, fds[1]);
+        run_child(command, user, preload, fds[1]);
     close(fds[1]);
     if (l->pid < 0) {
         err = -errno;
@@ -243,10 +248,11 @@ static int fork_child(struct launch *l, char *const *command, const struct invok
     return err ? err : stop;
 }
 
-int launch__start(struct launch *l, char *const *command, const struct invoker *user)
+int launch__start(struct launch *l, char *const *command, const struct invoker *user,
+                  const struct preload *preload)
 {
     *l = (struct launch){ 0 };
-    int err = fork_child(l, command, user);
+    int err = fork_child(l, command, user, preload);
     if (err)
         return cli__fail(CLI_CANNOT, command[0], "cannot be started: %s", strerror(-err));
     l->stopped = true;

@@ -31,8 +31,12 @@ struct launch {
     int status; /* as of waitpid, once ended */
 };
 
-/* Starts the command and stops it. CLI_OK, or a status, told: no such command, ... */
-int launch__start(struct launch *l, char *const *command, const struct invoker *user);
+struct preload; /* see session_preload.h */
+
+/* Starts the command and stops it. preload: goes into it; NULL: none. CLI_OK, or a status, told: no
+ * such command, ... */
+int launch__start(struct launch *l, char *const *command, const struct invoker *user,
+                  const struct preload *preload);
 /* Lets it run. 0 or -errno. */
 int launch__go(struct launch *l);
 /* Whether it has ended; does not wait. */

@@ -57,7 +57,7 @@ static void loop(struct run *r, struct session *s, int signals)
 {
     uint64_t deadline_ns = UINT64_MAX;
     const struct session_options *o = &r->options;
-    uint64_t pause_ms = o->heap || o->queries ? POLL_MS : POLL_CPU_MS;
+    uint64_t pause_ms = o->heap || o->preload || o->queries ? POLL_MS : POLL_CPU_MS;
     if (r->seconds > 0)
         deadline_ns = r->start_ns + (uint64_t)(r->seconds * 1e9);
     while (!is_over(r, s, deadline_ns)) {
@@ -73,7 +73,7 @@ static int add_targets(struct run *r, struct session *s)
     const struct cli_target *t = r->target;
     r->user = invoker__find();
     if (t->command) {
-        int status = launch__start(&r->launch, t->command, &r->user);
+        int status = launch__start(&r->launch, t->command, &r->user, r->options.preload);
         return status ? status : session__add(s, r->launch.pid);
     }
     int status = CLI_OK;
@@ -142,5 +142,7 @@ bool run__is_incomplete(const struct run *r)
         lost += c->lost[i];
     for (int i = 0; i < 4; i++)
         all += c->probe_hits[i];
+    lost += r->facts.preload.lost;
+    all += r->facts.preload.events;
     return lost * 100 > all;
 }

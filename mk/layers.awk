@@ -18,6 +18,7 @@ BEGIN {
     allow["loader/profile"] = "loader/profile orm/base bpf usdt"
     allow["loader/symbol"] = "loader/symbol loader/profile loader/target orm/base bpf"
     allow["loader/write"] = "loader/write loader/profile orm/base bpf usdt"
+    allow["loader/preload"] = "loader/preload loader/unwind loader/target bpf usdt orm/base"
     allow["loader/ui"] = "loader/ui loader/profile orm/base bpf usdt"
     allow["loader"] = "loader usdt orm/base orm/include bpf"
     public["prax"] = 1

@@ -1,8 +1,9 @@
 /* heap.c - exact heap accounting in DHAT's terms, one event after another.
  *
  * Live blocks lie in one open-addressed table keyed by (process, address): 32 bytes a block, grown
- * by half at three quarters full, so that even while it grows it takes (32 + 48) / 0.75 = 107 bytes
- * a live block. Deleting shifts the cluster back: no tombstones.
+ * by half, in place, at three quarters full: 43 to 64 bytes a live block. That works because a
+ * block's home is its hash scaled to the table's size, so growing moves all of them up. Deleting
+ * shifts the cluster back: no tombstones.
  *
  * Semantics are those of valgrind's dhat 3.19, block by block:
  *   - a block of 0 bytes counts as 1;
@@ -18,12 +19,17 @@
  * with an older number has not changed since, so its live values *are* those at the peak: they are
  * taken right before its next change, or at the end.
  *
+ * A sampled heap (rate > 0) is fed the blocks that were sampled; each stands for those that were
+ * not, so all figures of sites are estimates, and their sums near but not equal to the exact totals
+ * that the command counted.
+ *
  * realloc takes the block out of the table at its entry (another thread may be given the address
  * before realloc returns) and keeps it aside by thread; it stays counted as live. Processes that
  * end leave their blocks as blocks at end, but the peak sums only memory of processes that are
  * there. Source: valgrind 3.19, dhat/dh_main.c; the DHAT manual.
  */
 #include "loader/profile/internal.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +57,7 @@ struct heap_live {
     size_t n_processes;
 };
 
-enum { LIVE_FIRST = 64 };
+enum { LIVE_FIRST = 64, SAMPLE_UNIT = 1024 };
 
 /* ---- the table of live blocks ------------------------------------------------------------------
  */
@@ -77,22 +83,56 @@ static struct block *slot_of(const struct heap_live *l, uint32_t process, uint64
     return &l->slots[i];
 }
 
-static bool grow_slots(struct heap_live *l)
+static void move_slot(struct heap_live *l, size_t from)
 {
-    struct block *old = l->slots;
-    size_t old_capacity = l->capacity;
-    size_t capacity = old_capacity ? old_capacity + old_capacity / 2 : LIVE_FIRST;
-    struct block *slots = calloc(capacity, sizeof *slots);
-    if (!slots)
+    struct block b = l->slots[from];
+    l->slots[from].addr = 0;
+    *slot_of(l, b.process, b.addr) = b;
+}
+
+/* Blocks go to their new places from the last to the first, where nothing that is still to be moved
+ * is in the way. Value: how many of the first slots are left: the next one's place is among them,
+ * or blocks may have come around the table's end. */
+static size_t spread(struct heap_live *l, size_t old_capacity)
+{
+    size_t i = old_capacity;
+    for (; i > LIVE_FIRST; i--) {
+        const struct block *b = &l->slots[i - 1];
+        if (b->addr && home_of(l, b->process, b->addr) < i)
+            break;
+        if (b->addr)
+            move_slot(l, i - 1);
+    }
+    return i;
+}
+
+/* Blocks of the first n slots are put in anew. */
+static bool put_anew(struct heap_live *l, size_t n)
+{
+    struct block *old = malloc((n + 1) * sizeof *old);
+    if (!old)
         return false;
-    l->slots = slots;
-    l->capacity = capacity;
-    for (size_t i = 0; i < old_capacity; i++) {
+    memcpy(old, l->slots, n * sizeof *old);
+    memset(l->slots, 0, n * sizeof *old);
+    for (size_t i = 0; i < n; i++) {
         if (old[i].addr)
             *slot_of(l, old[i].process, old[i].addr) = old[i];
     }
     free(old);
     return true;
+}
+
+/* In place: realloc moves a large table's pages, not its bytes. */
+static bool grow_slots(struct heap_live *l)
+{
+    const size_t old = l->capacity, capacity = old ? old + old / 2 : LIVE_FIRST;
+    struct block *slots = reallocarray(l->slots, capacity, sizeof *slots);
+    if (!slots)
+        return false;
+    memset(slots + old, 0, (capacity - old) * sizeof *slots);
+    l->slots = slots;
+    l->capacity = capacity;
+    return put_anew(l, spread(l, old));
 }
 
 static bool grow_processes(struct heap_live *l, uint32_t process)
@@ -165,59 +205,84 @@ static void note_peaks(struct heap *h, struct heap_site *s, uint64_t ts)
     }
 }
 
-static void add_total(struct heap *h, struct heap_site *s, uint64_t size)
+/* What a block of a size stands for: itself, or all that were not sampled. The sampler takes it
+ * with probability 1 - exp(-size / rate). */
+struct amount {
+    uint64_t bytes, blocks; /* blocks of a sampled heap in 1/SAMPLE_UNIT until heap__finish */
+};
+
+static struct amount amount_of(const struct heap *h, uint64_t size)
 {
-    s->total_bytes += size;
-    s->total_blocks++;
-    h->total_bytes += size;
-    h->total_blocks++;
+    if (h->rate == 0)
+        return (struct amount){ size, 1 };
+    double weight = -1 / expm1(-(double)size / (double)h->rate);
+    return (struct amount){ (uint64_t)((double)size * weight + 0.5),
+                            (uint64_t)(SAMPLE_UNIT * weight + 0.5) };
+}
+
+static void add_total(struct heap *h, struct heap_site *s, struct amount a)
+{
+    s->total_bytes += a.bytes;
+    s->total_blocks += a.blocks;
+    h->total_bytes += a.bytes;
+    h->total_blocks += a.blocks;
 }
 
 static void begin_block(struct heap *h, const struct block *b)
 {
     struct heap_site *s = &h->sites[b->site];
+    const struct amount a = amount_of(h, b->size);
     settle(h, s);
-    add_total(h, s, b->size);
-    s->live_bytes += b->size;
-    s->live_blocks++;
-    h->live_bytes += b->size;
-    h->live_blocks++;
+    add_total(h, s, a);
+    s->samples++;
+    s->live_bytes += a.bytes;
+    s->live_blocks += a.blocks;
+    h->live_bytes += a.bytes;
+    h->live_blocks += a.blocks;
     note_peaks(h, s, b->birth_ns);
 }
 
-static uint64_t age(const struct block *b, uint64_t ts)
+/* Summed over the blocks that it stands for. */
+static uint64_t age(const struct heap *h, const struct block *b, uint64_t ts)
 {
-    return ts > b->birth_ns ? ts - b->birth_ns : 0;
+    uint64_t ns = ts > b->birth_ns ? ts - b->birth_ns : 0;
+    if (h->rate == 0)
+        return ns;
+    return (uint64_t)((double)ns * (double)amount_of(h, b->size).blocks / SAMPLE_UNIT);
 }
 
 static void end_block(struct heap *h, const struct block *b, uint64_t ts)
 {
     struct heap_site *s = &h->sites[b->site];
+    const struct amount a = amount_of(h, b->size);
     settle(h, s);
-    s->live_bytes -= b->size;
-    s->live_blocks--;
-    h->live_bytes -= b->size;
-    h->live_blocks--;
-    s->lifetime_ns += age(b, ts);
+    s->live_bytes -= a.bytes;
+    s->live_blocks -= a.blocks;
+    h->live_bytes -= a.bytes;
+    h->live_blocks -= a.blocks;
+    s->lifetime_ns += age(h, b, ts);
 }
 
 /* The block's process is gone and its memory with it, but nobody freed it. */
 static void strand_block(struct heap *h, const struct block *b, uint64_t ts)
 {
     struct heap_site *s = &h->sites[b->site];
+    const struct amount a = amount_of(h, b->size);
     settle(h, s);
-    s->gone_bytes += b->size;
-    s->gone_blocks++;
-    h->gone_bytes += b->size;
-    h->gone_blocks++;
-    s->lifetime_ns += age(b, ts);
+    s->gone_bytes += a.bytes;
+    s->gone_blocks += a.blocks;
+    h->gone_bytes += a.bytes;
+    h->gone_blocks += a.blocks;
+    s->lifetime_ns += age(h, b, ts);
 }
 
+/* Of an exact heap: a sampler tells a realloc as a free and an allocation. */
 static void resize_block(struct heap *h, struct block *b, uint64_t size, uint64_t ts)
 {
     struct heap_site *s = &h->sites[b->site];
     settle(h, s);
-    add_total(h, s, size);
+    add_total(h, s, (struct amount){ size, 1 });
+    s->samples++;
     s->live_bytes += size - b->size;
     h->live_bytes += size - b->size;
     if (size >= b->size)
@@ -465,7 +530,23 @@ void heap__free_live(struct heap *h)
 static void add_age(struct heap *h, const struct block *b, uint64_t ts)
 {
     if (b->addr)
-        h->sites[b->site].lifetime_ns += age(b, ts);
+        h->sites[b->site].lifetime_ns += age(h, b, ts);
+}
+
+/* From 1/SAMPLE_UNIT to whole blocks; the same rounding for all, so that what was not more than
+ * something else is not more now. */
+static void round_blocks(struct heap *h)
+{
+    uint64_t *totals[] = { &h->total_blocks, &h->live_blocks, &h->gone_blocks, &h->max_blocks };
+    for (size_t i = 0; i < sizeof totals / sizeof *totals; i++)
+        *totals[i] = (*totals[i] + SAMPLE_UNIT / 2) / SAMPLE_UNIT;
+    for (uint32_t n = 1; n < h->n_sites; n++) {
+        struct heap_site *s = &h->sites[n];
+        uint64_t *blocks[] = { &s->total_blocks, &s->live_blocks, &s->gone_blocks, &s->max_blocks,
+                               &s->gmax_blocks };
+        for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+            *blocks[i] = (*blocks[i] + SAMPLE_UNIT / 2) / SAMPLE_UNIT;
+    }
 }
 
 void heap__finish(struct heap *h, uint64_t end_ns)
@@ -479,6 +560,8 @@ void heap__finish(struct heap *h, uint64_t end_ns)
         add_age(h, &l->aside[i].block, end_ns);
     for (uint32_t i = 1; i < h->n_sites; i++)
         settle(h, &h->sites[i]);
+    if (h->rate)
+        round_blocks(h);
     heap__free_live(h);
 }
 

@@ -96,7 +96,9 @@ struct heap_site {
     uint64_t max_bytes, max_blocks;     /* the site's own peak */
     uint64_t gmax_bytes, gmax_blocks;   /* at the global peak; right after profile__finish */
     uint64_t lifetime_ns;               /* summed over freed and remaining blocks */
-    uint64_t peak;                      /* heap.peak that gmax was taken for */
+    uint64_t
+        samples;   /* allocations that were seen: of a sampled heap, what the estimate rests on */
+    uint64_t peak; /* heap.peak that gmax was taken for */
 };
 
 struct heap {
@@ -111,7 +113,9 @@ struct heap {
     uint64_t lost_reallocs; /* one end of a realloc was not seen */
     uint64_t failed;        /* allocations that returned NULL */
     uint64_t peak;          /* how many times the peak moved */
-    struct heap_live *live; /* see heap.c; NULL in a loaded profile */
+    uint64_t rate;          /* mean bytes between two samples; 0: every event was seen */
+    uint64_t exact_bytes, exact_blocks, exact_frees; /* as the command counted; 0: it did not */
+    struct heap_live *live;                          /* see heap.c; NULL in a loaded profile */
 };
 
 struct profile_meta {

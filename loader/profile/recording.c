@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define MAGIC "PRAXPXP\n"
-enum { VERSION = 1, READ_STEP = 1 << 20 };
+enum { VERSION = 2, READ_STEP = 1 << 20 };
 #define NULL_TEXT UINT32_MAX
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are copied as they lie");
 
@@ -253,9 +253,9 @@ static void io_query_site(struct codec *c, void *item)
 static void io_heap_site(struct codec *c, void *item)
 {
     struct heap_site *s = item;
-    uint64_t *fields[] = { &s->total_bytes, &s->total_blocks, &s->live_bytes, &s->live_blocks,
-                           &s->gone_bytes,  &s->gone_blocks,  &s->max_bytes,  &s->max_blocks,
-                           &s->gmax_bytes,  &s->gmax_blocks,  &s->lifetime_ns };
+    uint64_t *fields[] = { &s->total_bytes, &s->total_blocks, &s->live_bytes,  &s->live_blocks,
+                           &s->gone_bytes,  &s->gone_blocks,  &s->max_bytes,   &s->max_blocks,
+                           &s->gmax_bytes,  &s->gmax_blocks,  &s->lifetime_ns, &s->samples };
     VALUE(c, s->process);
     VALUE(c, s->ustack);
     VALUE(c, s->op);
@@ -270,7 +270,8 @@ static void io_heap(struct codec *c, void *item)
     uint64_t *fields[] = { &h->total_bytes, &h->total_blocks,  &h->live_bytes,    &h->live_blocks,
                            &h->gone_bytes,  &h->gone_blocks,   &h->max_bytes,     &h->max_blocks,
                            &h->max_ns,      &h->frees,         &h->unknown_frees, &h->overwritten,
-                           &h->failed,      &h->lost_reallocs, &h->peak };
+                           &h->failed,      &h->lost_reallocs, &h->peak,          &h->rate,
+                           &h->exact_bytes, &h->exact_blocks,  &h->exact_frees };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         VALUE(c, *fields[i]);
 }

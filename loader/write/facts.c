@@ -1,5 +1,6 @@
 /* facts.c - see facts.h. */
 #include "loader/write/facts.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +73,12 @@ static void add_site(struct heap_group *g, const struct heap_site *s)
     g->max_bytes += s->max_bytes;
     g->gmax_bytes += s->gmax_bytes;
     g->lifetime_ns += s->lifetime_ns;
+    g->samples += s->samples;
+}
+
+double heap_group__error(const struct profile *p, const struct heap_group *g)
+{
+    return p->heap.rate && g->samples ? 1 / sqrt((double)g->samples) : 0;
 }
 
 struct heap_group *heap_groups__make(const struct profile *p, bool by_op, uint32_t *n)

@@ -21,7 +21,10 @@ uint32_t *op_sums__order(const struct profile *p, const struct op_sum *sums, uin
 struct heap_group {
     uint32_t ustack, op;
     uint64_t total_bytes, total_blocks, live_bytes, live_blocks, max_bytes, gmax_bytes, lifetime_ns;
+    uint64_t samples; /* allocations seen; see heap_group__error */
 };
+/* The relative standard error of a group's figures; 0 where every event was seen. */
+double heap_group__error(const struct profile *p, const struct heap_group *g);
 /* groups[*n], for free(). by_op: one group an operation, ustack 0. NULL: out of memory. */
 struct heap_group *heap_groups__make(const struct profile *p, bool by_op, uint32_t *n);
 

@@ -36,6 +36,12 @@ static void add_notes(struct pxi_buf *out, const struct profile *p)
 {
     const struct heap *h = &p->heap;
     const struct pxb_counters *c = &p->meta.counters;
+    if (h->rate) {
+        pxi_buf_text(out, "note: sampled, one allocation in ");
+        text__bytes(out, h->rate);
+        pxi_buf_text(out, " on average: all but what is counted are estimates;\n"
+                          "      +- is one standard error, 1/sqrt(samples)\n");
+    }
     if (!p->meta.command)
         pxi_buf_text(out, "note: attached to what was running: older blocks are not seen\n");
     note(out, "frees of blocks that were not known", h->unknown_frees);
@@ -60,8 +66,14 @@ static void add_totals(struct pxi_buf *out, const struct profile *p)
     pxi_buf_text(out, ", ");
     text__time(out, facts__duration(p));
     pxi_buf_text(out, "\n\n");
-    row(out, "allocated in all", h->total_bytes, h->total_blocks);
-    pxi_buf_char(out, '\n');
+    if (h->exact_blocks) {
+        row(out, "allocated in all", h->exact_bytes, h->exact_blocks);
+        pxi_buf_text(out, ", counted\n");
+    }
+    if (h->rate || !h->exact_blocks) {
+        row(out, h->rate ? "estimated" : "allocated in all", h->total_bytes, h->total_blocks);
+        pxi_buf_char(out, '\n');
+    }
     row(out, "at the peak", h->max_bytes, h->max_blocks);
     if (h->max_ns > p->meta.start_ns) {
         pxi_buf_text(out, ", ");
@@ -74,11 +86,14 @@ static void add_totals(struct pxi_buf *out, const struct profile *p)
     add_notes(out, p);
 }
 
-static void add_figures(struct pxi_buf *out, const struct heap_group *g, uint64_t total_bytes)
+static void add_figures(struct pxi_buf *out, const struct profile *p, const struct heap_group *g)
 {
+    const uint64_t total_bytes = p->heap.total_bytes;
     text__bytes(out, g->total_bytes);
     pxi_buf_text(out, " (");
     text__share(out, g->total_bytes, total_bytes);
+    if (heap_group__error(p, g) > 0)
+        pxi_buf_fmt(out, ", +- %.0f %%", 100 * heap_group__error(p, g));
     pxi_buf_text(out, ") in ");
     text__count(out, g->total_blocks);
     pxi_buf_text(out, g->total_blocks == 1 ? " block, peak " : " blocks, peak ");
@@ -194,7 +209,7 @@ static void add_list(struct pxi_buf *out, const struct profile *p, struct heap_g
     pxi_buf_fmt(out, "\n%s\n", title);
     for (uint32_t i = 0; i < n && i < SITES_SHOWN && f(&groups[i]); i++) {
         pxi_buf_fmt(out, "%3u. ", i + 1);
-        add_figures(out, &groups[i], p->heap.total_bytes);
+        add_figures(out, p, &groups[i]);
         if (groups[i].op)
             add_op(out, p, groups[i].op);
         add_stack(out, p, &groups[i]);
@@ -217,7 +232,7 @@ static void add_ops(struct pxi_buf *out, const struct profile *p)
     pxi_buf_text(out, "\nBy query\n");
     for (uint32_t i = 0; i < n && i < 2 * SITES_SHOWN; i++) {
         pxi_buf_fmt(out, "%3u. ", i + 1);
-        add_figures(out, &groups[i], p->heap.total_bytes);
+        add_figures(out, p, &groups[i]);
         if (groups[i].op) {
             add_op(out, p, groups[i].op);
         } else {

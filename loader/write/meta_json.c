@@ -87,6 +87,7 @@ void meta__json(struct pxi_json *j, const struct profile *p)
     flag(j, "cpu", m->with_cpu);
     member(j, "cpu_hz", m->hz);
     flag(j, "heap", m->with_heap);
+    member(j, "heap_sampled_every_bytes", p->heap.rate);
     flag(j, "queries", m->with_queries);
     flag(j, "prax_seen", m->has_prax);
     add_processes(j, p);

@@ -70,6 +70,11 @@ static void add_site(struct pxi_json *j, const struct profile *p, const struct h
     member(j, "bytes_left", g->live_bytes);
     member(j, "blocks_left", g->live_blocks);
     member(j, "lifetime_ns", g->lifetime_ns);
+    if (p->heap.rate) {
+        member(j, "samples", g->samples);
+        pxi_json_key(j, "standard_error");
+        pxi_json_f64(j, heap_group__error(p, g));
+    }
     pxi_json_key(j, "query");
     pxi_json_text(j, op.data);
     pxi_json_key(j, "stack");
@@ -95,6 +100,10 @@ void heap__json(struct pxi_json *j, const struct profile *p)
     member(j, "bytes_left", h->live_bytes);
     member(j, "blocks_left", h->live_blocks);
     member(j, "frees", h->frees);
+    member(j, "sampled_every_bytes", h->rate);
+    member(j, "counted_bytes", h->exact_bytes);
+    member(j, "counted_blocks", h->exact_blocks);
+    member(j, "counted_frees", h->exact_frees);
     member(j, "unknown_frees", h->unknown_frees);
     member(j, "overwritten", h->overwritten);
     member(j, "lost_reallocs", h->lost_reallocs);

@@ -281,6 +281,14 @@ static void add_heap(struct page *g)
     struct spots s;
     g->out->broken |= !spots__heap(&s, g->p);
     section(g, "Heap");
+    if (h->rate) {
+        pxi_buf_text(g->out, "sampled every ");
+        text__bytes(g->out, h->rate);
+        pxi_buf_text(g->out, ", estimates; counted ");
+        text__bytes(g->out, h->exact_bytes);
+        pxi_buf_text(g->out, " in ");
+        counted(g->out, h->exact_blocks, "block\n", "blocks\n");
+    }
     text__bytes(g->out, h->total_bytes);
     pxi_buf_text(g->out, " in ");
     counted(g->out, h->total_blocks, "block; peak ", "blocks; peak ");
@@ -337,7 +345,7 @@ static void add_trust(struct page *g)
         text__share(g->out, g->p->meta.overhead_ns, ns);
         pxi_buf_text(g->out, " of a CPU (");
         text__time(g->out, g->p->meta.overhead_ns);
-        pxi_buf_text(g->out, " in probes)\n");
+        pxi_buf_text(g->out, " of recording)\n");
     }
     for (const char *w = g->p->meta.warnings; w && *w;) {
         size_t size = strcspn(w, "\n");

@@ -37,7 +37,7 @@ check "allocations are charged to queries" grep -q 'query:query_many Order;' "$t
 check "the report knows the queries" grep -q 'query_many Order' "$tmp/report"
 
 # One thread and a fixed amount of work: every block is the same in every run.
-"$bpf" record --heap -o "$tmp/heap" -- "$app" -t 1 -n 30 >/dev/null 2>"$tmp/err"
+"$bpf" record --heap=probes -o "$tmp/heap" -- "$app" -t 1 -n 30 >/dev/null 2>"$tmp/err"
 is "one thread: status" $? 0
 valgrind --tool=dhat --dhat-out-file="$tmp/valgrind.json" "$app" -t 1 -n 30 >/dev/null 2>&1
 check "valgrind saw blocks" test "$(dhat "$tmp/valgrind.json" tbk)" -gt 1000

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Exact heap recording: every block and byte of a program whose figures are known.
+# Exact heap recording by probes: every block and byte of a program whose figures are known.
 set -uo pipefail
 . "$(dirname "$0")/../lib/tap.sh"
 need_bpf
@@ -10,7 +10,7 @@ bytes() { awk -v f=";$1 " 'index($0, f) { n += $NF } END { print n + 0 }' "$2/he
 for features in "" -session -multi,-session; do
     name=${features:-all}
     rm -rf "$tmp/p"
-    PRAX_BPF_FEATURES=$features "$bpf" record --heap -o "$tmp/p" -- "$victims/heap_known" \
+    PRAX_BPF_FEATURES=$features "$bpf" record --heap=probes -o "$tmp/p" -- "$victims/heap_known" \
         >"$tmp/out" 2>"$tmp/err"
     is "$name: the command's status is ours" $? 3
     is "$name: leaks, the child's too" "$(bytes leak "$tmp/p")" $((64000 + 1280))
@@ -24,12 +24,11 @@ for features in "" -session -multi,-session; do
     is "$name: nothing lost" "$(json "$tmp/p/meta.json" lost_part)" 0
 done
 
-
-"$bpf" record --heap -o "$tmp/static" -- "$victims/heap_static" >"$tmp/out" 2>"$tmp/err"
+"$bpf" record --heap=probes -o "$tmp/static" -- "$victims/heap_static" >"$tmp/out" 2>"$tmp/err"
 is "a static program's own malloc: status" $? 3
 is "a static program's own malloc: leaks" "$(bytes leak "$tmp/static")" $((64000 + 1280))
 
-"$bpf" record --heap -o "$tmp/own" -- "$victims/motion_heap.own" 500 >"$tmp/out" 2>"$tmp/err"
+"$bpf" record --heap=probes -o "$tmp/own" -- "$victims/motion_heap.own" 500 >"$tmp/out" 2>"$tmp/err"
 is "a library's own malloc: status" $? 0
 is "a library's own malloc: bytes, each once" "$(bytes allocate "$tmp/own")" \
     $((4 * (500 * 16 + 500 * 499 / 2)))
@@ -46,7 +45,7 @@ kill -TERM $pid
 wait $pid
 is "it runs on, and ends by itself" $? 0
 
-"$bpf" record --heap=512K -- true >"$tmp/out" 2>"$tmp/err"
+"$bpf" record --heap=512X -- true >"$tmp/out" 2>"$tmp/err"
 is "another --heap: usage" $? 1
-check "another --heap: said" grep -q "only --heap=exact" "$tmp/err"
+check "another --heap: said" grep -q "exact, probes or a number of bytes" "$tmp/err"
 finish

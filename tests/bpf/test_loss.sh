@@ -5,7 +5,7 @@ set -uo pipefail
 need_bpf
 
 # ---- a ring buffer of one page ----
-PRAX_BPF_FEATURES=ring=4096 "$bpf" record --heap -o "$tmp/ring" -- "$victims/motion_heap" 5000 \
+PRAX_BPF_FEATURES=ring=4096 "$bpf" record --heap=probes -o "$tmp/ring" -- "$victims/motion_heap" 5000 \
     >"$tmp/out" 2>"$tmp/err"
 is "losses: status" $? 3
 meta=$tmp/ring/meta.json
@@ -18,7 +18,7 @@ check "losses: said in meta.json" grep -q "over 1 % was lost: the recording is i
 check "losses: said to the user" grep -qi "lost" "$tmp/err"
 check "losses: what came is there" test -s "$tmp/ring/heap.folded"
 is "losses: the command's own status" "$(json "$meta" exit_status)" 0
-"$bpf" record --heap -o "$tmp/whole" -- "$victims/motion_heap" 500 >"$tmp/out" 2>"$tmp/err"
+"$bpf" record --heap=probes -o "$tmp/whole" -- "$victims/motion_heap" 500 >"$tmp/out" 2>"$tmp/err"
 is "no losses: status" $? 0
 is "no losses: part" "$(json "$tmp/whole/meta.json" lost_part)" 0
 

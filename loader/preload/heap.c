@@ -1,0 +1,270 @@
+/* heap.c - the functions of the allocation family, in front of the C library's.
+ *
+ * Each calls the next one of its name (dlsym RTLD_NEXT: that of the C library, or of an allocator
+ * that the program links as a library), counts, and lets record.c write an event: an allocation
+ * after the block was given out, a free before it is taken back. valloc and the aligned ones are
+ * calls of their own in the C library; reallocarray and C++'s operators call malloc and realloc,
+ * which are ours.
+ *
+ * While the next functions are looked up, and before the C library is ready, blocks come from a
+ * small piece of memory of our own, and are never given back.
+ */
+#include "loader/preload/preload.h"
+#include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPORT    __attribute__((visibility("default"), noinline))
+#define CALLER    ((const uint64_t *)__builtin_frame_address(0))
+#define likely(x) __builtin_expect(!!(x), 1)
+
+enum { EARLY_SIZE = 1 << 16 };
+static _Alignas(16) char early[EARLY_SIZE];
+static size_t early_used;
+
+static struct {
+    void *(*malloc)(size_t);
+    void *(*calloc)(size_t, size_t);
+    void *(*realloc)(void *, size_t);
+    void (*free)(void *);
+    int (*posix_memalign)(void **, size_t, size_t);
+    void *(*aligned_alloc)(size_t, size_t);
+    void *(*memalign)(size_t, size_t);
+    void *(*valloc)(size_t);
+    void *(*pvalloc)(size_t);
+    int (*dlclose)(void *);
+} next;
+static bool looking; /* the next functions are being looked up */
+
+static void find(void *function, const char *name)
+{
+    void *at = dlsym(RTLD_NEXT, name);
+    memcpy(function, &at, sizeof at);
+}
+
+static void find_next(void)
+{
+    looking = true;
+    find(&next.calloc, "calloc");
+    find(&next.realloc, "realloc");
+    find(&next.free, "free");
+    find(&next.posix_memalign, "posix_memalign");
+    find(&next.aligned_alloc, "aligned_alloc");
+    find(&next.memalign, "memalign");
+    find(&next.valloc, "valloc");
+    find(&next.pvalloc, "pvalloc");
+    find(&next.dlclose, "dlclose");
+    find(&next.malloc, "malloc");
+    looking = false;
+}
+
+static inline bool ready(void)
+{
+    if (likely(next.malloc))
+        return true;
+    if (!looking)
+        find_next();
+    return next.malloc != NULL;
+}
+
+static void *early_alloc(size_t align, size_t size)
+{
+    size_t at = (early_used + align - 1) / align * align;
+    if (size > EARLY_SIZE || at > EARLY_SIZE - size) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    early_used = at + size;
+    return early + at;
+}
+
+static inline bool is_early(const void *block)
+{
+    return (uintptr_t)block - (uintptr_t)early < EARLY_SIZE;
+}
+
+/* The thread's slot, if there is something to count; looks for ring and slot as long as there is
+ * none. */
+static inline struct heap_slot *slot_of_thread(void)
+{
+    struct heap_thread *t = &heap_thread;
+    if (likely(t->slot))
+        return t->slot;
+    if (t->inside || t->begun)
+        return NULL;
+    if (!heap_ring)
+        heap_record__begin();
+    heap_record__thread();
+    return t->slot;
+}
+
+/* The events of an allocation; failed ones are seen as well. */
+static inline void on_alloc(const uint64_t *frame, void *block, size_t size)
+{
+    struct heap_slot *slot = slot_of_thread();
+    if (!slot)
+        return;
+    if (likely(block)) {
+        slot->bytes += size;
+        slot->blocks++;
+    } else {
+        slot->failed++;
+    }
+    heap_thread.left -= (int64_t)size;
+    if (heap_thread.left < 0)
+        heap_record__alloc(frame, block, size);
+}
+
+static inline void on_free(void *block)
+{
+    struct heap_slot *slot = slot_of_thread();
+    if (!slot)
+        return;
+    slot->frees++;
+    if (heap_ring->rate == 0 ||
+        (heap_sampled[heap_sampled__kind(block)] != 0 && heap_record__take_sampled(block)))
+        heap_record__free(block);
+}
+
+EXPORT void *malloc(size_t size)
+{
+    if (!ready())
+        return early_alloc(16, size);
+    void *block = next.malloc(size);
+    on_alloc(CALLER, block, size);
+    return block;
+}
+
+EXPORT void *calloc(size_t n, size_t size)
+{
+    size_t all;
+    bool fits = !__builtin_mul_overflow(n, size, &all);
+    if (!ready())
+        return fits ? early_alloc(16, all) : NULL; /* it begins as zeros, and is given out once */
+    void *block = next.calloc(n, size);
+    on_alloc(CALLER, block, fits ? all : 0);
+    return block;
+}
+
+EXPORT void free(void *block)
+{
+    if (!block || is_early(block) || !ready())
+        return;
+    on_free(block);
+    next.free(block);
+}
+
+static void *move_early(void *old, size_t size)
+{
+    void *block = malloc(size);
+    size_t left = (size_t)(early + EARLY_SIZE - (char *)old);
+    if (block)
+        memcpy(block, old, size < left ? size : left);
+    return block;
+}
+
+/* Exact: realloc keeps the block's first site, so both ends are told. */
+static void *realloc_exact(const uint64_t *frame, struct heap_slot *slot, void *old, size_t size)
+{
+    heap_record__realloc_enter(old, size);
+    void *block = next.realloc(old, size);
+    if (block) {
+        slot->bytes += size;
+        slot->blocks++;
+    }
+    slot->frees += block || size == 0;
+    slot->failed += !block && size;
+    heap_record__realloc_exit(frame, block, size);
+    return block;
+}
+
+static void *realloc_sampled(const uint64_t *frame, void *old, size_t size)
+{
+    bool was = heap_sampled[heap_sampled__kind(old)] != 0 && heap_record__take_sampled(old);
+    if (was)
+        heap_record__free(old);
+    void *block = next.realloc(old, size);
+    if (block || size == 0)
+        heap_thread.slot->frees++;
+    if (block || size)
+        on_alloc(frame, block, size);
+    return block;
+}
+
+EXPORT void *realloc(void *old, size_t size)
+{
+    if (old && is_early(old))
+        return move_early(old, size);
+    if (!ready())
+        return early_alloc(16, size);
+    struct heap_slot *slot = slot_of_thread();
+    if (slot && old && heap_ring->rate)
+        return realloc_sampled(CALLER, old, size);
+    if (slot && old)
+        return realloc_exact(CALLER, slot, old, size);
+    void *block = next.realloc(old, size);
+    if (slot)
+        on_alloc(CALLER, block, size);
+    return block;
+}
+
+EXPORT int posix_memalign(void **out, size_t align, size_t size)
+{
+    if (!ready()) {
+        void *block = early_alloc(align, size);
+        if (block)
+            *out = block;
+        return block ? 0 : ENOMEM;
+    }
+    int error = next.posix_memalign(out, align, size);
+    on_alloc(CALLER, error ? NULL : *out, size);
+    return error;
+}
+
+EXPORT void *aligned_alloc(size_t align, size_t size)
+{
+    if (!ready())
+        return early_alloc(align, size);
+    void *block = next.aligned_alloc(align, size);
+    on_alloc(CALLER, block, size);
+    return block;
+}
+
+EXPORT void *memalign(size_t align, size_t size)
+{
+    if (!ready())
+        return early_alloc(align, size);
+    void *block = next.memalign(align, size);
+    on_alloc(CALLER, block, size);
+    return block;
+}
+
+EXPORT void *valloc(size_t size)
+{
+    if (!ready())
+        return early_alloc(4096, size);
+    void *block = next.valloc(size);
+    on_alloc(CALLER, block, size);
+    return block;
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+    if (!ready())
+        return early_alloc(4096, size);
+    void *block = next.pvalloc(size);
+    on_alloc(CALLER, block, size);
+    return block;
+}
+
+/* What its code was is another's address afterwards. */
+EXPORT int dlclose(void *library)
+{
+    (void)ready();
+    heap_stack__closed();
+    int error = next.dlclose(library);
+    heap_stack__closed();
+    return error;
+}
