@@ -28,12 +28,13 @@ enum { HZ_DEFAULT = 99, HZ_MAX = 10000 };
 enum { RATE_MIN = 1 << 10, RATE_MAX = 1 << 30 }; /* bytes */
 enum { PROGRESS_AFTER_NS = 500000000, PROGRESS_NAME_MAX = 40 };
 
-enum { OPT_OUT, OPT_CPU, OPT_HEAP, OPT_QUERIES, OPT_SECONDS };
+enum { OPT_OUT, OPT_CPU, OPT_HEAP, OPT_LEAKS, OPT_QUERIES, OPT_SECONDS };
 static const struct cli_option options[] = {
     [OPT_OUT] = { "-o", "DIR", "profile folder to write (default: profile)" },
     [OPT_CPU] = { "--cpu", "[=HZ]", "sample where CPU time goes (default: 99 a second)" },
     [OPT_HEAP] = { "--heap", "[=HOW]",
                    "allocations with stacks: exact (default), probes, or sampled by bytes: 512K" },
+    [OPT_LEAKS] = { "--leaks", "[=SECONDS]", "leaks.txt: what is never freed, older than SECONDS" },
     [OPT_QUERIES] = { "--queries", NULL, "every operation of Prax, with its call site" },
     [OPT_SECONDS] = { "-d", "SECONDS", "stop after so long" },
     { NULL, NULL, NULL },
@@ -41,7 +42,8 @@ static const struct cli_option options[] = {
 
 static const struct cli_command command = {
     .name = "record",
-    .arguments = "TARGET [-o DIR] [--cpu[=HZ]] [--heap[=HOW]] [--queries] [-d SECONDS]",
+    .arguments = "TARGET [-o DIR] [--cpu[=HZ]] [--heap[=HOW]] [--leaks[=SECONDS]] [--queries]\n"
+                 "                       [-d SECONDS]",
     .help =
         "Records what a program does into a folder: flame graph, folded stacks, heap summary,\n"
         "queries. With no kind chosen: --cpu --queries. Ends with the program, at Ctrl-C, or\n"
@@ -65,6 +67,8 @@ struct record {
     struct run run;
     enum heap_how heap;
     uint64_t heap_rate; /* bytes, if HEAP_SAMPLED */
+    bool leaks;
+    double leak_age; /* seconds */
     struct preload *preload;
     struct cli_target target;
     const char *dir;
@@ -158,6 +162,8 @@ static int parse(struct record *r, int argc, char **argv)
             o->hz = (unsigned)hz;
         } else if (i == OPT_HEAP) {
             take_heap(&a, r);
+        } else if (i == OPT_LEAKS) {
+            r->leaks = !a.value || cli_args__number(&a, "--leaks", 0, 1e7, &r->leak_age);
         } else if (i == OPT_QUERIES) {
             o->queries = true;
         } else if (i == OPT_SECONDS) {
@@ -168,6 +174,8 @@ static int parse(struct record *r, int argc, char **argv)
     }
     if (a.done)
         return a.status ? a.status : -1;
+    if (r->leaks && !r->heap)
+        r->heap = HEAP_EXACT;
     if (!o->hz && !r->heap && !o->queries) {
         o->hz = HZ_DEFAULT;
         o->queries = true;
@@ -309,6 +317,7 @@ static void fill_meta(struct record *r)
     m->hz = o->hz;
     m->with_cpu = o->hz != 0;
     m->with_heap = r->heap != HEAP_NONE;
+    m->with_leaks = r->leaks;
     m->with_queries = o->queries;
     m->has_prax = r->run.facts.has_prax;
     m->exit_status = launch__exit_status(&r->run.launch);
@@ -372,6 +381,7 @@ static int record(struct record *r)
         return cli__fail(CLI_CANNOT, "start", "out of memory");
     r->run.target = &r->target;
     r->run.options.profile = r->profile;
+    r->profile->heap.leak_age_ns = (uint64_t)(r->leak_age * 1e9);
     r->profile->heap.rate = r->heap == HEAP_SAMPLED && r->preload ? r->heap_rate : 0;
     if (isatty(STDERR_FILENO) && !r->target.command)
         cli__note("recording", "Ctrl-C ends it");

@@ -8,6 +8,8 @@
 
 #include "loader/session_internal.h"
 #include "loader/skeleton.h"
+#include "loader/target/process.h"
+#include "orm/base/clock.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -165,8 +167,28 @@ int session__start(struct session *s)
     return s->refused ? CLI_CANNOT : CLI_OK;
 }
 
+/* Memory of all processes together, as often as the profile wants to know it. */
+static void note_memory(struct session *s)
+{
+    const uint64_t now = pxi_clock_ns();
+    uint64_t resident = 0, all = 0;
+    if (now < s->profile->memory.next_ns)
+        return;
+    for (size_t i = 0; i < s->procs.count; i++) {
+        uint64_t r, v;
+        if (!procs__at(s, i)->gone && process__memory(procs__at(s, i)->pid, &r, &v) == 0) {
+            resident += r;
+            all += v;
+        }
+    }
+    if (all)
+        profile__memory(s->profile, now, resident, all);
+}
+
 static void take_in(struct session *s)
 {
+    if (s->options.heap || s->options.preload)
+        note_memory(s);
     procs__update(s);
     (void)ring_buffer__consume(s->ring);
     if (s->options.preload)

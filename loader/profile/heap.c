@@ -1,10 +1,5 @@
 /* heap.c - exact heap accounting in DHAT's terms, one event after another.
  *
- * Live blocks lie in one open-addressed table keyed by (process, address): 32 bytes a block, grown
- * by half, in place, at three quarters full: 43 to 64 bytes a live block. That works because a
- * block's home is its hash scaled to the table's size, so growing moves all of them up. Deleting
- * shifts the cluster back: no tombstones.
- *
  * Semantics are those of valgrind's dhat 3.19, block by block:
  *   - a block of 0 bytes counts as 1;
  *   - realloc keeps the block's first site and birth: the site's total grows by the new size and by
@@ -28,153 +23,13 @@
  * end leave their blocks as blocks at end, but the peak sums only memory of processes that are
  * there. Source: valgrind 3.19, dhat/dh_main.c; the DHAT manual.
  */
+#include "loader/profile/heap_live.h"
 #include "loader/profile/internal.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct block {
-    uint64_t addr; /* 0: a free slot; no allocator returns it */
-    uint64_t size;
-    uint64_t birth_ns;
-    uint32_t process, site;
-};
-
-/* A block between the entry and the return of realloc. addr 0: it was not known. */
-struct aside {
-    struct block block;
-    uint64_t wish; /* bytes asked for */
-    uint32_t process, tid;
-};
-
-struct heap_live {
-    struct block *slots; /* slots[capacity] */
-    size_t count, capacity;
-    struct aside *aside; /* aside[n_aside]: threads inside realloc, few */
-    uint32_t n_aside;
-    size_t aside_room;
-    uint32_t *live_of; /* live_of[n_processes]: blocks, so that most exits need no scan */
-    size_t n_processes;
-};
-
-enum { LIVE_FIRST = 64, SAMPLE_UNIT = 1024 };
-
-/* ---- the table of live blocks ------------------------------------------------------------------
- */
-
-static size_t home_of(const struct heap_live *l, uint32_t process, uint64_t addr)
-{
-    uint64_t x = (addr ^ process * 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u;
-    x = (x ^ x >> 32) * 0xd6e8feb86659fd93u;
-    return (size_t)((unsigned __int128)x * l->capacity >> 64);
-}
-
-static size_t next_slot(const struct heap_live *l, size_t i)
-{
-    return ++i == l->capacity ? 0 : i;
-}
-
-/* The block's slot, or the free one where it would go. */
-static struct block *slot_of(const struct heap_live *l, uint32_t process, uint64_t addr)
-{
-    size_t i = home_of(l, process, addr);
-    while (l->slots[i].addr && (l->slots[i].addr != addr || l->slots[i].process != process))
-        i = next_slot(l, i);
-    return &l->slots[i];
-}
-
-static void move_slot(struct heap_live *l, size_t from)
-{
-    struct block b = l->slots[from];
-    l->slots[from].addr = 0;
-    *slot_of(l, b.process, b.addr) = b;
-}
-
-/* Blocks go to their new places from the last to the first, where nothing that is still to be moved
- * is in the way. Value: how many of the first slots are left: the next one's place is among them,
- * or blocks may have come around the table's end. */
-static size_t spread(struct heap_live *l, size_t old_capacity)
-{
-    size_t i = old_capacity;
-    for (; i > LIVE_FIRST; i--) {
-        const struct block *b = &l->slots[i - 1];
-        if (b->addr && home_of(l, b->process, b->addr) < i)
-            break;
-        if (b->addr)
-            move_slot(l, i - 1);
-    }
-    return i;
-}
-
-/* Blocks of the first n slots are put in anew. */
-static bool put_anew(struct heap_live *l, size_t n)
-{
-    struct block *old = malloc((n + 1) * sizeof *old);
-    if (!old)
-        return false;
-    memcpy(old, l->slots, n * sizeof *old);
-    memset(l->slots, 0, n * sizeof *old);
-    for (size_t i = 0; i < n; i++) {
-        if (old[i].addr)
-            *slot_of(l, old[i].process, old[i].addr) = old[i];
-    }
-    free(old);
-    return true;
-}
-
-/* In place: realloc moves a large table's pages, not its bytes. */
-static bool grow_slots(struct heap_live *l)
-{
-    const size_t old = l->capacity, capacity = old ? old + old / 2 : LIVE_FIRST;
-    struct block *slots = reallocarray(l->slots, capacity, sizeof *slots);
-    if (!slots)
-        return false;
-    memset(slots + old, 0, (capacity - old) * sizeof *slots);
-    l->slots = slots;
-    l->capacity = capacity;
-    return put_anew(l, spread(l, old));
-}
-
-static bool grow_processes(struct heap_live *l, uint32_t process)
-{
-    size_t n = (size_t)process * 2 + 16;
-    uint32_t *live_of = reallocarray(l->live_of, n, sizeof *live_of);
-    if (!live_of)
-        return false;
-    memset(live_of + l->n_processes, 0, (n - l->n_processes) * sizeof *live_of);
-    l->live_of = live_of;
-    l->n_processes = n;
-    return true;
-}
-
-static bool put_block(struct heap_live *l, struct block b)
-{
-    if (b.process >= l->n_processes && !grow_processes(l, b.process))
-        return false;
-    if ((l->count + 1) * 4 > l->capacity * 3 && !grow_slots(l))
-        return false;
-    *slot_of(l, b.process, b.addr) = b;
-    l->count++;
-    l->live_of[b.process]++;
-    return true;
-}
-
-/* Frees a slot and moves back those behind it that would not be found across the gap. */
-static void drop_slot(struct heap_live *l, struct block *slot)
-{
-    size_t gap = (size_t)(slot - l->slots);
-    l->live_of[slot->process]--;
-    l->count--;
-    for (size_t i = next_slot(l, gap); l->slots[i].addr; i = next_slot(l, i)) {
-        size_t home = home_of(l, l->slots[i].process, l->slots[i].addr);
-        bool between = gap < i ? home > gap && home <= i : home > gap || home <= i;
-        if (!between) {
-            l->slots[gap] = l->slots[i];
-            gap = i;
-        }
-    }
-    l->slots[gap].addr = 0;
-}
+enum { SAMPLE_UNIT = 1024 };
 
 /* ---- sites and totals --------------------------------------------------------------------------
  */
@@ -234,6 +89,7 @@ static void begin_block(struct heap *h, const struct block *b)
     const struct amount a = amount_of(h, b->size);
     settle(h, s);
     add_total(h, s, a);
+    heap_shape__size(&h->shape, b->size, a.bytes, a.blocks);
     s->samples++;
     s->live_bytes += a.bytes;
     s->live_blocks += a.blocks;
@@ -261,6 +117,24 @@ static void end_block(struct heap *h, const struct block *b, uint64_t ts)
     h->live_bytes -= a.bytes;
     h->live_blocks -= a.blocks;
     s->lifetime_ns += age(h, b, ts);
+    heap_shape__life(&h->shape, ts > b->birth_ns ? ts - b->birth_ns : 0, a.blocks);
+}
+
+/* A block that was never freed, at the end of the recording or of its process. */
+static void note_left(struct heap *h, const struct block *b, uint64_t ts)
+{
+    struct heap_site *s = &h->sites[b->site];
+    const struct amount a = amount_of(h, b->size);
+    const uint64_t ns = ts > b->birth_ns ? ts - b->birth_ns : 0;
+    s->lifetime_ns += age(h, b, ts);
+    if (ns < h->leak_age_ns)
+        return;
+    if (s->old_blocks == 0 || ns < s->youngest_ns)
+        s->youngest_ns = ns;
+    if (ns > s->oldest_ns)
+        s->oldest_ns = ns;
+    s->old_bytes += a.bytes;
+    s->old_blocks += a.blocks;
 }
 
 /* The block's process is gone and its memory with it, but nobody freed it. */
@@ -273,7 +147,7 @@ static void strand_block(struct heap *h, const struct block *b, uint64_t ts)
     s->gone_blocks += a.blocks;
     h->gone_bytes += a.bytes;
     h->gone_blocks += a.blocks;
-    s->lifetime_ns += age(h, b, ts);
+    note_left(h, b, ts);
 }
 
 /* Of an exact heap: a sampler tells a realloc as a free and an allocation. */
@@ -282,6 +156,7 @@ static void resize_block(struct heap *h, struct block *b, uint64_t size, uint64_
     struct heap_site *s = &h->sites[b->site];
     settle(h, s);
     add_total(h, s, (struct amount){ size, 1 });
+    heap_shape__size(&h->shape, size, size, 1);
     s->samples++;
     s->live_bytes += size - b->size;
     h->live_bytes += size - b->size;
@@ -319,13 +194,13 @@ static uint64_t size_of(uint64_t asked)
 static void take(struct profile *p, const struct block *b)
 {
     struct heap *h = &p->heap;
-    struct block *old = slot_of(h->live, b->process, b->addr);
+    struct block *old = heap_live__slot(h->live, b->process, b->addr);
     if (old->addr) {
         h->overwritten++;
         end_block(h, old, b->birth_ns);
-        drop_slot(h->live, old);
+        heap_live__drop(h->live, old);
     }
-    if (!put_block(h->live, *b))
+    if (!heap_live__put(h->live, *b))
         p->broken = true;
 }
 
@@ -349,14 +224,14 @@ static void on_free(struct heap *h, uint32_t process, const struct pxb_alloc *a)
 {
     if (a->addr == 0)
         return;
-    struct block *b = slot_of(h->live, process, a->addr);
+    struct block *b = heap_live__slot(h->live, process, a->addr);
     if (!b->addr) {
         h->unknown_frees++;
         return;
     }
     h->frees++;
     end_block(h, b, a->head.ts);
-    drop_slot(h->live, b);
+    heap_live__drop(h->live, b);
 }
 
 static struct aside *aside_of(struct heap_live *l, uint32_t process, uint32_t tid)
@@ -400,10 +275,10 @@ static void on_realloc_enter(struct profile *p, uint32_t process, const struct p
     }
     s->wish = a->size;
     s->block.addr = 0;
-    struct block *b = slot_of(h->live, process, a->addr);
+    struct block *b = heap_live__slot(h->live, process, a->addr);
     if (b->addr) {
         s->block = *b;
-        drop_slot(h->live, b);
+        heap_live__drop(h->live, b);
     } else {
         h->unknown_frees++;
     }
@@ -433,10 +308,10 @@ static void on_realloc_exit(struct profile *p, uint32_t process, uint32_t ustack
         *s = h->live->aside[--h->live->n_aside];
     } else {
         h->lost_reallocs++;
-        struct block *b = a->addr ? slot_of(h->live, process, a->addr) : NULL;
+        struct block *b = a->addr ? heap_live__slot(h->live, process, a->addr) : NULL;
         if (b && b->addr) { /* resized in place */
             was.block = *b;
-            drop_slot(h->live, b);
+            heap_live__drop(h->live, b);
         }
     }
     if (a->addr == 0) {
@@ -444,8 +319,9 @@ static void on_realloc_exit(struct profile *p, uint32_t process, uint32_t ustack
     } else if (was.block.addr) {
         was.block.addr = a->addr;
         take(p, &was.block);
+        struct block *moved = heap_live__slot(h->live, process, a->addr);
         if (!p->broken)
-            resize_block(h, slot_of(h->live, process, a->addr), size_of(was.wish), a->head.ts);
+            resize_block(h, moved, size_of(was.wish), a->head.ts);
     } else {
         struct pxb_alloc fresh = *a;
         fresh.size = was.wish;
@@ -474,6 +350,9 @@ void profile__heap(struct profile *p, uint32_t process, uint32_t ustack, uint32_
     default:
         break;
     }
+    const struct heap *h = &p->heap;
+    growth__note(&p->heap.growth, a->head.ts, h->live_bytes - h->gone_bytes,
+                 h->live_blocks - h->gone_blocks);
 }
 
 /* ---- the end -----------------------------------------------------------------------------------
@@ -509,7 +388,7 @@ void profile__heap_exit(struct profile *p, uint32_t process, uint64_t ts)
         struct block *b = &l->slots[i];
         if (b->addr && b->process == process) {
             strand_block(h, b, ts);
-            drop_slot(l, b);
+            heap_live__drop(l, b);
         } else {
             i++;
         }
@@ -518,19 +397,8 @@ void profile__heap_exit(struct profile *p, uint32_t process, uint64_t ts)
 
 void heap__free_live(struct heap *h)
 {
-    if (!h->live)
-        return;
-    free(h->live->slots);
-    free(h->live->aside);
-    free(h->live->live_of);
-    free(h->live);
+    heap_live__free(h->live);
     h->live = NULL;
-}
-
-static void add_age(struct heap *h, const struct block *b, uint64_t ts)
-{
-    if (b->addr)
-        h->sites[b->site].lifetime_ns += age(h, b, ts);
 }
 
 /* From 1/SAMPLE_UNIT to whole blocks; the same rounding for all, so that what was not more than
@@ -540,10 +408,13 @@ static void round_blocks(struct heap *h)
     uint64_t *totals[] = { &h->total_blocks, &h->live_blocks, &h->gone_blocks, &h->max_blocks };
     for (size_t i = 0; i < sizeof totals / sizeof *totals; i++)
         *totals[i] = (*totals[i] + SAMPLE_UNIT / 2) / SAMPLE_UNIT;
+    heap_shape__round(&h->shape, SAMPLE_UNIT);
+    for (uint32_t i = 0; i < h->growth.n; i++)
+        h->growth.points[i].other = (h->growth.points[i].other + SAMPLE_UNIT / 2) / SAMPLE_UNIT;
     for (uint32_t n = 1; n < h->n_sites; n++) {
         struct heap_site *s = &h->sites[n];
-        uint64_t *blocks[] = { &s->total_blocks, &s->live_blocks, &s->gone_blocks, &s->max_blocks,
-                               &s->gmax_blocks };
+        uint64_t *blocks[] = { &s->total_blocks, &s->live_blocks, &s->gone_blocks,
+                               &s->max_blocks,   &s->gmax_blocks, &s->old_blocks };
         for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
             *blocks[i] = (*blocks[i] + SAMPLE_UNIT / 2) / SAMPLE_UNIT;
     }
@@ -554,10 +425,14 @@ void heap__finish(struct heap *h, uint64_t end_ns)
     struct heap_live *l = h->live;
     if (!l)
         return;
-    for (size_t i = 0; i < l->capacity; i++)
-        add_age(h, &l->slots[i], end_ns);
-    for (uint32_t i = 0; i < l->n_aside; i++)
-        add_age(h, &l->aside[i].block, end_ns);
+    for (size_t i = 0; i < l->capacity; i++) {
+        if (l->slots[i].addr)
+            note_left(h, &l->slots[i], end_ns);
+    }
+    for (uint32_t i = 0; i < l->n_aside; i++) {
+        if (l->aside[i].block.addr)
+            note_left(h, &l->aside[i].block, end_ns);
+    }
     for (uint32_t i = 1; i < h->n_sites; i++)
         settle(h, &h->sites[i]);
     if (h->rate)
@@ -568,7 +443,7 @@ void heap__finish(struct heap *h, uint64_t end_ns)
 bool heap__init(struct heap *h)
 {
     h->live = calloc(1, sizeof *h->live);
-    return h->live && grow_slots(h->live);
+    return h->live && heap_live__grow(h->live);
 }
 
 void heap__free(struct heap *h)

@@ -30,6 +30,13 @@ void *profile__add(struct profile *p, struct profile_table t);
 uint32_t profile__intern(struct profile *p, struct pxi_map *m, const void *key, size_t size,
                          uint32_t next, bool *is_new);
 
+/* heap_shape.c. blocks of a sampled heap may be parts of one until heap_shape__round. */
+void heap_shape__size(struct heap_shape *s, uint64_t size, uint64_t bytes, uint64_t blocks);
+void heap_shape__life(struct heap_shape *s, uint64_t ns, uint64_t blocks);
+void heap_shape__round(struct heap_shape *s, uint64_t unit);
+/* Notes the figures if the last point is older than the step. */
+void growth__note(struct growth *g, uint64_t ns, uint64_t bytes, uint64_t other);
+
 /* heap.c */
 bool heap__init(struct heap *h);      /* false: out of memory */
 void heap__free_live(struct heap *h); /* nothing more can be fed */

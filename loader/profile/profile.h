@@ -86,6 +86,26 @@ struct query_site {
     uint64_t calls, ns;
 };
 
+/* Two figures over time. When there is no room, each second point goes and the step doubles. */
+enum { GROWTH_POINTS = 128 };
+struct growth_point {
+    uint64_t ns, bytes, other; /* CLOCK_MONOTONIC */
+};
+struct growth {
+    struct growth_point points[GROWTH_POINTS]; /* points[n] */
+    uint32_t n;
+    uint64_t step_ns, next_ns;
+};
+
+/* Blocks by size and by life; of a sampled heap estimates. */
+enum { HEAP_SIZES = 48, HEAP_LIVES = 10 };
+struct heap_shape {
+    /* [i]: allocations of more than 2^(i-1) and at most 2^i bytes; a realloc is one of its new size
+     */
+    uint64_t blocks[HEAP_SIZES], bytes[HEAP_SIZES];
+    uint64_t lives[HEAP_LIVES]; /* [i]: freed blocks that lived less than 10^i us; last: the rest */
+};
+
 /* Blocks allocated by one stack in one process for one operation. DHAT's terms; see heap.c. */
 struct heap_site {
     uint32_t process, ustack, op;
@@ -99,6 +119,9 @@ struct heap_site {
     uint64_t
         samples;   /* allocations that were seen: of a sampled heap, what the estimate rests on */
     uint64_t peak; /* heap.peak that gmax was taken for */
+    /* Of live: blocks older than heap.leak_age_ns, and the ages of the oldest and youngest of them.
+     * Blocks of a process that is gone are as old as they were at its end. */
+    uint64_t old_bytes, old_blocks, oldest_ns, youngest_ns;
 };
 
 struct heap {
@@ -115,7 +138,10 @@ struct heap {
     uint64_t peak;          /* how many times the peak moved */
     uint64_t rate;          /* mean bytes between two samples; 0: every event was seen */
     uint64_t exact_bytes, exact_blocks, exact_frees; /* as the command counted; 0: it did not */
-    struct heap_live *live;                          /* see heap.c; NULL in a loaded profile */
+    uint64_t leak_age_ns; /* see heap_site; to be set before anything is fed */
+    struct heap_shape shape;
+    struct growth growth;   /* bytes and blocks that are live */
+    struct heap_live *live; /* see heap_live.h; NULL in a loaded profile */
 };
 
 struct profile_meta {
@@ -125,6 +151,7 @@ struct profile_meta {
     uint64_t start_ns, end_ns;                 /* CLOCK_MONOTONIC */
     uint32_t hz;                               /* CPU sampling rate; 0: not recorded */
     uint8_t with_cpu, with_heap, with_queries; /* what was asked for */
+    uint8_t with_leaks;                        /* leaks.txt was asked for */
     uint8_t has_prax;                          /* a process with Prax in it was seen */
     int32_t exit_status;                       /* of the command; -1 unknown */
     struct pxb_counters counters;
@@ -146,6 +173,7 @@ struct profile {
     uint32_t n_modules, n_frames, n_names, n_stacks, n_ops, n_processes, n_cpu, n_queries,
         n_query_sites;
     struct heap heap;
+    struct growth memory; /* resident and virtual bytes of all processes */
     bool broken;
     struct pxi_arena arena;      /* texts and arrays of indexes */
     struct profile_index *index; /* see profile.c */
@@ -187,6 +215,8 @@ void profile__heap(struct profile *p, uint32_t process, uint32_t ustack, uint32_
                    const struct pxb_alloc *a);
 /* A process is gone, or replaced by exec: its live blocks become blocks at end. */
 void profile__heap_exit(struct profile *p, uint32_t process, uint64_t ts);
+/* What the processes take of the machine at a moment, for whoever asks the kernel now and then. */
+void profile__memory(struct profile *p, uint64_t ns, uint64_t resident, uint64_t virtual_size);
 /* Closes the books: lifetimes of live blocks run to end_ns (CLOCK_MONOTONIC, into meta too), values
  * at the global peak are settled. Nothing may be fed afterwards. */
 void profile__finish(struct profile *p, uint64_t end_ns);

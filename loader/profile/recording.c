@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define MAGIC "PRAXPXP\n"
-enum { VERSION = 2, READ_STEP = 1 << 20 };
+enum { VERSION = 3, READ_STEP = 1 << 20 };
 #define NULL_TEXT UINT32_MAX
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are copied as they lie");
 
@@ -109,6 +109,7 @@ static void io_meta(struct codec *c, void *item)
     VALUE(c, m->hz);
     VALUE(c, m->with_cpu);
     VALUE(c, m->with_heap);
+    VALUE(c, m->with_leaks);
     VALUE(c, m->with_queries);
     VALUE(c, m->has_prax);
     VALUE(c, m->exit_status);
@@ -255,7 +256,8 @@ static void io_heap_site(struct codec *c, void *item)
     struct heap_site *s = item;
     uint64_t *fields[] = { &s->total_bytes, &s->total_blocks, &s->live_bytes,  &s->live_blocks,
                            &s->gone_bytes,  &s->gone_blocks,  &s->max_bytes,   &s->max_blocks,
-                           &s->gmax_bytes,  &s->gmax_blocks,  &s->lifetime_ns, &s->samples };
+                           &s->gmax_bytes,  &s->gmax_blocks,  &s->lifetime_ns, &s->samples,
+                           &s->old_bytes,   &s->old_blocks,   &s->oldest_ns,   &s->youngest_ns };
     VALUE(c, s->process);
     VALUE(c, s->ustack);
     VALUE(c, s->op);
@@ -271,9 +273,29 @@ static void io_heap(struct codec *c, void *item)
                            &h->gone_bytes,  &h->gone_blocks,   &h->max_bytes,     &h->max_blocks,
                            &h->max_ns,      &h->frees,         &h->unknown_frees, &h->overwritten,
                            &h->failed,      &h->lost_reallocs, &h->peak,          &h->rate,
-                           &h->exact_bytes, &h->exact_blocks,  &h->exact_frees };
+                           &h->exact_bytes, &h->exact_blocks,  &h->exact_frees,   &h->leak_age_ns };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         VALUE(c, *fields[i]);
+}
+
+static void io_shape(struct codec *c, void *item)
+{
+    struct heap_shape *s = item;
+    ARRAY(c, s->blocks);
+    ARRAY(c, s->bytes);
+    ARRAY(c, s->lives);
+}
+
+static void io_growth(struct codec *c, void *item)
+{
+    struct growth *g = item;
+    VALUE(c, g->n);
+    if (g->n > GROWTH_POINTS) {
+        c->bad = true;
+        g->n = 0;
+    }
+    for (uint32_t i = 0; i < g->n; i++)
+        VALUE(c, g->points[i]);
 }
 
 /* ---- chunks ------------------------------------------------------------------------------------
@@ -299,6 +321,9 @@ static const struct chunk chunks[] = {
     { "QSIT", io_query_site, PROFILE_TABLE(query_sites, n_query_sites) },
     { "HEAP", io_heap, { offsetof(struct profile, heap), 0, 0 } },
     { "HSIT", io_heap_site, PROFILE_TABLE(heap.sites, heap.n_sites) },
+    { "HSHP", io_shape, { offsetof(struct profile, heap.shape), 0, 0 } },
+    { "HGRO", io_growth, { offsetof(struct profile, heap.growth), 0, 0 } },
+    { "MEMO", io_growth, { offsetof(struct profile, memory), 0, 0 } },
 };
 enum { CHUNKS = sizeof chunks / sizeof *chunks };
 

@@ -68,6 +68,22 @@ pid_t process__group(pid_t pid)
     return group;
 }
 
+int process__memory(pid_t pid, uint64_t *resident, uint64_t *virtual_size)
+{
+    char path[64];
+    char *text = NULL, *end;
+    size_t size = 0;
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    (void)snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    int err = proc_file__read(path, 4096, &text, &size);
+    if (err)
+        return err == -ENOENT ? -ESRCH : err;
+    *virtual_size = strtoull(text, &end, 10) * page;
+    *resident = strtoull(end, NULL, 10) * page;
+    free(text);
+    return 0;
+}
+
 bool process__has_workers(pid_t pid)
 {
     char path[64];

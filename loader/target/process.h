@@ -29,6 +29,8 @@ int process_info__parse(struct process_info *out, const char *text);
 /* The thread group of a pid or thread id; -ESRCH. */
 pid_t process__group(pid_t pid);
 
+/* Bytes of memory that it has, and of addresses; 0, -ESRCH or -errno. */
+int process__memory(pid_t pid, uint64_t *resident, uint64_t *virtual_size);
 /* Whether a process has a thread besides its first. false also where it is gone. */
 bool process__has_workers(pid_t pid);
 

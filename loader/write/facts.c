@@ -74,6 +74,12 @@ static void add_site(struct heap_group *g, const struct heap_site *s)
     g->gmax_bytes += s->gmax_bytes;
     g->lifetime_ns += s->lifetime_ns;
     g->samples += s->samples;
+    if (s->old_blocks && (g->old_blocks == 0 || s->youngest_ns < g->youngest_ns))
+        g->youngest_ns = s->youngest_ns;
+    if (s->oldest_ns > g->oldest_ns)
+        g->oldest_ns = s->oldest_ns;
+    g->old_bytes += s->old_bytes;
+    g->old_blocks += s->old_blocks;
 }
 
 double heap_group__error(const struct profile *p, const struct heap_group *g)

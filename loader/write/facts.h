@@ -22,6 +22,7 @@ struct heap_group {
     uint32_t ustack, op;
     uint64_t total_bytes, total_blocks, live_bytes, live_blocks, max_bytes, gmax_bytes, lifetime_ns;
     uint64_t samples; /* allocations seen; see heap_group__error */
+    uint64_t old_bytes, old_blocks, oldest_ns, youngest_ns; /* see struct heap_site */
 };
 /* The relative standard error of a group's figures; 0 where every event was seen. */
 double heap_group__error(const struct profile *p, const struct heap_group *g);
@@ -42,6 +43,8 @@ void meta__json(struct pxi_json *j, const struct profile *p);
 void queries__json(struct pxi_json *j, const struct profile *p);
 void cpu__json(struct pxi_json *j, const struct profile *p);
 void heap__json(struct pxi_json *j, const struct profile *p);
+/* Members of that of the heap: sizes, lives, growth, memory. */
+void heap_shape__json(struct pxi_json *j, const struct profile *p);
 /* A stack's names, innermost first, at most max. */
 void stack__json(struct pxi_json *j, const struct profile *p, uint32_t stack, unsigned max);
 

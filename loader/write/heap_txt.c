@@ -4,12 +4,18 @@
  * figure; all show the same figures, so that a site is known again. Stacks are shown from the first
  * function on that is no allocator; dhat-heap.json has all frames.
  */
-#include "loader/write/facts.h"
+#include "loader/write/heap_text.h"
 #include "loader/write/spots.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { SITES_SHOWN = 10, NAMES_SHOWN = 14, WIDTH = 80 };
+
+void heap_text__blocks(struct pxi_buf *out, uint64_t n)
+{
+    text__count(out, n);
+    pxi_buf_text(out, n == 1 ? " block" : " blocks");
+}
 
 static void row(struct pxi_buf *out, const char *what, uint64_t bytes, uint64_t blocks)
 {
@@ -19,8 +25,7 @@ static void row(struct pxi_buf *out, const char *what, uint64_t bytes, uint64_t 
     text__bytes(out, bytes);
     text__column(out, from, 36);
     pxi_buf_text(out, "in ");
-    text__count(out, blocks);
-    pxi_buf_text(out, blocks == 1 ? " block" : " blocks");
+    heap_text__blocks(out, blocks);
 }
 
 static void note(struct pxi_buf *out, const char *text, uint64_t n)
@@ -95,8 +100,8 @@ static void add_figures(struct pxi_buf *out, const struct profile *p, const stru
     if (heap_group__error(p, g) > 0)
         pxi_buf_fmt(out, ", +- %.0f %%", 100 * heap_group__error(p, g));
     pxi_buf_text(out, ") in ");
-    text__count(out, g->total_blocks);
-    pxi_buf_text(out, g->total_blocks == 1 ? " block, peak " : " blocks, peak ");
+    heap_text__blocks(out, g->total_blocks);
+    pxi_buf_text(out, ", peak ");
     text__bytes(out, g->max_bytes);
     pxi_buf_text(out, ",\n     ");
     text__bytes(out, g->gmax_bytes);
@@ -165,6 +170,13 @@ static void add_op(struct pxi_buf *out, const struct profile *p, uint32_t op)
     pxi_buf_char(out, '\n');
 }
 
+void heap_text__place(struct pxi_buf *out, const struct profile *p, const struct heap_group *g)
+{
+    if (g->op)
+        add_op(out, p, g->op);
+    add_stack(out, p, g);
+}
+
 /* ---- lists -------------------------------------------------------------------------------------
  */
 
@@ -210,9 +222,7 @@ static void add_list(struct pxi_buf *out, const struct profile *p, struct heap_g
     for (uint32_t i = 0; i < n && i < SITES_SHOWN && f(&groups[i]); i++) {
         pxi_buf_fmt(out, "%3u. ", i + 1);
         add_figures(out, p, &groups[i]);
-        if (groups[i].op)
-            add_op(out, p, groups[i].op);
-        add_stack(out, p, &groups[i]);
+        heap_text__place(out, p, &groups[i]);
     }
     if (n > SITES_SHOWN && f(&groups[SITES_SHOWN]))
         pxi_buf_fmt(out, "     ... and %u more sites\n", n - SITES_SHOWN);
@@ -250,6 +260,8 @@ void write_heap_txt(const struct profile *p, struct pxi_buf *out)
     if (!groups)
         return;
     add_totals(out, p);
+    heap_text__growth(out, p);
+    heap_text__shape(out, p);
     add_list(out, p, groups, n, "Sites by bytes allocated in all", total_of);
     add_list(out, p, groups, n, "Sites by bytes live at the global peak", peak_of);
     add_list(out, p, groups, n, "Sites by bytes left at the end", left_of);

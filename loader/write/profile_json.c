@@ -70,6 +70,12 @@ static void add_site(struct pxi_json *j, const struct profile *p, const struct h
     member(j, "bytes_left", g->live_bytes);
     member(j, "blocks_left", g->live_blocks);
     member(j, "lifetime_ns", g->lifetime_ns);
+    if (g->old_blocks) {
+        member(j, "leaked_bytes", g->old_bytes);
+        member(j, "leaked_blocks", g->old_blocks);
+        member(j, "oldest_ns", g->oldest_ns);
+        member(j, "youngest_ns", g->youngest_ns);
+    }
     if (p->heap.rate) {
         member(j, "samples", g->samples);
         pxi_json_key(j, "standard_error");
@@ -108,6 +114,8 @@ void heap__json(struct pxi_json *j, const struct profile *p)
     member(j, "overwritten", h->overwritten);
     member(j, "lost_reallocs", h->lost_reallocs);
     member(j, "failed", h->failed);
+    member(j, "leaks_older_than_ns", h->leak_age_ns);
+    heap_shape__json(j, p);
     pxi_json_key(j, "sites");
     pxi_json_begin(j, '[');
     for (uint32_t i = 0; groups && i < n && i < STACKS_MAX; i++)

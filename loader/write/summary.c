@@ -364,13 +364,17 @@ static void add_files(struct page *g)
     const char *dir = g->o->dir;
     section(g, "Files");
     put(g, PLAIN, dir, SIZE_MAX);
-    pxi_buf_fmt(g->out, ": %s%s%smeta.json\n", m->with_cpu ? "flamegraph.svg cpu.folded " : "",
+    pxi_buf_fmt(g->out, ": %s%s%s%smeta.json\n", m->with_cpu ? "flamegraph.svg cpu.folded " : "",
+                m->with_leaks ? "leaks.txt " : "",
                 m->with_heap ? "heap.txt heap.folded dhat-heap.json " : "",
                 m->with_queries ? "queries.json " : "");
     paint(g, BOLD);
     pxi_buf_fmt(g->out, "%-*s", LABEL_WIDTH, "Next");
     paint(g, PLAIN);
-    const char *file = m->with_cpu ? "flamegraph.svg" : m->with_heap ? "heap.txt" : "queries.json";
+    const char *file = m->with_cpu     ? "flamegraph.svg"
+                       : m->with_leaks ? "leaks.txt"
+                       : m->with_heap  ? "heap.txt"
+                                       : "queries.json";
     pxi_buf_text(g->out, m->with_cpu ? "open in a browser: " : "read ");
     put(g, PLAIN, dir, SIZE_MAX);
     pxi_buf_fmt(g->out, "/%s\n", file);

@@ -98,26 +98,23 @@ static void heap_folded(const struct profile *p, struct pxi_buf *out)
 }
 
 /* What of a profile a view shows. */
-enum part { ALWAYS, CPU, HEAP, QUERIES };
+enum part { ALWAYS, CPU, HEAP, LEAKS, QUERIES };
 
 static const struct view {
     const char *name;
     void (*write)(const struct profile *p, struct pxi_buf *out);
     enum part part;
 } views[] = {
-    { "meta.json", write_meta_json, ALWAYS },
-    { "cpu.folded", cpu_folded, CPU },
-    { "flamegraph.svg", cpu_svg, CPU },
-    { "heap.folded", heap_folded, HEAP },
-    { "heap.txt", write_heap_txt, HEAP },
-    { "dhat-heap.json", write_dhat, HEAP },
-    { "queries.json", write_queries_json, QUERIES },
+    { "meta.json", write_meta_json, ALWAYS }, { "cpu.folded", cpu_folded, CPU },
+    { "flamegraph.svg", cpu_svg, CPU },       { "heap.folded", heap_folded, HEAP },
+    { "heap.txt", write_heap_txt, HEAP },     { "dhat-heap.json", write_dhat, HEAP },
+    { "leaks.txt", write_leaks_txt, LEAKS },  { "queries.json", write_queries_json, QUERIES },
 };
 
 static bool wanted(const struct profile_meta *m, enum part part)
 {
     return part == ALWAYS || (part == CPU && m->with_cpu) || (part == HEAP && m->with_heap) ||
-           (part == QUERIES && m->with_queries);
+           (part == LEAKS && m->with_leaks) || (part == QUERIES && m->with_queries);
 }
 
 static void complain(const struct write_opts *o, const char *name, int err, int *first)

@@ -22,9 +22,9 @@ struct write_opts {
 };
 
 /* Writes the files that this profile has content for: recording.pxp, meta.json; with_cpu:
- * cpu.folded, flamegraph.svg; with_heap: heap.folded, heap.txt, dhat-heap.json; with_queries:
- * queries.json. A file that fails is named on stderr, its temporary is removed, and the others are
- * still written. 0, or the first error: -errno. */
+ * cpu.folded, flamegraph.svg; with_heap: heap.folded, heap.txt, dhat-heap.json, and
+ * leaks.txt if with_leaks; with_queries: queries.json. A file that fails is named on stderr, its
+ * temporary is removed, and the others are still written. 0, or the first error: -errno. */
 int write__all(const struct profile *p, const struct write_opts *o);
 
 /* One text to a file in dir_fd, as above. 0 or -errno; what is there stays on errors. */
@@ -42,6 +42,7 @@ void write_folded(const struct profile *p, enum write_weight weight, struct pxi_
 void write_flamegraph(const struct profile *p, enum write_weight weight, struct pxi_buf *out);
 void write_dhat(const struct profile *p, struct pxi_buf *out);
 void write_heap_txt(const struct profile *p, struct pxi_buf *out);
+void write_leaks_txt(const struct profile *p, struct pxi_buf *out);
 void write_queries_json(const struct profile *p, struct pxi_buf *out);
 void write_meta_json(const struct profile *p, struct pxi_buf *out);
 

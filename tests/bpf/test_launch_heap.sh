@@ -99,6 +99,22 @@ LD_PRELOAD=libpthread.so.0 "$bpf" record --heap -o "$tmp/others" -- sh -c 'echo 
     >"$tmp/out" 2>"$tmp/err"
 check "others in LD_PRELOAD stay" grep -q ':libpthread.so.0$' "$tmp/out"
 
+# ---- what is never freed ----
+"$bpf" record --leaks=0.3 -o "$tmp/leaks" -- sh -c "\"$app\" -n 2000; sleep 0.4" >"$tmp/out" 2>"$tmp/err"
+is "leaks: of an age that nothing has reached" "$(grep -c 'remember' "$tmp/leaks/leaks.txt")" 0
+"$bpf" record --leaks -o "$tmp/leaks" -- "$app" -n 2000 >"$tmp/out" 2>"$tmp/err"
+check "leaks: the place, with its count" grep -q ' in 2[0-9][0-9] blocks of 250, ' "$tmp/leaks/leaks.txt"
+check "leaks: the line" grep -q 'remember (profile_memory.c:' "$tmp/leaks/leaks.txt"
+check "leaks: named among the files" grep -q 'leaks.txt heap.txt' "$tmp/err"
+"$bpf" record --leaks -o "$tmp/leaks" -- "$app" -l -n 2000 >"$tmp/out" 2>"$tmp/err"
+is "leaks: none where none are" "$(grep -c 'remember' "$tmp/leaks/leaks.txt")" 0
+"$bpf" record --heap -o "$tmp/grow" -- "$trouble" grow 100000 >"$tmp/out" 2>"$tmp/err"
+check "sizes: 100,000 of at most 64 bytes" grep -q '^  64 B  *100,00[0-9] ' "$tmp/grow/heap.txt"
+check "lives: they were not freed" grep -q '^  not freed  *100,00[0-9] ' "$tmp/grow/heap.txt"
+check "growth: the last row has most of them" \
+    awk '/^Growth/ { on = 1 } on && NF == 0 { exit } on && /iB/ { gsub(",", "", $5); n = $5 }
+        END { exit !(n > 80000) }' "$tmp/grow/heap.txt"
+
 # ---- trouble ----
 record corrupt --heap "$trouble" corrupt
 is "a corrupted heap: the command's own end" $status 134

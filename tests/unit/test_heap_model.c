@@ -79,6 +79,67 @@ static void realloc_to_nothing_frees(void **state)
     profile__free(p);
 }
 
+static void blocks_have_sizes_and_lives(void **state)
+{
+    (void)state;
+    struct profile *p = start();
+    event(p, PXB_ALLOC, 1, 0x10, 0, 10); /* counts as a byte */
+    event(p, PXB_ALLOC, 1, 0x20, 16, 10);
+    event(p, PXB_ALLOC, 1, 0x30, 17, 10);
+    event(p, PXB_ALLOC, 1, 0x40, 1ull << 60, 10);
+    event(p, PXB_FREE, 0, 0x10, 0, 1009);
+    event(p, PXB_FREE, 0, 0x20, 0, 1010);
+    event(p, PXB_FREE, 0, 0x30, 0, 1ull << 60);
+    const struct heap_shape *s = &p->heap.shape;
+    assert_int_equal(s->blocks[0], 1);
+    assert_int_equal(s->blocks[4], 1);
+    assert_int_equal(s->blocks[5], 1);
+    assert_int_equal(s->bytes[5], 17);
+    assert_int_equal(s->blocks[HEAP_SIZES - 1], 1);
+    assert_int_equal(s->lives[0], 1);
+    assert_int_equal(s->lives[1], 1);
+    assert_int_equal(s->lives[HEAP_LIVES - 1], 1);
+    profile__free(p);
+}
+
+static void growth_keeps_its_bounds_and_its_span(void **state)
+{
+    (void)state;
+    struct profile *p = start();
+    const struct growth *g = &p->heap.growth;
+    for (uint64_t i = 0; i < 100000; i++)
+        event(p, PXB_ALLOC, 1, 0x1000 + i * 16, 8, i * 1000000);
+    assert_in_range(g->n, GROWTH_POINTS / 2, GROWTH_POINTS);
+    assert_int_equal(g->points[0].ns, 0);
+    for (uint32_t i = 1; i < g->n; i++) {
+        assert_true(g->points[i].ns > g->points[i - 1].ns);
+        assert_int_equal(g->points[i].other, g->points[i].ns / 1000000 + 1);
+        assert_int_equal(g->points[i].bytes, 8 * g->points[i].other);
+    }
+    assert_true(g->points[g->n - 1].ns > 98000ull * 1000000);
+    profile__free(p);
+}
+
+static void leaks_are_those_of_an_age(void **state)
+{
+    (void)state;
+    struct profile *p = start();
+    p->heap.leak_age_ns = 100;
+    event(p, PXB_ALLOC, 1, 0x10, 10, 1);
+    event(p, PXB_ALLOC, 1, 0x20, 20, 400);
+    event(p, PXB_ALLOC, 1, 0x30, 40, 401);
+    event(p, PXB_ALLOC, 1, 0x40, 80, 1);
+    event(p, PXB_FREE, 0, 0x40, 0, 450);
+    profile__finish(p, 500);
+    const struct heap_site *s = &p->heap.sites[1];
+    assert_int_equal(s->live_blocks, 3);
+    assert_int_equal(s->old_blocks, 2);
+    assert_int_equal(s->old_bytes, 30);
+    assert_int_equal(s->oldest_ns, 499);
+    assert_int_equal(s->youngest_ns, 100);
+    profile__free(p);
+}
+
 /* Between the entry and the return of realloc another thread is given the old address. */
 static void address_is_free_while_realloc_runs(void **state)
 {
@@ -471,6 +532,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(realloc_keeps_the_first_site),
         cmocka_unit_test(failed_realloc_restores_the_block),
         cmocka_unit_test(realloc_to_nothing_frees),
+        cmocka_unit_test(blocks_have_sizes_and_lives),
+        cmocka_unit_test(growth_keeps_its_bounds_and_its_span),
+        cmocka_unit_test(leaks_are_those_of_an_age),
         cmocka_unit_test(address_is_free_while_realloc_runs),
         cmocka_unit_test(unknown_blocks_are_counted),
         cmocka_unit_test(lost_ends_of_realloc_are_counted),

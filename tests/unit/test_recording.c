@@ -54,6 +54,7 @@ static void write_views(const struct profile *p, struct pxi_buf *out)
     write_flamegraph(p, WRITE_HEAP, out);
     write_dhat(p, out);
     write_heap_txt(p, out);
+    write_leaks_txt(p, out);
     write_queries_json(p, out);
     write_meta_json(p, out);
     write_summary(p, &o, out);
