@@ -14,7 +14,9 @@ static int put_text(struct pxi_shape *sh, const void *p, size_t size, enum pxi_k
 {
     if (size > PXI_VALUE_MAX)
         return pxi_shape_fail(sh, NULL, PRAX_ELIMIT, "value of more than %d bytes", PXI_VALUE_MAX);
-    *pxi_shape_value(sh) = (struct pxi_value){ kind, (uint32_t)size, { .p = p } };
+    *pxi_shape_value(sh) = (struct pxi_value){
+        .kind = (uint8_t)kind, .type = PXI_UNTYPED, .size = (uint32_t)size, .u.p = p
+    };
     return 0;
 }
 

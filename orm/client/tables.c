@@ -51,7 +51,7 @@ static int check_abi(struct pxi_op *op, const prax_model *const *models, size_t 
 }
 
 int prax_gen_create_tables(prax_db *db, const prax_model *const *models, size_t n,
-                           const char *const *sqlite_ddl)
+                           const prax_ddl *ddl)
 {
     struct pxi_op op;
     prax_session *s = prax_session_open(db);
@@ -64,7 +64,7 @@ int prax_gen_create_tables(prax_db *db, const prax_model *const *models, size_t 
     if (rc == 0)
         rc = pxi_op_connect(&op);
     if (rc == 0)
-        rc = in_transaction(&op, models, n, sqlite_ddl);
+        rc = in_transaction(&op, models, n, ddl->sqlite);
     if (rc < 0)
         pxi_error_op(&s->err, "", "create_tables");
     rc = (int)pxi_op_end(&op, rc, 0);

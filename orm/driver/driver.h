@@ -17,11 +17,25 @@
 #include <prax/model.h>
 #include <prax/prax.h>
 
-/* A value on its way to a parameter. Text and blobs are borrowed until finish. */
-enum pxi_kind { PXI_NULL, PXI_INT, PXI_REAL, PXI_TEXT, PXI_BLOB };
+enum pxi_engine { PXI_SQLITE, PXI_POSTGRES };
+
+/* A value on its way to a parameter. Text and blobs are borrowed until finish. `type` says what the
+ * integer or text is where the database distinguishes: a DateTime is an integer of microseconds, a
+ * Decimal one of `scale` digits. SQLite stores the kind and looks at no type. */
+enum pxi_kind {
+    PXI_NULL,
+    PXI_INT,
+    PXI_REAL,
+    PXI_TEXT,
+    PXI_BLOB,
+    PXI_ARRAY, /* u.p is struct pxi_value[size], all of one type; PostgreSQL only */
+};
+enum { PXI_UNTYPED = 255 }; /* in `type`: raw SQL's; the database decides */
 struct pxi_value {
-    uint32_t kind; /* enum pxi_kind */
-    uint32_t size; /* bytes of text or blob, <= PXI_VALUE_MAX */
+    uint8_t kind;  /* enum pxi_kind */
+    uint8_t type;  /* enum prax_type, or PXI_UNTYPED */
+    uint8_t scale; /* of a Decimal */
+    uint32_t size; /* bytes of text or blob, <= PXI_VALUE_MAX; items of an array */
     union {
         int64_t i;
         double f;
@@ -61,6 +75,7 @@ struct pxi_conn_opts {
 
 struct pxi_driver {
     const char *name;
+    enum pxi_engine engine;
     /* Checks a URL and writes what `open` wants, allocated with malloc, to *where. exclusive: there
      * will be one connection only. EINVAL, EUNSUPPORTED, ENOMEM, explained in err. */
     int (*resolve)(const char *url, bool exclusive, char **where, struct pxi_error *err);

@@ -338,7 +338,7 @@ static void emit_create_tables(struct pxi_emit *e)
     emit(e, "int $P_create_tables(prax_db *db)\n{\n"
             "    return prax_gen_create_tables(db, $P_models, ");
     pxi_emit_number(e, e->schema->models.count);
-    emit(e, ", $P_ddl);\n}\n");
+    emit(e, ", &(const prax_ddl){ .sqlite = $P_ddl });\n}\n");
 }
 
 void pxi_gen_source(struct pxi_buf *out, const struct pxi_schema *schema, const char *source)

@@ -142,13 +142,14 @@ static void collect_path(struct pxi_shape *sh, const prax_column *c, const void 
         pxi_shape_fail(sh, c, PRAX_EINVAL, "NULL pointer; prax_path_eq wants a path and JSON text");
         return;
     }
-    struct pxi_value *path = pxi_shape_value(sh);
-    *path =
-        (struct pxi_value){ PXI_TEXT, (uint32_t)strnlen(f->path, PXI_VALUE_MAX), { .p = f->path } };
-    struct pxi_value *value = pxi_shape_value(sh);
-    *value = (struct pxi_value){ PXI_TEXT,
-                                 (uint32_t)strnlen(f->value, PXI_VALUE_MAX),
-                                 { .p = f->value } };
+    const char *texts[] = { f->path, f->value };
+    for (unsigned i = 0; i < 2; i++) {
+        *pxi_shape_value(sh) =
+            (struct pxi_value){ .kind = PXI_TEXT,
+                                .type = i ? PRAX_T_Json : PRAX_T_String,
+                                .size = (uint32_t)strnlen(texts[i], PXI_VALUE_MAX),
+                                .u.p = texts[i] };
+    }
 }
 
 static void collect(struct pxi_shape *sh, const prax_column *c, const struct head *f)

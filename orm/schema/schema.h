@@ -30,6 +30,8 @@ void *pxi_list_room(struct pxi_arena *a, void *items, uint32_t count, uint32_t *
         room_ ? &(l)->items[(l)->count++] : NULL;                                               \
     })
 
+enum pxi_database { PXI_DB_SQLITE, PXI_DB_POSTGRES, PXI_DATABASES };
+
 struct pxi_name {
     const char *text;
     struct pxi_span at;
@@ -39,16 +41,17 @@ enum pxi_value_kind {
     PXI_VALUE_TEXT,   /* "..." */
     PXI_VALUE_NUMBER, /* -2.50 */
     PXI_VALUE_WORD,   /* USER, true */
-    PXI_VALUE_CALL,   /* now() */
+    PXI_VALUE_CALL,   /* now(), dbgenerated("x"): its arguments follow it, as a list's do */
     PXI_VALUE_LIST,   /* [a, b]: the items are the values that follow it */
 };
 struct pxi_value {
     enum pxi_value_kind kind;
-    uint32_t items;   /* LIST: that many values behind this one belong to it */
+    uint32_t items;   /* LIST, CALL: that many values behind this one belong to it */
     const char *text; /* unescaped; NULL for a list */
     struct pxi_span at;
 };
 typedef PXI_LIST(struct pxi_value) pxi_values;
+typedef PXI_LIST(const char *) pxi_texts;
 
 struct pxi_attr {
     struct pxi_name name; /* with its @ or @@ */
@@ -70,14 +73,26 @@ struct pxi_config { /* a generator or a datasource */
 
 struct pxi_label {
     struct pxi_name name;
-    const char *doc;    /* lines of ///, or NULL */
-    const char *c_name; /* checked: "USER", what follows ENUM_ in C */
+    const char *doc; /* lines of ///, or NULL */
+    pxi_attrs attrs;
+    const char *c_name;  /* checked: "USER", what follows ENUM_ in C */
+    const char *db_name; /* checked: what is stored: of @map, or the name */
 };
 struct pxi_enum {
     struct pxi_name name;
     const char *doc;
     PXI_LIST(struct pxi_label) labels;
+    pxi_attrs attrs;
     const char *c_name; /* checked: "role" */
+};
+
+/* One rule of @validate, checked in C before a write. */
+struct pxi_rule {
+    enum prax_rule_kind kind;
+    int64_t min, max;       /* length, range of integers and of Decimal (scaled) */
+    const char *low, *high; /* range of Float, as written; NULL: open */
+    const char *pattern;    /* regex */
+    pxi_texts words;        /* one_of */
 };
 
 struct pxi_column {
@@ -85,41 +100,121 @@ struct pxi_column {
     const char *doc;
     pxi_values type_args;
     struct pxi_span type_at; /* name, arguments and mark */
-    bool list, optional;
+    bool list, optional;     /* list, of a column: an array, PostgreSQL only */
     pxi_attrs attrs;
 
     /* checked */
-    const char *c_name, *db_name;
+    const char *c_name, *db_name; /* c_name: of @name, or made of the name */
+    const char *was;              /* @was: db name before a rename; NULL = none */
     enum prax_type type;
     const struct pxi_enum *enum_type; /* Enum only */
     uint8_t precision, scale;         /* Decimal only */
     bool id, is_auto;                 /* id: the whole primary key */
+    bool updated_at, version, omit, ignore;
+    const char *native; /* @db.VarChar(80): PostgreSQL's type as DDL says it; NULL = types.def's */
+    const char *check;  /* @check: SQL of a CHECK, or NULL */
+    const char *generated; /* @generated: SQL of the expression, or NULL; never written */
+    bool stored;           /* generated, and kept in the table (PostgreSQL can nothing else) */
     enum prax_default def;
-    int64_t number;   /* D_VALUE: integers, Boolean, Decimal (scaled), label (from 1) */
-    const char *text; /* D_VALUE: String, Float (as written), Uuid (36 characters, lower case) */
+    int64_t number;   /* D_VALUE: integers, Boolean, Decimal (scaled), label (from 1), DateTime and
+                         Time (us), Date (days) */
+    const char *text; /* D_VALUE: String, Json, Float (as written), Uuid and Ulid (canonical), Bytes
+                         (hexadecimal digits); D_SQL: the expression of dbgenerated("...") */
+    PXI_LIST(struct pxi_rule) rules;
 };
 
 enum pxi_key_kind { PXI_KEY_ID, PXI_KEY_UNIQUE, PXI_KEY_INDEX };
+/* Of @@index(type:). SQLite has btree only; the others are PostgreSQL's. */
+enum pxi_index_type {
+    PXI_INDEX_BTREE,
+    PXI_INDEX_HASH,
+    PXI_INDEX_GIN,
+    PXI_INDEX_GIST,
+    PXI_INDEX_SPGIST,
+    PXI_INDEX_BRIN,
+};
 struct pxi_key { /* checked */
     enum pxi_key_kind kind;
     struct pxi_span at;
     PXI_LIST(uint16_t) columns; /* index into the model's columns */
+    uint32_t desc;              /* indexes: bit i = columns[i] descends: createdAt(sort: Desc) */
     const char *c_name;         /* "user_id_team" */
-    const char *db_name;        /* "memberships_user_id_team_idx"; the primary key has none */
+    const char *db_name;        /* "memberships_user_id_team_idx", or of map:; the primary key's may
+                                   be NULL */
+    enum pxi_index_type type;
+    const char *where; /* SQL of a partial index, or NULL */
 };
 
-struct pxi_model {
+struct pxi_check { /* checked: @@check("sql", name: "...") */
+    const char *sql, *db_name;
+};
+
+enum pxi_relation_kind {
+    PXI_RELATION_OWNER, /* this model's columns hold the key: to one */
+    PXI_RELATION_ONE,   /* the other side of a 1-1 */
+    PXI_RELATION_MANY,  /* the other side of a 1-n */
+    PXI_RELATION_JOIN,  /* m-n by a join table that is ours */
+};
+enum pxi_action {
+    PXI_ACTION_CASCADE,
+    PXI_ACTION_RESTRICT,
+    PXI_ACTION_NO_ACTION,
+    PXI_ACTION_SET_NULL,
+    PXI_ACTION_SET_DEFAULT,
+};
+/* A field whose type is a model. The checker moves it from columns to relations. */
+struct pxi_relation {
+    struct pxi_column field; /* what the parser saw; field.c_name is checked */
+
+    /* checked */
+    enum pxi_relation_kind kind;
+    const char *name;  /* "tree", or NULL */
+    uint16_t target;   /* index into the schema's models */
+    uint16_t opposite; /* index into the target's relations */
+    PXI_LIST(uint16_t)
+    columns; /* into this model's columns: for OWNER the foreign key, for ONE and
+                MANY what the key on the other side refers to, for JOIN the id */
+    PXI_LIST(uint16_t) references;        /* into the target's columns; as many */
+    enum pxi_action on_delete, on_update; /* OWNER: unless written, RESTRICT where a column is
+                                             required, else SET_NULL; CASCADE. JOIN: CASCADE */
+    const char *db_name;                  /* OWNER: of the foreign key's constraint */
+    const char *join_table;               /* JOIN: the same on both sides */
+    const char *join_own, *join_other;    /* JOIN: its columns: our id, the target's id */
+    bool join_first;                      /* JOIN: this side makes the table */
+};
+
+struct pxi_model { /* a table, or a view */
     struct pxi_name name;
     const char *doc;
+    bool view; /* read-only; made by sql */
     PXI_LIST(struct pxi_column) columns;
     pxi_attrs attrs;
     bool damaged; /* a line of it has a diagnostic: what seems to be missing may be there */
 
     /* checked */
     const char *c_name; /* "user" */
-    const char *table;
-    PXI_LIST(struct pxi_key) keys; /* in C: id first, then unique ones; indexes are last */
-    uint32_t unique_keys;          /* how many of keys are id or unique */
+    const char *table;  /* of the view, too */
+    const char *was;    /* @@was: the table's name before a rename; NULL = none */
+    bool ignore;        /* @@ignore: in the database, not in C */
+    uint32_t c_columns; /* how many of columns are in C: those with @ignore are last */
+    PXI_LIST(struct pxi_relation) relations;
+    PXI_LIST(struct pxi_key)
+    keys;                 /* in C: id first, then unique ones; indexes are last. A view may
+                             have none */
+    uint32_t unique_keys; /* how many of keys are id or unique */
+    PXI_LIST(struct pxi_check) checks;
+    const char *sql[PXI_DATABASES]; /* view: its SELECT, by enum pxi_database; NULL: no such view */
+    bool materialized;              /* view: PostgreSQL; an ordinary view in SQLite */
+};
+
+/* @@sql("name", """...""") at the top: statements that create_tables runs, in order, behind the
+ * tables. provider: limits it to one database. */
+struct pxi_sql_block {
+    struct pxi_name name;
+    const char *sql;
+    pxi_attrs attrs;
+    struct pxi_span at;
+    bool in[PXI_DATABASES]; /* checked */
 };
 
 struct pxi_schema {
@@ -127,10 +222,14 @@ struct pxi_schema {
     PXI_LIST(struct pxi_config) datasources;
     PXI_LIST(struct pxi_enum) enums;
     PXI_LIST(struct pxi_model) models;
+    PXI_LIST(struct pxi_sql_block) sqls;
 
     /* checked */
-    const char *prefix; /* "blog" */
-    const char *out;    /* folder, relative to the schema file; "." if not given */
+    const char *prefix;           /* "blog" */
+    const char *out;              /* folder, relative to the schema file; "." if not given */
+    bool database[PXI_DATABASES]; /* which are generated for */
+    const char *url;              /* of the datasource, or the name of its variable; NULL = none */
+    bool url_is_env;
 };
 
 /* Parses and checks text[size]. The tree and the diagnostics (sorted) live in diags->arena, which

@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-enum { PRAX_MODEL_ABI = 1, PRAX_NO_OFF = 0xffff, PRAX_ORDER_MAX = 4 };
+enum { PRAX_MODEL_ABI = 2, PRAX_NO_OFF = 0xffff, PRAX_ORDER_MAX = 4 };
 
 enum prax_type {
 #define PRAX_TYPE(schema, ...) PRAX_T_##schema,
@@ -26,8 +26,33 @@ enum {
     PRAX_C_ID = 4,      /* part of the primary key */
     PRAX_C_PLAIN = 8,  /* _new has the plain C type: always sent; NULL pointer = SQL NULL if NULL is
                           allowed, else EINVAL */
-    PRAX_C_ROWID = 16, /* integer primary key with @auto: SQLite's row id */
+    PRAX_C_ROWID = 16, /* integer primary key with @auto: SQLite's row id, PostgreSQL's identity */
+    PRAX_C_VERSION =
+        32, /* @version: 1 in a new row, one more at each update; not in _new and _set */
+    PRAX_C_UPDATED = 64, /* @updatedAt: the time of each update that does not set it */
+    PRAX_C_OMIT = 128,   /* @omit: read only where .select names it */
+    PRAX_C_DB = 256,     /* @generated: the database computes it; never written, read back */
+    PRAX_C_LIST = 512,   /* an array of the type, PostgreSQL only: prax_list_* in the row */
 };
+
+/* A rule of @validate, checked before a write: ECHECK with the column. */
+enum prax_rule_kind {
+    PRAX_RULE_LENGTH,    /* String: characters, Bytes: bytes, list: items; min and max */
+    PRAX_RULE_RANGE,     /* numbers; Decimal scaled as its column; min and max */
+    PRAX_RULE_REAL,      /* Float; low and high */
+    PRAX_RULE_REGEX,     /* String: POSIX extended, anchored by the pattern itself */
+    PRAX_RULE_EMAIL,     /* local@domain as HTML's input type email takes it */
+    PRAX_RULE_URL,       /* scheme://host..., http or https */
+    PRAX_RULE_ONE_OF,    /* String: one of words */
+    PRAX_RULE_NOT_EMPTY, /* String: a character that is no blank; Bytes, list: size > 0 */
+};
+typedef struct prax_rule {
+    uint8_t kind;     /* enum prax_rule_kind */
+    int64_t min, max; /* both count; INT64_MIN, INT64_MAX = open */
+    double low, high; /* both count; infinities = open */
+    const char *pattern;
+    const char *const *words; /* ends in NULL */
+} prax_rule;
 
 /* Who computes the default of a column that _new leaves out. */
 enum prax_default {
@@ -36,6 +61,8 @@ enum prax_default {
     PRAX_D_NOW,   /* we: prax_time_now */
     PRAX_D_UUID,  /* we: prax_uuid_random */
     PRAX_D_VALUE, /* we: *value, of the row field's C type (enum: int; text: const char *) */
+    PRAX_D_ULID,  /* we: prax_ulid_new */
+    PRAX_D_SQL,   /* dbgenerated: the database; the row is read back with RETURNING */
 };
 
 typedef struct prax_enum_type {
@@ -47,13 +74,15 @@ typedef struct prax_enum_type {
 typedef struct prax_column {
     const char *name, *db_name;
     uint16_t row_off, new_off, set_off;
-    uint8_t type;  /* enum prax_type */
-    uint8_t flags; /* PRAX_C_* */
-    uint8_t def;   /* enum prax_default */
-    uint8_t scale; /* Decimal: digits behind the point */
+    uint16_t flags; /* PRAX_C_* */
+    uint8_t type;   /* enum prax_type */
+    uint8_t def;    /* enum prax_default */
+    uint8_t scale;  /* Decimal: digits behind the point */
     uint8_t precision;
+    uint8_t n_rules;
     const prax_enum_type *enum_type; /* Enum only */
     const void *value;               /* PRAX_D_VALUE only */
+    const prax_rule *rules;          /* rules[n_rules] */
 } prax_column;
 
 /* A unique key; M_key is { enum by; union u; }, by = index + 1. */
@@ -64,20 +93,45 @@ typedef struct prax_key {
     const uint16_t *offs;    /* offs[n_columns]: bytes into M_key */
 } prax_key;
 
+/* How a relation is stored. OWNER: this model's columns hold the key. */
+enum prax_relation_kind { PRAX_R_OWNER, PRAX_R_ONE, PRAX_R_MANY, PRAX_R_JOIN };
+
+/* Rows: to one, a pointer to the target's row or NULL; to many, its M_list. where: to one, a
+ * pointer to its M_where; to many, its M_match { some, every, none }. Both are in reach only if the
+ * bit n_columns + i of `loaded` is set. */
+typedef struct prax_relation {
+    const char *name;
+    const struct prax_model *target;
+    uint16_t row_off, where_off;
+    uint16_t include_off; /* of a pointer to the target's M_query, in M_include */
+    uint8_t kind;         /* enum prax_relation_kind */
+    uint8_t n_columns;
+    const uint16_t *columns;    /* columns[n_columns]: ours */
+    const uint16_t *references; /* references[n_columns]: the target's; pairs with columns */
+    const char *join_table;     /* JOIN: a table of two columns */
+    const char *join_own, *join_other;
+} prax_relation;
+
 /* where_off is an array of its own: the shape scan of a 60-column model touches 120 bytes of it.
  * Every M_where begins with its three lists: any_of, all_of, none_of, in this order. M_fields has
  * bit i for column i (bit fields fill from the lowest bit up on every supported ABI). */
 typedef struct prax_model {
     uint32_t abi;
-    uint16_t n_columns, n_keys; /* keys[0] is the primary key */
-    const char *prefix;         /* "blog_user": begins the names of its functions */
+    uint16_t n_columns, n_keys; /* keys[0] is the primary key; a view may have none */
+    uint16_t n_relations;
+    bool view;          /* read only: there is no M_new and no M_set */
+    const char *prefix; /* "blog_user": begins the names of its functions */
     const char *name, *table;
     const prax_column *columns;
     const prax_key *keys;
+    const prax_relation *relations;             /* relations[n_relations] */
     const uint16_t *where_off;                  /* where_off[n_columns]: bytes into M_where */
     uint16_t loaded_off, fields_size;           /* M.loaded; sizeof M_fields */
     uint16_t query_select_off, query_where_off; /* in M_query */
+    uint16_t query_include_off;                 /* M_include in M_query; NO_OFF: no relations */
     uint16_t fetch_select_off;                  /* in M_fetch */
+    uint16_t fetch_include_off;                 /* in M_fetch, likewise */
+    uint16_t set_version_off;                   /* prax_opt_i64 if_version in M_set, or NO_OFF */
     uint16_t update_where_off, update_set_off;  /* in M_update_many_args */
     uint16_t delete_where_off;                  /* in M_delete_many_args */
     uint32_t row_size, where_size, query_size, new_size, set_size, key_size;
@@ -128,10 +182,14 @@ PRAX_API prax_cursor *prax_gen_open(prax_session *s, const prax_model *m, const 
 PRAX_API int prax_gen_next(prax_cursor *c, const void **row);
 /* Deep copies into the session: lists, nested filters, text. NULL when the arena is full. */
 PRAX_API const void *prax_gen_keep_where(prax_session *s, const prax_model *m, const void *where);
-/* Runs the statements of ddl (ends in NULL) in one transaction on an empty database. ESCHEMA and
- * nothing changed if a table of one of the models exists. */
+/* Runs the statements of the database's own DDL (each list ends in NULL; a NULL list: the schema is
+ * not generated for it, EUNSUPPORTED) in one transaction on an empty database. ESCHEMA and nothing
+ * changed if a table of one of the models exists. */
+typedef struct prax_ddl {
+    const char *const *sqlite, *const *postgres;
+} prax_ddl;
 PRAX_API int prax_gen_create_tables(prax_db *db, const prax_model *const *models, size_t n,
-                                    const char *const *sqlite_ddl);
+                                    const prax_ddl *ddl);
 
 #ifdef __cplusplus
 }
