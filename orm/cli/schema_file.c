@@ -41,7 +41,7 @@ int pxi_cli_schema_open(struct pxi_cli_schema *s, const char *path)
     if (code)
         return code;
     PXI_PROBE(schema__parse__start, s->source.file, s->source.size);
-    s->tree = pxi_schema_read(&s->diags, s->source.text, s->source.size, &code);
+    s->tree = pxi_schema_read(&s->diags, &s->source, &code);
     uint64_t models = s->tree ? s->tree->models.count : 0, errors = s->diags.count;
     PXI_PROBE(schema__parse__done, s->source.file, models, errors);
     return s->tree ? 0 : pxi_cli_fail("%s: out of memory", s->source.file);

@@ -25,7 +25,10 @@ const char *pxi_check_line(struct pxi_checker *k, uint32_t at)
 {
     if (pxi_diag_full(k->diags))
         return NULL;
-    return pxi_check_number(k, pxi_source_place(k->text, k->size, at).line);
+    const struct pxi_source *src = k->schema->source;
+    struct pxi_place place = pxi_source_place(src, at);
+    const char *line = pxi_check_number(k, place.line);
+    return src->n_files > 1 ? pxi_concat(k->arena, line, " of ", place.file) : line;
 }
 
 bool pxi_check_db_name(struct pxi_checker *k, const char *text, const char *kind,
@@ -144,6 +147,24 @@ static void check_table(struct pxi_checker *k, struct pxi_model *m)
     pxi_check_object(k, m->table, pxi_concat(k->arena, "model '", m->name.text, "'"), m->name.at);
 }
 
+/* A field whose type is a model becomes a relation; the order of both kinds stays. */
+static void move_relations(struct pxi_checker *k, struct pxi_model *m)
+{
+    uint32_t columns = 0;
+    for (uint32_t i = 0; i < m->columns.count; i++) {
+        struct pxi_column *c = &m->columns.items[i];
+        const struct pxi_symbol *type = pxi_symbol_find(&k->types, c->type_name.text);
+        if (!type || type->owner != pxi_owner_model) {
+            m->columns.items[columns++] = *c;
+            continue;
+        }
+        struct pxi_relation *r = pxi_list_add(k->arena, &m->relations);
+        if (r)
+            r->field = *c;
+    }
+    m->columns.count = columns;
+}
+
 static void check_models(struct pxi_checker *k)
 {
     struct pxi_schema *schema = k->schema;
@@ -153,6 +174,7 @@ static void check_models(struct pxi_checker *k)
     for (uint32_t i = 0; i < schema->models.count && !pxi_diag_full(k->diags); i++) {
         struct pxi_model *m = &schema->models.items[i];
         columns += m->columns.count;
+        move_relations(k, m);
         if (columns > PXI_ALL_COLUMNS_MAX) {
             pxi_diag(k->diags, TOO_MANY, m->name.at, "65536", "fields in a schema");
             return;
@@ -160,6 +182,7 @@ static void check_models(struct pxi_checker *k)
         pxi_check_columns(k, m);
         pxi_check_keys(k, m);
     }
+    pxi_check_relations(k);
 }
 
 static void check_schema(struct pxi_checker *k)
@@ -181,20 +204,33 @@ static void check_schema(struct pxi_checker *k)
         pxi_names_check(schema, k->diags);
 }
 
-const struct pxi_schema *pxi_schema_read(struct pxi_diags *diags, const char *text, size_t size,
+const struct pxi_schema *pxi_schema_read(struct pxi_diags *diags, const struct pxi_source *src,
                                          int *code)
 {
     struct pxi_arena *arena = diags->arena;
     struct pxi_schema *schema = pxi_arena_zero(arena, 1, sizeof *schema);
     struct pxi_checker k = { .schema = schema, .diags = diags, .arena = arena };
-    k.text = text;
-    k.size = size;
     k.types.arena = k.objects.arena = arena;
-    if (schema && pxi_parse(schema, diags, text, size))
-        check_schema(&k);
+    if (schema) {
+        schema->source = src;
+        if (pxi_parse(schema, diags, src))
+            check_schema(&k);
+    }
     pxi_diag_sort(diags);
     *code = arena->full ? PRAX_ENOMEM : (int)diags->count;
     return arena->full ? NULL : schema;
+}
+
+const struct pxi_column_more pxi_column_plain;
+
+struct pxi_column_more *pxi_column_more(struct pxi_arena *a, struct pxi_column *c)
+{
+    if (c->more != &pxi_column_plain)
+        return (struct pxi_column_more *)(uintptr_t)c->more; /* one that this function made */
+    struct pxi_column_more *more = pxi_arena_copy(a, c->more, sizeof *c->more);
+    if (more)
+        c->more = more;
+    return more;
 }
 
 void *pxi_list_room(struct pxi_arena *a, void *items, uint32_t count, uint32_t *capacity,

@@ -7,8 +7,6 @@ struct pxi_checker {
     struct pxi_schema *schema;
     struct pxi_diags *diags;
     struct pxi_arena *arena;
-    const char *text; /* text[size]: to say on which line something stands */
-    size_t size;
     struct pxi_symbols types;   /* enums, models and built-in types, by schema name */
     struct pxi_symbols objects; /* tables and indexes, by database name in small letters */
 };
@@ -16,7 +14,7 @@ struct pxi_checker {
 /* Values of types.kind, told apart by the symbol's owner. */
 extern const char pxi_owner_scalar[], pxi_owner_enum[], pxi_owner_model[];
 
-/* The number of the line that `at` stands on, as text. */
+/* The number of the line that `at` stands on, as text; with its file if there are several. */
 const char *pxi_check_line(struct pxi_checker *k, uint32_t at);
 /* a number as text */
 const char *pxi_check_number(struct pxi_checker *k, int64_t n);
@@ -38,5 +36,9 @@ void pxi_check_columns(struct pxi_checker *k, struct pxi_model *m);
 void pxi_check_default(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a);
 /* Primary key, unique keys and indexes; after the fields. */
 void pxi_check_keys(struct pxi_checker *k, struct pxi_model *m);
+
+/* Fields that are relations; after all columns and keys. The parser's attributes of a relation are
+ * @relation and @name; its c_name is known by now (NULL: there is a diagnostic). */
+void pxi_check_relations(struct pxi_checker *k);
 
 #endif

@@ -168,7 +168,7 @@ static void default_text(struct pxi_checker *k, struct pxi_column *c, const stru
 
 void pxi_check_default(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a)
 {
-    if (a->args.count != 1 || a->args.items[0].kind == PXI_VALUE_LIST) {
+    if (a->args.count != 1 || a->args.items[0].kind == PXI_VALUE_LIST || a->args.items[0].name) {
         pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, "one value");
         return;
     }
@@ -199,7 +199,7 @@ static bool small_number(const struct pxi_value *v, long low, long high, uint8_t
 
 static bool check_type_args(struct pxi_checker *k, struct pxi_column *c)
 {
-    const pxi_values *args = &c->type_args;
+    const pxi_values *args = &c->more->type_args;
     const char *takes = "no arguments";
     if (c->type == PRAX_T_Decimal) {
         if (args->count == 2 && small_number(&args->items[0], 1, 18, &c->precision) &&
@@ -228,11 +228,6 @@ static bool check_type(struct pxi_checker *k, struct pxi_column *c)
     const struct pxi_symbol *type = pxi_symbol_find(&k->types, c->type_name.text);
     if (!type) {
         unknown_type(k, c);
-        return false;
-    }
-    if (type->owner == pxi_owner_model) {
-        pxi_diag(k->diags, NO_RELATIONS, c->type_at, c->type_name.text,
-                 c->list ? NULL : c->name.text);
         return false;
     }
     if (c->list) {
@@ -369,5 +364,9 @@ void pxi_check_columns(struct pxi_checker *k, struct pxi_model *m)
         }
         if (c->c_name && c->db_name)
             check_db_column(k, &names, c);
+    }
+    for (uint32_t i = 0; i < m->relations.count; i++) {
+        struct pxi_column *c = &m->relations.items[i].field;
+        c->c_name = check_name(k, &names, c);
     }
 }

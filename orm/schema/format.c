@@ -431,8 +431,13 @@ static void write_lines(struct job *j, struct pxi_buf *out)
 /* The text compiler's own view: open strings and comments, bytes that are no text. */
 static uint32_t check(struct pxi_diags *diags, const char *text, size_t size)
 {
+    const struct pxi_span top = { 0, 0 };
     struct pxi_lexer lx;
-    if (pxi_lexer_open(&lx, diags, text, size)) {
+    if (size > PXI_SCHEMA_MAX) {
+        pxi_diag(diags, TOO_LARGE, top, "16777216");
+        return diags->count;
+    }
+    if (pxi_lexer_open(&lx, diags, text, (struct pxi_span){ 0, (uint32_t)size })) {
         while (pxi_lexer_next(&lx).kind != PXI_T_END)
             ;
     }

@@ -12,7 +12,7 @@
 enum pxi_token_kind {
     PXI_T_END, /* also when memory ran out: every loop of the parser stops at it */
     PXI_T_NAME,
-    PXI_T_TEXT,   /* "...", unescaped */
+    PXI_T_TEXT,   /* "...", unescaped, or """...""" as it stands */
     PXI_T_NUMBER, /* -2.50 */
     PXI_T_STRAY,  /* a character of no token */
     /* punctuation is its own character; @@ is '@' with text "@@" */
@@ -29,14 +29,21 @@ struct pxi_token {
 };
 
 struct pxi_lexer {
-    const char *text; /* text[size] */
-    uint32_t size, at;
+    const char *text;    /* of the source; positions are bytes of it */
+    uint32_t start, end; /* the file's */
+    uint32_t at;         /* the cursor */
+    uint32_t kept;       /* up to where copy is in use */
+    char *copy;          /* copy[i - start] keeps what text[i] says */
     struct pxi_diags *diags;
 };
 
-/* Checks the text as such: size, UTF-8, control characters. False if there was a diagnostic; then
- * tokens would only repeat it. */
-bool pxi_lexer_open(struct pxi_lexer *lx, struct pxi_diags *diags, const char *text, size_t size);
+/* Checks the file in [file.start, file.start + file.size) of text as such: size, UTF-8, control
+ * characters. False if there was a diagnostic; then tokens would only repeat it. */
+bool pxi_lexer_open(struct pxi_lexer *lx, struct pxi_diags *diags, const char *text,
+                    struct pxi_span file);
 struct pxi_token pxi_lexer_next(struct pxi_lexer *lx);
+/* Behind a "(": an expression of SQL up to the ")" that belongs to it, as a TEXT without blanks at
+ * its ends; quotes and comments of SQL are passed over as a whole. */
+struct pxi_token pxi_lexer_raw(struct pxi_lexer *lx);
 
 #endif

@@ -17,6 +17,7 @@
 struct compiled {
     struct pxi_arena arena;
     struct pxi_diags diags;
+    struct pxi_source src;
     const struct pxi_schema *schema;
 };
 
@@ -26,7 +27,8 @@ static void compile(struct compiled *c, const char *text, size_t size)
     memset(c, 0, sizeof *c);
     pxi_arena_init(&c->arena, NULL, 0);
     c->diags.arena = &c->arena;
-    c->schema = pxi_schema_read(&c->diags, text, size, &code);
+    c->src = (struct pxi_source){ "t.prax", text, size, NULL, 0 };
+    c->schema = pxi_schema_read(&c->diags, &c->src, &code);
     if (code != 0)
         fail_msg("%d errors, the first: %s", code, c->diags.items[0].text);
 }

@@ -32,10 +32,10 @@ static void run_alloc(struct run *r, const char *text, size_t size, const prax_a
     assert_non_null(r->text);
     if (size)
         memcpy(r->text, text, size);
-    r->src = (struct pxi_source){ "t.prax", r->text, size };
+    r->src = (struct pxi_source){ "t.prax", r->text, size, NULL, 0 };
     pxi_arena_init(&r->arena, alloc, 0);
     r->diags.arena = &r->arena;
-    r->tree = pxi_schema_read(&r->diags, r->text, size, &r->code);
+    r->tree = pxi_schema_read(&r->diags, &r->src, &r->code);
 }
 
 static void run(struct run *r, const char *text)
@@ -558,7 +558,8 @@ static long fail_each_request(const char *path)
         r.arena.next = room;
         r.arena.end = room + max;
         r.diags.arena = &r.arena;
-        r.tree = pxi_schema_read(&r.diags, text, size, &r.code);
+        r.src = (struct pxi_source){ "t.prax", text, size, NULL, 0 };
+        r.tree = pxi_schema_read(&r.diags, &r.src, &r.code);
         done = r.tree != NULL;
         assert_true(done ? r.code >= 0 : r.code == PRAX_ENOMEM);
         assert_true(max < ROOM);
