@@ -34,6 +34,11 @@ void pxi_check_config(struct pxi_checker *k);
 /* Fields of a model: names, types, attributes, defaults. */
 void pxi_check_columns(struct pxi_checker *k, struct pxi_model *m);
 void pxi_check_default(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a);
+/* The index of the column of this name in the schema, or m->columns.count. */
+uint32_t pxi_check_find_column(const struct pxi_model *m, const char *name);
+/* The diagnostic that there is none called v->text, with the nearest. */
+void pxi_check_unknown_column(struct pxi_checker *k, const struct pxi_model *m,
+                              const struct pxi_value *v);
 /* Primary key, unique keys and indexes; after the fields. */
 void pxi_check_keys(struct pxi_checker *k, struct pxi_model *m);
 

@@ -45,7 +45,7 @@ static void add_field_key(struct pxi_checker *k, struct pxi_model *m, uint32_t c
     }
 }
 
-static uint32_t find_column(const struct pxi_model *m, const char *name)
+uint32_t pxi_check_find_column(const struct pxi_model *m, const char *name)
 {
     uint32_t i = 0;
     while (i < m->columns.count && strcmp(m->columns.items[i].name.text, name) != 0)
@@ -53,8 +53,8 @@ static uint32_t find_column(const struct pxi_model *m, const char *name)
     return i;
 }
 
-static void unknown_column(struct pxi_checker *k, const struct pxi_model *m,
-                           const struct pxi_value *v)
+void pxi_check_unknown_column(struct pxi_checker *k, const struct pxi_model *m,
+                              const struct pxi_value *v)
 {
     struct pxi_suggest s = { .word = v->text };
     for (uint32_t i = 0; i < m->columns.count; i++)
@@ -74,12 +74,12 @@ static bool holds(const struct pxi_key *key, uint32_t column)
 static void list_column(struct pxi_checker *k, struct pxi_model *m, struct pxi_key *key,
                         const struct pxi_value *v)
 {
-    uint32_t column = find_column(m, v->text);
+    uint32_t column = pxi_check_find_column(m, v->text);
     const struct pxi_column *c = &m->columns.items[column];
     if (column == m->columns.count && m->damaged)
         return;
     if (column == m->columns.count) {
-        unknown_column(k, m, v);
+        pxi_check_unknown_column(k, m, v);
     } else if (holds(key, column)) {
         pxi_diag(k->diags, KEY_FIELD_TWICE, v->at, v->text);
     } else if (c->type == PRAX_T_Json) {

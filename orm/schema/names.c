@@ -108,6 +108,33 @@ const char *pxi_join(struct pxi_arena *a, const char *const *parts, size_t n)
     return out;
 }
 
+/* The first bytes of text, at most size of them, without a part of a character at the end. */
+static const char *clipped(struct pxi_arena *a, const char *text, size_t size)
+{
+    if (strlen(text) <= size)
+        return text;
+    while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
+        size--;
+    return pxi_arena_text(a, text, size);
+}
+
+/* As makeObjectName of PostgreSQL does it: the longer one gives first. */
+const char *pxi_object_name(struct pxi_arena *a, const char *table, const char *columns,
+                            const char *label)
+{
+    if (!table || !columns || !label)
+        return NULL;
+    size_t t = strlen(table), c = strlen(columns), room = PXI_NAME_MAX - 2 - strlen(label);
+    while (t + c > room) {
+        if (t > c) {
+            t--;
+        } else {
+            c--;
+        }
+    }
+    return pxi_concat(a, clipped(a, table, t), "_", clipped(a, columns, c), "_", label);
+}
+
 bool pxi_name_shape(const char *name)
 {
     if (name[0] == '_' || name[0] == 0 || (name[0] >= '0' && name[0] <= '9'))

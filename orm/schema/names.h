@@ -33,6 +33,11 @@ const char *pxi_join(struct pxi_arena *a, const char *const *parts, size_t n);
     pxi_join((a), (const char *const[]){ __VA_ARGS__ }, \
              sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *))
 
+/* The name that PostgreSQL itself would choose for a constraint or an index: "table_columns_label",
+ * where what is longer of table and columns is shortened to PXI_NAME_MAX bytes in all. */
+const char *pxi_object_name(struct pxi_arena *a, const char *table, const char *columns,
+                            const char *label);
+
 /* Why a struct member of this C name would not compile, to stand behind "which"; or NULL. */
 const char *pxi_name_reserved(const char *c_name);
 /* Letters, digits and single underscores, with a letter in front and no underscore behind: so
