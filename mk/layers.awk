@@ -6,6 +6,7 @@ BEGIN {
     allow["usdt"] = "usdt orm/include orm/base"
     allow["orm/schema"] = "orm/schema orm/base orm/include usdt"
     allow["orm/gen"] = "orm/gen orm/schema orm/base orm/include"
+    allow["orm/import"] = "orm/import orm/schema orm/base orm/include"
     allow["orm/driver"] = "orm/driver usdt orm/base orm/include"
     allow["orm/pool"] = "orm/pool orm/driver usdt orm/base orm/include"
     allow["orm/query"] = "orm/query orm/pool orm/driver usdt orm/base orm/include"

@@ -2,7 +2,7 @@
 BASE_SRC    := $(wildcard orm/base/*.c)
 PRAX_SRC    := $(BASE_SRC) $(wildcard orm/driver/*.c orm/pool/*.c orm/query/*.c orm/client/*.c) \
                $(wildcard usdt/*.c)
-COMPILER_SRC := $(wildcard orm/schema/*.c orm/gen/*.c)
+COMPILER_SRC := $(wildcard orm/schema/*.c orm/gen/*.c orm/import/*.c)
 CLI_SRC     := $(wildcard orm/cli/*.c)
 
 PRAX_LIBS   := -lsqlite3 -lm

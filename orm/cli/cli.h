@@ -1,7 +1,7 @@
 /* cli.h - between the files of the prax command: the only part of the compiler that does I/O.
  *
  * Exit status: 0 done; 1 the schema has errors; 2 the command was wrong, or a file cannot be read
- * or written. Messages go to stderr as `prax: what: why`; only --json, --help and --version write
+ * or written; 3 imported, but not all of it could be carried. Messages go to stderr as `prax: what: why`; only --json, --help and --version write
  * to stdout.
  */
 #ifndef PXI_CLI_CLI_H
@@ -47,6 +47,7 @@ int pxi_cli_watch(const char *path, int (*run)(void *ctx), void *ctx);
 /* The commands; argv[0] is the command's name. Return the exit status. */
 int pxi_cli_format(int argc, char **argv);
 int pxi_cli_generate(int argc, char **argv);
+int pxi_cli_import(int argc, char **argv);
 int pxi_cli_init(int argc, char **argv);
 int pxi_cli_validate(int argc, char **argv);
 

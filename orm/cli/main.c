@@ -13,6 +13,8 @@ static const char help[] =
     "                                         write PREFIX.h and PREFIX.c from a schema\n"
     "  prax validate [--json] [SCHEMA]        check a schema and list all its errors\n"
     "  prax format [--check] [SCHEMA]...      lay schemas out in the usual way\n"
+    "  prax import [-o FILE] [--prefix NAME] FILE.prisma\n"
+    "                                         turn a Prisma schema into ours\n"
     "  prax --help | --version\n"
     "\n"
     "SCHEMA is a file; without it, schema.prax here or in prax/.\n"
@@ -51,6 +53,7 @@ static const struct {
 } commands[] = {
     { "format", pxi_cli_format },
     { "generate", pxi_cli_generate },
+    { "import", pxi_cli_import },
     { "init", pxi_cli_init },
     { "validate", pxi_cli_validate },
 };
