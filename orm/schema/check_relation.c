@@ -138,7 +138,7 @@ static void read_side(struct pxi_relation_job *job, struct pxi_side *s)
     if (!type || type->owner != pxi_owner_model)
         return;
     s->relation->target =
-        (uint16_t)((const struct pxi_model *)type->value - k->schema->models.items);
+        (uint32_t)((const struct pxi_model *)type->value - k->schema->models.items);
     s->target = &k->schema->models.items[s->relation->target];
     bool known = check_target(k, s), read = read_attrs(k, s);
     s->told = !known || !read;

@@ -35,7 +35,7 @@ struct parser {
     pxi_values args;       /* of the attribute, type or property that is read */
     pxi_attrs attrs;       /* of the field or label, */
     pxi_attrs block_attrs; /* of the model, view or enum, */
-    PXI_LIST(struct pxi_column) columns;
+    pxi_columns columns;
     PXI_LIST(struct pxi_label) labels;
 };
 
@@ -420,18 +420,20 @@ static bool is_raw(const struct parser *p)
 
 static bool parse_raw(struct parser *p, struct pxi_attr *attr)
 {
-    struct pxi_span open = p->t.at;
-    struct pxi_token raw = pxi_lexer_raw(&p->lx);
-    p->args.count = 0;
+    const struct pxi_token open = p->t;
+    const struct pxi_lexer before = p->lx;
+    p->t = pxi_lexer_raw(&p->lx);
+    if (p->lx.at == p->lx.end && !p->arena->full) {
+        pxi_diag(p->diags, EXPECTED, open.at, "a ')' that closes this one", "none");
+        p->lx = before; /* the rest of the line is lost, but not that of the file */
+        p->t = open;
+        return false;
+    }
     p->depth++;
-    p->t = raw;
+    p->args.count = 0;
     if (!add_value(p, PXI_VALUE_TEXT))
         return false;
     advance(p);
-    if (p->t.kind == PXI_T_END && !p->arena->full) {
-        pxi_diag(p->diags, EXPECTED, open, "a ')' that closes this one", "none");
-        return false;
-    }
     attr->raw = true;
     gathered(p, &attr->args, &p->args);
     return take(p, ')');
@@ -457,8 +459,9 @@ static void unknown_attr(struct parser *p, const struct pxi_attr *attr, const ch
 {
     enum pxi_attr_word elsewhere = pxi_attr_find(text, strlen(text), PXI_ON_ALL, NULL);
     if (elsewhere) {
-        pxi_diag(p->diags, ATTRIBUTE_PLACE, attr->at, text,
-                 place_names(pxi_attr_places(elsewhere)));
+        pxi_diag(p->diags, ATTRIBUTE_PLACE, attr->at, text, place_names(pxi_attr_places(elsewhere)),
+                 elsewhere == PXI_A_MAPS ? "an enum is text with a CHECK: it has no name there"
+                                         : NULL);
     } else {
         pxi_diag(p->diags, UNKNOWN_ATTRIBUTE, attr->at, text, nearest);
     }
