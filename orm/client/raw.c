@@ -25,11 +25,32 @@ static void put_int(struct pxi_shape *sh, int64_t x)
     *pxi_shape_value(sh) = (struct pxi_value){ .kind = PXI_INT, .u.i = x };
 }
 
-static int put_uuid(struct pxi_shape *sh, prax_uuid u)
+static int put_made(struct pxi_shape *sh, const prax_val *v)
 {
     char *text = pxi_arena_get(sh->scratch, 37, 1);
-    return text ? put_text(sh, prax_uuid_text(u, text), 36, PXI_TEXT)
-                : pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
+    if (!text)
+        return pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
+    if (v->type == PRAX_V_UUID)
+        return put_text(sh, prax_uuid_text(v->u.uuid, text), 36, PXI_TEXT);
+    return put_text(sh, prax_ulid_text(v->u.ulid, text), PXI_ULID_TEXT, PXI_TEXT);
+}
+
+static int64_t integer_of(const prax_val *v)
+{
+    switch (v->type) {
+    case PRAX_V_BOOL:
+        return v->u.boolean;
+    case PRAX_V_DATE:
+        return v->u.date.days;
+    case PRAX_V_TIME:
+        return v->u.time.us;
+    case PRAX_V_TOD:
+        return v->u.tod.us;
+    case PRAX_V_DECIMAL:
+        return v->u.dec.units;
+    default:
+        return v->u.i64;
+    }
 }
 
 static void put_value(struct pxi_shape *sh, const prax_val *v, size_t i)
@@ -53,17 +74,17 @@ static void put_value(struct pxi_shape *sh, const prax_val *v, size_t i)
         put_text(sh, v->u.json.text, v->u.json.size, PXI_TEXT);
         break;
     case PRAX_V_UUID:
-        put_uuid(sh, v->u.uuid);
+    case PRAX_V_ULID:
+        put_made(sh, v);
+        break;
+    case PRAX_V_LIST:
+        pxi_shape_fail(sh, NULL, PRAX_EUNSUPPORTED, "value %zu is a list: SQLite has none", i + 1);
         break;
     case PRAX_V_RANGE:
         pxi_shape_fail(sh, NULL, PRAX_ERANGE, "value %zu is beyond 63 bits", i + 1);
         break;
     default:
-        put_int(sh, v->type == PRAX_V_BOOL      ? v->u.boolean
-                    : v->type == PRAX_V_DATE    ? v->u.date.days
-                    : v->type == PRAX_V_TIME    ? v->u.time.us
-                    : v->type == PRAX_V_DECIMAL ? v->u.dec.units
-                                                : v->u.i64);
+        put_int(sh, integer_of(v));
     }
 }
 
@@ -229,6 +250,28 @@ prax_uuid prax_col_uuid(const prax_cursor *c, int col)
     prax_uuid u = { .b = { 0 } };
     bool fits = v.kind == PXI_TEXT && pxi_uuid_read(v.u.p, v.size, u.b);
     return is(c, &v, fits) ? u : (prax_uuid){ .b = { 0 } };
+}
+
+prax_ulid prax_col_ulid(const prax_cursor *c, int col)
+{
+    struct pxi_value v = cell(c, col);
+    prax_ulid u = { .b = { 0 } };
+    bool fits = v.kind == PXI_TEXT && pxi_ulid_read(v.u.p, v.size, u.b);
+    return is(c, &v, fits) ? u : (prax_ulid){ .b = { 0 } };
+}
+
+prax_date prax_col_date(const prax_cursor *c, int col)
+{
+    struct pxi_value v = cell(c, col);
+    bool fits = v.kind == PXI_INT && v.u.i == (int32_t)v.u.i;
+    return (prax_date){ .days = is(c, &v, fits) ? (int32_t)v.u.i : 0 };
+}
+
+prax_tod prax_col_tod(const prax_cursor *c, int col)
+{
+    struct pxi_value v = cell(c, col);
+    bool fits = v.kind == PXI_INT && v.u.i >= 0 && v.u.i <= PXI_TOD_MAX;
+    return (prax_tod){ .us = is(c, &v, fits) ? v.u.i : 0 };
 }
 
 prax_decimal prax_col_decimal(const prax_cursor *c, int col, int32_t scale)

@@ -18,12 +18,13 @@ struct source {
     const void *src; /* of the column's plain type; NULL = SQL NULL */
     prax_time now;   /* of the whole call; .us = 0: not asked yet */
     prax_uuid uuid;
+    prax_ulid ulid;
 };
 
 static bool is_null_pointer(const prax_column *c, const void *src)
 {
     const void *p;
-    if (pxi_layouts[c->type].opt_val != 0) /* not a pointer */
+    if (pxi_layout_of(c)->opt_val != 0) /* not a pointer */
         return false;
     memcpy(&p, src, sizeof p);
     return p == NULL;
@@ -40,6 +41,10 @@ static int default_of(struct pxi_shape *sh, const prax_column *c, struct source 
     case PRAX_D_UUID:
         from->uuid = prax_uuid_random();
         from->src = &from->uuid;
+        return 0;
+    case PRAX_D_ULID:
+        from->ulid = prax_ulid_new();
+        from->src = &from->ulid;
         return 0;
     case PRAX_D_VALUE:
         from->src = c->value;
@@ -75,7 +80,7 @@ static int source_of(struct pxi_shape *sh, const prax_column *c, const char *row
     case PRAX_WR_NONE:
         return default_of(sh, c, from);
     case PRAX_WR_SET:
-        from->src = field + pxi_layouts[c->type].write_v;
+        from->src = field + pxi_layout_of(c)->write_v;
         return 0;
     case PRAX_WR_NULL:
         from->src = NULL;
@@ -129,7 +134,7 @@ static bool store_plain(struct pxi_arena *a, const prax_column *c, const void *s
         return true;
     }
     default:
-        memcpy(to, src, pxi_layouts[c->type].size);
+        memcpy(to, src, pxi_layout_of(c)->size);
         return true;
     }
 }
@@ -138,9 +143,9 @@ static bool store(struct pxi_arena *a, const prax_column *c, const void *src,
                   const struct pxi_value *v, char *row)
 {
     char *to = row + c->row_off;
-    unsigned opt_val = c->flags & PRAX_C_NULL ? pxi_layouts[c->type].opt_val : 0;
+    unsigned opt_val = c->flags & PRAX_C_NULL ? pxi_layout_of(c)->opt_val : 0;
     if (!src) { /* NULL, or a row id that comes later */
-        memset(to, 0, pxi_layouts[c->type].size + opt_val);
+        memset(to, 0, pxi_layout_of(c)->size + opt_val);
         return true;
     }
     if (opt_val) {

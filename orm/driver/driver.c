@@ -59,12 +59,21 @@ const struct pxi_layout pxi_layouts[PRAX_TYPES] = {
     [PRAX_T_Uuid] = OPT(uuid, prax_uuid),
     [PRAX_T_DateTime] = OPT_ORD(time, prax_time),
     [PRAX_T_Date] = OPT_ORD(date, prax_date),
+    [PRAX_T_Time] = OPT_ORD(tod, prax_tod),
+    [PRAX_T_Ulid] = OPT_ORD(ulid, prax_ulid),
     [PRAX_T_Bytes] = PTR(bytes, prax_bytes, 0),
     [PRAX_T_Json] = PTR(json, prax_json, 0),
     [PRAX_T_Enum] = { sizeof(int), offsetof(enum_opt, val), offsetof(enum_write, v), 0 },
 };
 
+/* All lists are laid out as this one. */
+const struct pxi_layout pxi_list_layout = { sizeof(prax_list_i64), 0, offsetof(prax_w_list_i64, v),
+                                            0 };
+
 _Static_assert(offsetof(prax_f_i64, v) == 8 && offsetof(prax_f_uuid, v) == 8 &&
                    offsetof(prax_f_bool, v) == 8 && offsetof(prax_f_text, n) == 4 &&
-                   offsetof(prax_f_json, path) == 8,
+                   offsetof(prax_f_json, path) == 8 && offsetof(prax_f_list_ulid, item) == 8,
                "filters share one head");
+_Static_assert(offsetof(prax_list_i64, items) == 0 && offsetof(prax_list_ulid, count) == 8 &&
+                   offsetof(prax_w_list_bool, v) == offsetof(prax_w_list_i64, v),
+               "lists are laid out alike");

@@ -50,6 +50,7 @@ struct pxi_out {
     uint8_t type;  /* enum prax_type */
     uint8_t null;  /* may be NULL: prax_opt_*, or a pointer */
     uint8_t scale; /* Decimal */
+    uint8_t list;  /* prax_list_* of the type; PostgreSQL only */
     const prax_enum_type *labels;
     const char *name; /* for messages */
 };
@@ -130,5 +131,10 @@ struct pxi_layout {
     uint8_t filter_hi; /* prax_f_*.hi; 0 = none. op 0, nocase 1, n 4, v 8 */
 };
 extern const struct pxi_layout pxi_layouts[PRAX_TYPES];
+extern const struct pxi_layout pxi_list_layout; /* of prax_list_*: items at 0, count at 8 */
+static inline const struct pxi_layout *pxi_layout_of(const prax_column *c)
+{
+    return c->flags & PRAX_C_LIST ? &pxi_list_layout : &pxi_layouts[c->type];
+}
 
 #endif

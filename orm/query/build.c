@@ -169,6 +169,7 @@ static void put_program(struct pxi_shape *sh, const struct pxi_request *r, struc
                                      .type = c->type,
                                      .null = (c->flags & PRAX_C_NULL) != 0,
                                      .scale = c->scale,
+                                     .list = (c->flags & PRAX_C_LIST) != 0,
                                      .labels = c->enum_type,
                                      .name = c->db_name };
     }

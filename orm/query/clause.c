@@ -103,7 +103,7 @@ void pxi_clause_set(struct pxi_shape *sh, const void *set)
             continue;
         const char *w = (const char *)set + c->set_off;
         unsigned wr = (uint8_t)*w;
-        const void *src = w + pxi_layouts[c->type].write_v;
+        const void *src = w + pxi_layout_of(c)->write_v;
         if (wr == PRAX_WR_NONE)
             continue;
         if (sh->sql) {
