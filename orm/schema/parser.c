@@ -35,7 +35,7 @@ struct parser {
     pxi_values args;       /* of the attribute, type or property that is read */
     pxi_attrs attrs;       /* of the field or label, */
     pxi_attrs block_attrs; /* of the model, view or enum, */
-    PXI_LIST(struct pxi_column) columns;
+    pxi_columns columns;
     PXI_LIST(struct pxi_label) labels;
 };
 
@@ -457,8 +457,9 @@ static void unknown_attr(struct parser *p, const struct pxi_attr *attr, const ch
 {
     enum pxi_attr_word elsewhere = pxi_attr_find(text, strlen(text), PXI_ON_ALL, NULL);
     if (elsewhere) {
-        pxi_diag(p->diags, ATTRIBUTE_PLACE, attr->at, text,
-                 place_names(pxi_attr_places(elsewhere)));
+        pxi_diag(p->diags, ATTRIBUTE_PLACE, attr->at, text, place_names(pxi_attr_places(elsewhere)),
+                 elsewhere == PXI_A_MAPS ? "an enum is text with a CHECK: it has no name there"
+                                         : NULL);
     } else {
         pxi_diag(p->diags, UNKNOWN_ATTRIBUTE, attr->at, text, nearest);
     }

@@ -148,6 +148,7 @@ struct pxi_column {
     bool id, is_auto;         /* id: the whole primary key */
     bool updated_at, version, omit, ignore;
 };
+typedef PXI_LIST(struct pxi_column) pxi_columns;
 extern const struct pxi_column_more pxi_column_plain; /* all of it 0 */
 /* A copy of c->more that can be written to; NULL when memory is out. */
 struct pxi_column_more *pxi_column_more(struct pxi_arena *a, struct pxi_column *c);
@@ -216,7 +217,7 @@ struct pxi_model { /* a table, or a view */
     struct pxi_name name;
     const char *doc;
     bool view; /* read-only; made by sql */
-    PXI_LIST(struct pxi_column) columns;
+    pxi_columns columns;
     PXI_LIST(struct pxi_relation)
     relations; /* the parser has them among the columns; moved when the types are known */
     pxi_attrs attrs;
