@@ -27,7 +27,7 @@ static int in_transaction(struct pxi_op *op, const prax_model *const *models, si
                           const char *const *ddl)
 {
     const struct pxi_driver *d = op->link->driver;
-    int rc = d->exec(op->link->conn, "BEGIN IMMEDIATE");
+    int rc = d->exec(op->link->conn, d->engine == PXI_SQLITE ? "BEGIN IMMEDIATE" : "BEGIN");
     if (rc < 0)
         return pxi_op_explain(op, rc);
     rc = make_tables(op, models, n, ddl);
@@ -36,6 +36,19 @@ static int in_transaction(struct pxi_op *op, const prax_model *const *models, si
     if (rc < 0 && d->in_tx(op->link->conn))
         d->exec(op->link->conn, "ROLLBACK");
     return rc;
+}
+
+static int with_statements(struct pxi_op *op, const prax_model *const *models, size_t n,
+                           const prax_ddl *ddl)
+{
+    bool sqlite = op->link->driver->engine == PXI_SQLITE;
+    const char *const *statements = sqlite ? ddl->sqlite : ddl->postgres;
+    if (!statements) {
+        return pxi_op_fail(op, PRAX_EUNSUPPORTED,
+                           "the schema is not generated for this database: add it to the "
+                           "datasource's provider");
+    }
+    return in_transaction(op, models, n, statements);
 }
 
 static int check_abi(struct pxi_op *op, const prax_model *const *models, size_t n)
@@ -64,7 +77,7 @@ int prax_gen_create_tables(prax_db *db, const prax_model *const *models, size_t 
     if (rc == 0)
         rc = pxi_op_connect(&op);
     if (rc == 0)
-        rc = in_transaction(&op, models, n, ddl->sqlite);
+        rc = with_statements(&op, models, n, ddl);
     if (rc < 0)
         pxi_error_op(&s->err, "", "create_tables");
     rc = (int)pxi_op_end(&op, rc, 0);

@@ -289,6 +289,8 @@ static void emit_model(struct pxi_emit *e)
     emit(e, functions);
 }
 
+static const char *const database_names[PXI_DATABASES] = { "sqlite", "postgres" };
+
 /* A statement as neighbouring literals, one a line of SQL. */
 static void emit_sql(struct pxi_emit *e, char *sql)
 {
@@ -306,25 +308,19 @@ static void emit_sql(struct pxi_emit *e, char *sql)
     }
 }
 
-static void emit_ddl(struct pxi_emit *e)
+static void emit_ddl(struct pxi_emit *e, enum pxi_database db)
 {
     struct pxi_buf sql = { 0 };
-    emit(e, "static const char *const $P_ddl[] = {\n");
-    for (uint32_t i = 0; i < e->schema->models.count; i++) {
-        const struct pxi_model *m = &e->schema->models.items[i];
-        for (uint32_t j = m->unique_keys; j <= m->keys.count; j++) {
-            pxi_buf_clear(&sql);
-            if (j == m->unique_keys) {
-                pxi_gen_sqlite_table(&sql, m);
-            } else {
-                pxi_gen_sqlite_index(&sql, m, &m->keys.items[j - 1]);
-            }
-            if (pxi_buf_ok(&sql))
-                emit_sql(e, sql.data);
-            e->out->broken |= !pxi_buf_ok(&sql);
-        }
+    uint32_t n = pxi_gen_ddl(&sql, e->schema, db);
+    emit(e, "static const char *const $P_$0[] = {\n", database_names[db]);
+    char *next = sql.data;
+    for (uint32_t i = 0; i < n && pxi_buf_ok(&sql); i++) {
+        char *text = next;
+        next += strlen(next) + 1;
+        emit_sql(e, text);
     }
     emit(e, "    NULL,\n};\n");
+    e->out->broken |= !pxi_buf_ok(&sql);
     pxi_buf_free(&sql);
 }
 
@@ -334,11 +330,19 @@ static void emit_create_tables(struct pxi_emit *e)
     for (uint32_t i = 0; i < e->schema->models.count; i++)
         emit(e, "    &$P_$0_model,\n", e->schema->models.items[i].c_name);
     emit(e, "};\n");
-    emit_ddl(e);
-    emit(e, "int $P_create_tables(prax_db *db)\n{\n"
+    for (int db = 0; db < PXI_DATABASES; db++) {
+        if (e->schema->database[db])
+            emit_ddl(e, db);
+    }
+    emit(e, "static const prax_ddl $P_ddl = {\n");
+    for (int db = 0; db < PXI_DATABASES; db++) {
+        if (e->schema->database[db])
+            emit(e, "    .$0 = $P_$0,\n", database_names[db]);
+    }
+    emit(e, "};\nint $P_create_tables(prax_db *db)\n{\n"
             "    return prax_gen_create_tables(db, $P_models, ");
     pxi_emit_number(e, e->schema->models.count);
-    emit(e, ", &(const prax_ddl){ .sqlite = $P_ddl });\n}\n");
+    emit(e, ", &$P_ddl);\n}\n");
 }
 
 void pxi_gen_source(struct pxi_buf *out, const struct pxi_schema *schema, const char *source)

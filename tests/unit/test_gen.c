@@ -163,18 +163,13 @@ static sqlite3 *create(const struct pxi_schema *schema)
     sqlite3 *db;
     struct pxi_buf sql = { 0 };
     assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-    for (uint32_t i = 0; i < schema->models.count; i++) {
-        const struct pxi_model *m = &schema->models.items[i];
-        pxi_gen_sqlite_table(&sql, m);
-        pxi_buf_text(&sql, ";\n");
-        for (uint32_t j = m->unique_keys; j < m->keys.count; j++) {
-            pxi_gen_sqlite_index(&sql, m, &m->keys.items[j]);
-            pxi_buf_text(&sql, ";\n");
-        }
+    uint32_t n = pxi_gen_ddl(&sql, schema, PXI_DB_SQLITE);
+    const char *next = sql.data;
+    for (uint32_t i = 0; i < n; i++, next += strlen(next) + 1) {
+        char *error = NULL;
+        if (sqlite3_exec(db, next, NULL, NULL, &error) != SQLITE_OK)
+            fail_msg("%s\nin: %s", error, next);
     }
-    char *error = NULL;
-    if (sqlite3_exec(db, sql.data, NULL, NULL, &error) != SQLITE_OK)
-        fail_msg("%s\nin: %s", error, sql.data);
     pxi_buf_free(&sql);
     return db;
 }
