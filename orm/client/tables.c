@@ -27,7 +27,7 @@ static int in_transaction(struct pxi_op *op, const prax_model *const *models, si
                           const char *const *ddl)
 {
     const struct pxi_driver *d = op->link->driver;
-    int rc = d->exec(op->link->conn, d->engine == PXI_SQLITE ? "BEGIN IMMEDIATE" : "BEGIN");
+    int rc = d->exec(op->link->conn, d->begin(PRAX_ISO_DEFAULT, false));
     if (rc < 0)
         return pxi_op_explain(op, rc);
     rc = make_tables(op, models, n, ddl);
