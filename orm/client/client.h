@@ -113,6 +113,12 @@ static inline void pxi_op_phase(struct pxi_op *op, enum prax_phase phase)
 }
 /* A connection, working for the session. */
 int pxi_op_connect(struct pxi_op *op);
+/* An empty shape for the operation's model and database. */
+static inline void pxi_op_shape(const struct pxi_op *op, struct pxi_shape *sh)
+{
+    prax_session *s = op->s;
+    pxi_shape_begin(sh, s->db->plans.dialect, op->m, &s->scratch, &s->err);
+}
 /* Plan of a request, connection, prepared statement, values: all that comes before the first step.
  * VERB__start fires here. */
 int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r);

@@ -123,7 +123,6 @@ void prax_cursor_close(prax_cursor *c)
 static int open_each(prax_cursor *c, const prax_query_head *q)
 {
     const prax_model *m = c->op.m;
-    prax_session *s = c->s;
     struct pxi_shape sh;
     if (!q || q->size == 0)
         return pxi_op_fail(&c->op, PRAX_EINVAL, "the query is not initialised: its size is 0");
@@ -133,7 +132,7 @@ static int open_each(prax_cursor *c, const prax_query_head *q)
     if (!c->row)
         return pxi_op_full(&c->op, &c->arena);
     struct pxi_request r = pxi_request_of(m, PRAX_EACH, q);
-    pxi_shape_begin(&sh, m, &s->scratch, &s->err);
+    pxi_op_shape(&c->op, &sh);
     int rc = pxi_op_start(&c->op, &sh, &r);
     c->behind = pxi_arena_mark(&c->arena);
     return rc;

@@ -41,7 +41,7 @@ static const void *one_row(struct pxi_op *op, const struct pxi_request *r)
 {
     struct pxi_shape sh;
     prax_session *s = op->s;
-    pxi_shape_begin(&sh, r->m, &s->scratch, &s->err);
+    pxi_op_shape(op, &sh);
     int rc = pxi_op_start(op, &sh, r);
     if (rc == 0)
         rc = pxi_op_step(op);
@@ -102,7 +102,7 @@ const void *prax_gen_find_first(prax_session *s, const prax_model *m, const void
 static int64_t scalar(struct pxi_op *op, const struct pxi_request *r, int64_t none)
 {
     struct pxi_shape sh;
-    pxi_shape_begin(&sh, r->m, &op->s->scratch, &op->s->err);
+    pxi_op_shape(op, &sh);
     int rc = pxi_op_start(op, &sh, r);
     if (rc == 0)
         rc = pxi_op_step(op);
@@ -239,7 +239,7 @@ static int find(struct pxi_op *op, const struct pxi_request *r, prax_any_list *l
         return (list->total = total_of(op, r)) < 0 ? (int)list->total : 0;
     rc = begin_moment(op, total == PRAX_TOTAL_ALSO && paged, &began);
     if (rc == 0) {
-        pxi_shape_begin(&sh, r->m, &op->s->scratch, &op->s->err);
+        pxi_op_shape(op, &sh);
         rc = pxi_op_start(op, &sh, r);
     }
     if (rc == 0)

@@ -179,7 +179,7 @@ static int create(struct pxi_op *op, const char *new_row, char *row)
     struct pxi_shape sh;
     char *id_at = NULL;
     int64_t rc = pxi_op_may_write(op);
-    pxi_shape_begin(&sh, op->m, &op->s->scratch, &op->s->err);
+    pxi_op_shape(op, &sh);
     if (rc == 0)
         rc = fill(op, &sh, new_row, row, &id_at);
     struct pxi_request r = { .m = op->m, .verb = PRAX_CREATE, .rows = 1 };
@@ -218,7 +218,7 @@ static int64_t insert_chunk(struct pxi_op *op, const char *rows, unsigned n, boo
     const prax_model *m = op->m;
     struct pxi_shape sh;
     struct source from = { .now = { .us = 0 } };
-    pxi_shape_begin(&sh, m, &op->s->scratch, &op->s->err);
+    pxi_op_shape(op, &sh);
     for (unsigned i = 0; i < n; i++) {
         for (unsigned k = 0; k < m->n_columns; k++) {
             if (source_of(&sh, &m->columns[k], rows + (size_t)i * m->new_size, &from) < 0 ||
@@ -291,7 +291,7 @@ static int64_t change(struct pxi_op *op, const struct pxi_request *r, bool all)
 {
     struct pxi_shape sh;
     bool cached;
-    pxi_shape_begin(&sh, r->m, &op->s->scratch, &op->s->err);
+    pxi_op_shape(op, &sh);
     struct pxi_plan *plan = pxi_request_plan(&op->s->db->plans, &sh, r, &cached);
     if (!plan)
         return sh.code;

@@ -92,7 +92,7 @@ static void count(struct pxi_shape *sh, const struct pxi_request *r)
             : paged                ? "SELECT count(*) FROM (SELECT 1"
                                    : "SELECT count(*)");
     rest_of_query(sh, r);
-    add(sh, paged && r->verb == PRAX_COUNT ? ")" : "");
+    add(sh, paged && r->verb == PRAX_COUNT ? ") AS page" : "");
 }
 
 static void insert(struct pxi_shape *sh, const struct pxi_request *r)
@@ -203,7 +203,7 @@ static struct pxi_plan *build(struct pxi_plans *plans, struct pxi_shape *sh, uin
         pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
         return NULL;
     }
-    pxi_sql_begin(&q, &pxi_dialect_sqlite, sh->scratch);
+    pxi_sql_begin(&q, sh->d, sh->scratch);
     p->model = r->m;
     put_program(sh, r, p);
     sh->sql = &q;
