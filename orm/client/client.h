@@ -49,6 +49,7 @@ struct pxi_recent {
     const prax_model *m; /* NULL: none */
     struct pxi_plan *plan;
     uint16_t verb, by;
+    uint64_t given; /* CREATE: bits of its columns */
 };
 
 struct prax_session {

@@ -223,7 +223,8 @@ static int begin_moment(struct pxi_op *op, bool wanted, bool *began)
     *began = false;
     if (rc < 0 || !wanted || op->s->tx.depth)
         return rc;
-    rc = op->link->driver->exec(op->link->conn, "BEGIN");
+    const struct pxi_driver *d = op->link->driver;
+    rc = d->exec(op->link->conn, d->begin(PRAX_REPEATABLE, true));
     *began = rc == 0;
     return rc < 0 ? pxi_op_explain(op, rc) : 0;
 }

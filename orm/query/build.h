@@ -21,11 +21,15 @@ struct pxi_request {
     uint32_t take, skip;
     unsigned rows;        /* CREATE, CREATE_MANY: rows of one statement */
     bool skip_duplicates; /* CREATE_MANY */
+    bool arrays;          /* CREATE_MANY: a value is the array of a column's values */
+    unsigned lock;        /* PRAX_FOR_UPDATE and its bits */
+    const uint8_t *given; /* CREATE, CREATE_MANY: bits of columns; NULL = all. CREATE returns the
+                             others */
 };
 
-/* The values of CREATE and CREATE_MANY are put by the caller, row by row, all columns of the model
- * in order; the others' come from here. Fails with what sh keeps in its code and error. *cached:
- * the plan was there already. NULL: sh->code. */
+/* The values of CREATE and CREATE_MANY are put by the caller, row by row, the given columns of the
+ * model in order; the others' come from here. Fails with what sh keeps in its code and error.
+ * *cached: the plan was there already. NULL: sh->code. */
 struct pxi_plan *pxi_request_plan(struct pxi_plans *plans, struct pxi_shape *sh,
                                   const struct pxi_request *r, bool *cached);
 /* The same for raw SQL, by its text. */
