@@ -1,5 +1,6 @@
 /* tables.c - creating the tables of a schema, all or none. */
 #include "orm/client/client.h"
+#include <stdlib.h>
 
 static int make_tables(struct pxi_op *op, const prax_model *const *models, size_t n,
                        const char *const *ddl)
@@ -83,5 +84,18 @@ int prax_gen_create_tables(prax_db *db, const prax_model *const *models, size_t 
     rc = (int)pxi_op_end(&op, rc, 0);
     pxi_error_copy_all(&db->err, &s->err);
     prax_session_close(s);
+    return rc;
+}
+
+int prax_gen_open_db(prax_db **out, const char *url, bool from_env)
+{
+    const char *value = from_env ? getenv(url) : url;
+    int rc = prax_db_open(out, .url = value);
+    if (!value && *out) { /* which said that there is no URL, but not why */
+        pxi_error_clear(&(*out)->err);
+        rc = pxi_error_set(&(*out)->err, PRAX_EINVAL,
+                           "the environment variable %s is not set; it holds the database's URL",
+                           url);
+    }
     return rc;
 }

@@ -23,8 +23,7 @@ void pxi_ddl_quoted(struct pxi_buf *out, const char *text, char quote)
 
 const char *pxi_ddl_label(const struct pxi_enum *e, int64_t number)
 {
-    const struct pxi_label *l = &e->labels.items[number - 1];
-    return l->db_name ? l->db_name : l->name.text;
+    return pxi_gen_label(&e->labels.items[number - 1]);
 }
 
 static void add_type(struct pxi_buf *out, const struct pxi_column *c, enum pxi_database db)
@@ -57,9 +56,9 @@ static void add_constraint(struct pxi_buf *out, const char *name)
 
 static void add_default(struct pxi_buf *out, const struct pxi_column *c, enum pxi_database db)
 {
-    if (c->def == PRAX_D_SQL) {
+    if (pxi_default_of(c) == PRAX_D_SQL) {
         pxi_buf_fmt(out, " DEFAULT (%s)", c->text);
-    } else if (c->def == PRAX_D_VALUE) {
+    } else if (pxi_default_of(c) == PRAX_D_VALUE) {
         pxi_buf_text(out, " DEFAULT ");
         (db == PXI_DB_SQLITE ? pxi_ddl_sqlite_value : pxi_ddl_postgres_value)(out, c);
     }

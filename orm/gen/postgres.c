@@ -43,7 +43,7 @@ void pxi_ddl_postgres_type(struct pxi_buf *out, const struct pxi_column *c)
 static void add_decimal(struct pxi_buf *out, const struct pxi_column *c)
 {
     char text[24];
-    pxi_buf_text(out, prax_decimal_text(prax_decimal_of(c->number, c->scale), text));
+    pxi_buf_text(out, prax_decimal_text(prax_decimal_of(pxi_default_number(c), c->scale), text));
 }
 
 /* As a sum, because no text has the years before 1 or behind 9999. */
@@ -77,22 +77,23 @@ void pxi_ddl_postgres_value(struct pxi_buf *out, const struct pxi_column *c)
     }
     switch (c->type) {
     case PRAX_T_Boolean:
-        pxi_buf_text(out, c->number ? "true" : "false");
+        pxi_buf_text(out, pxi_default_number(c) ? "true" : "false");
         break;
     case PRAX_T_Enum:
-        pxi_ddl_quoted(out, pxi_ddl_label(c->enum_type, c->number), '\'');
+        pxi_ddl_quoted(out, pxi_ddl_label(c->enum_type, pxi_default_number(c)), '\'');
         break;
     case PRAX_T_Decimal:
         add_decimal(out, c);
         break;
     case PRAX_T_DateTime:
-        add_time(out, c->number);
+        add_time(out, pxi_default_number(c));
         break;
     case PRAX_T_Date:
-        pxi_buf_fmt(out, "'%s'", prax_date_text((prax_date){ .days = (int32_t)c->number }, text));
+        pxi_buf_fmt(out, "'%s'",
+                    prax_date_text((prax_date){ .days = (int32_t)pxi_default_number(c) }, text));
         break;
     case PRAX_T_Time:
-        pxi_buf_fmt(out, "'%s'", prax_tod_text((prax_tod){ .us = c->number }, text));
+        pxi_buf_fmt(out, "'%s'", prax_tod_text((prax_tod){ .us = pxi_default_number(c) }, text));
         break;
     case PRAX_T_Bytes:
         pxi_buf_fmt(out, "'\\x%s'", c->text);
@@ -108,7 +109,7 @@ void pxi_ddl_postgres_value(struct pxi_buf *out, const struct pxi_column *c)
         if (c->text) {
             pxi_ddl_quoted(out, c->text, '\'');
         } else {
-            pxi_buf_i64(out, c->number);
+            pxi_buf_i64(out, pxi_default_number(c));
         }
     }
 }

@@ -24,13 +24,13 @@ void pxi_ddl_sqlite_type(struct pxi_buf *out, const struct pxi_column *c)
 void pxi_ddl_sqlite_value(struct pxi_buf *out, const struct pxi_column *c)
 {
     if (c->type == PRAX_T_Enum) {
-        pxi_ddl_quoted(out, pxi_ddl_label(c->enum_type, c->number), '\'');
+        pxi_ddl_quoted(out, pxi_ddl_label(c->enum_type, pxi_default_number(c)), '\'');
     } else if (c->type == PRAX_T_Float) {
         pxi_buf_fmt(out, "%s%s", c->text, strpbrk(c->text, ".eE") ? "" : ".0");
     } else if (c->text) {
         pxi_buf_text(out, c->type == PRAX_T_Bytes ? "X" : "");
         pxi_ddl_quoted(out, c->text, '\'');
     } else {
-        pxi_buf_i64(out, c->number);
+        pxi_buf_i64(out, pxi_default_number(c));
     }
 }
