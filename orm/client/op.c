@@ -145,7 +145,7 @@ int pxi_op_begin(struct pxi_op *op, prax_session *s, const prax_model *m, enum p
     op->stmt = NULL;
     op->keep = NULL;
     op->check = NULL;
-    op->timed = op->started = false;
+    op->timed = op->started = op->nested = false;
     op->spent_ns = 0;
     op->outer = pxi_context_swap(NULL);
     fill_record(op, st);
@@ -447,8 +447,12 @@ int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a)
 {
     const struct pxi_plan *p = op->plan;
     unsigned failed = 0;
-    if (p->partial)
+    if (p->partial) {
         memset(row, 0, op->m->row_size);
+    } else if (op->m->n_relations) { /* behind the columns, and not read yet */
+        size_t at = op->m->relations[0].row_off;
+        memset(row + at, 0, op->m->row_size - at);
+    }
     for (unsigned i = 0; i < op->m->fields_size; i++) /* one or two: no call of memcpy */
         row[op->m->loaded_off + i] = ((const char *)p->loaded)[i];
     int64_t bytes = op->link->driver->row(op->stmt, &p->program, row, a, &failed);
@@ -560,9 +564,10 @@ int64_t pxi_op_end(struct pxi_op *op, int64_t rc, uint64_t rows)
         count_error(op, (int)rc);
     if (op->timed || (rc < 0 && s->db->log))
         show_done(op, rc < 0 && rc != PRAX_ENOTFOUND ? (int)rc : 0);
-    if (s->scratch.block)
+    if (s->scratch.block && !op->nested)
         trim_scratch(&s->scratch);
-    pxi_session_unpin(s);
+    if (!op->nested)
+        pxi_session_unpin(s);
     pxi_context_swap(op->outer);
     return rc;
 }

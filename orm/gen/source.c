@@ -167,6 +167,24 @@ static const char write_functions[] =
     "int64_t $M_delete_many_with(prax_session *s, const $M_delete_many_args *a)\n"
     "{ return prax_gen_delete_many(s, &$M_model, a); }\n";
 
+static void emit_traits(struct pxi_emit *e)
+{
+    const struct pxi_model *m = e->model;
+    bool omit = false, rules = false, updated = false, any = false;
+    for (uint32_t i = 0; i < m->c_columns; i++) {
+        omit |= m->columns.items[i].omit;
+        rules |= m->columns.items[i].rules.count > 0;
+        updated |= m->columns.items[i].updated_at;
+    }
+    const char *traits[] = { omit ? "OMIT" : NULL, rules ? "RULES" : NULL,
+                             updated ? "UPDATED" : NULL };
+    for (int i = 0; i < 3; i++) {
+        if (traits[i])
+            emit(e, any ? " | PRAX_M_$0" : ", .traits = PRAX_M_$0", traits[i]);
+        any |= traits[i] != NULL;
+    }
+}
+
 static void emit_numbers(struct pxi_emit *e)
 {
     const struct pxi_model *m = e->model;
@@ -177,8 +195,9 @@ static void emit_numbers(struct pxi_emit *e)
     pxi_emit_number(e, m->unique_keys);
     emit(e, ", .n_relations = ");
     pxi_emit_number(e, relations);
-    emit(e, ", .view = $1, .prefix = \"$M\", .name = \"$0\", .table = ", m->name.text,
-         m->view ? "true" : "false");
+    emit(e, m->view ? ", .view = true" : "");
+    emit_traits(e);
+    emit(e, ", .prefix = \"$M\", .name = \"$0\", .table = ", m->name.text);
     pxi_emit_string(e, m->table);
     emit(e, ", .columns = $M_columns, .where_off = $M_where_off,\n    ");
     if (m->unique_keys)

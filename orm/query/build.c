@@ -10,7 +10,7 @@
 struct key_head {
     const prax_model *m;
     uint8_t verb, by, page, flags;
-    uint16_t rows, zero;
+    uint16_t rows, grouped;
     uint16_t order[PRAX_ORDER_MAX];
 };
 _Static_assert(sizeof(struct key_head) == 24, "no padding");
@@ -35,6 +35,7 @@ static void put_head(struct pxi_shape *sh, const struct pxi_request *r)
         .page = (uint8_t)((r->take != 0) | (r->skip != 0) << 1),
         .flags = flags_of(r),
         .rows = (uint16_t)r->rows,
+        .grouped = r->group != NULL,
     };
     for (unsigned i = 0; r->order_by && i < PRAX_ORDER_MAX && r->order_by[i]; i++)
         h.order[i] = (uint16_t)r->order_by[i];
@@ -92,8 +93,17 @@ static void rest_of_query(struct pxi_shape *sh, const struct pxi_request *r)
         add(sh, sh->d->lock[r->lock >> 1]);
 }
 
+void pxi_request_columns(struct pxi_shape *sh, const struct pxi_request *r)
+{
+    write_columns(sh, r->m, r->select, true);
+}
+
 static void select_rows(struct pxi_shape *sh, const struct pxi_request *r)
 {
+    if (r->group) {
+        pxi_clause_groups(sh, r);
+        return;
+    }
     add(sh, "SELECT ");
     if (sh->sql)
         write_columns(sh, r->m, r->select, true);
@@ -210,12 +220,24 @@ static void statement(struct pxi_shape *sh, const struct pxi_request *r)
 
 /* ---- plans ---- */
 
+/* Of a join table: behind the row. */
+static struct pxi_out parent_key(const struct pxi_request *r)
+{
+    const prax_relation *rel = r->group->relation;
+    const prax_column *c = &r->group->parent->columns[rel->columns[0]];
+    return (struct pxi_out){ .off = (uint16_t)pxi_group_key_off(r->m),
+                             .type = c->type,
+                             .scale = c->scale,
+                             .labels = c->enum_type,
+                             .name = rel->join_own };
+}
+
 /* What the rows of a statement bring: the selected columns; of CREATE those that it did not give,
  * beside which the caller has the rest. */
 static void put_program(struct pxi_shape *sh, const struct pxi_request *r, struct pxi_plan *p)
 {
     const prax_model *m = r->m;
-    struct pxi_out *out = pxi_arena_zero(sh->scratch, m->n_columns, sizeof *out);
+    struct pxi_out *out = pxi_arena_zero(sh->scratch, m->n_columns + 1u, sizeof *out);
     uint8_t *loaded = pxi_arena_zero(sh->scratch, 1, m->fields_size);
     bool create = r->verb == PRAX_CREATE;
     unsigned n = 0;
@@ -238,9 +260,11 @@ static void put_program(struct pxi_shape *sh, const struct pxi_request *r, struc
                                      .labels = c->enum_type,
                                      .name = c->db_name };
     }
-    p->program = (struct pxi_program){ out, n };
     p->loaded = loaded;
     p->partial = !create && n < m->n_columns;
+    if (r->group && r->group->relation->kind == PRAX_R_JOIN)
+        out[n++] = parent_key(r);
+    p->program = (struct pxi_program){ out, n };
 }
 
 static struct pxi_plan *finish(struct pxi_plans *plans, struct pxi_shape *sh, uint64_t hash,

@@ -157,6 +157,12 @@ void pxi_clause_page(struct pxi_shape *sh, uint32_t take, uint32_t skip)
 
 void pxi_clause_order(struct pxi_shape *sh, const uint32_t order[PRAX_ORDER_MAX])
 {
+    pxi_clause_order_from(sh, order, " ORDER BY ");
+}
+
+void pxi_clause_order_from(struct pxi_shape *sh, const uint32_t order[PRAX_ORDER_MAX],
+                           const char *before)
+{
     for (unsigned i = 0; i < PRAX_ORDER_MAX && order[i] && !sh->code; i++) {
         unsigned column = (order[i] - 1) / 4, kind = (order[i] - 1) % 4 + 1;
         if (column >= sh->m->n_columns) {
@@ -167,7 +173,7 @@ void pxi_clause_order(struct pxi_shape *sh, const uint32_t order[PRAX_ORDER_MAX]
             continue;
         const prax_column *c = &sh->m->columns[column];
         bool null = (c->flags & PRAX_C_NULL) != 0;
-        pxi_sql_add(sh->sql, i ? ", " : " ORDER BY ");
+        pxi_sql_add(sh->sql, i ? ", " : before);
         pxi_sql_name(sh->sql, c->db_name);
         if (c->type == PRAX_T_String || c->type == PRAX_T_Enum)
             pxi_sql_add(sh->sql, sh->d->order);

@@ -83,6 +83,15 @@ static void add_cast(struct pxi_sql *q, const char *type, const char *array)
     pxi_sql_add(q, array);
 }
 
+void pxi_sql_column(struct pxi_sql *q, const prax_column *c)
+{
+    if (q->table) {
+        pxi_sql_name(q, q->table);
+        pxi_sql_add_n(q, ".", 1);
+    }
+    pxi_sql_name(q, c->db_name);
+}
+
 void pxi_sql_template(struct pxi_sql *q, const char *t, const prax_column *c)
 {
     while (*t) {
@@ -90,7 +99,7 @@ void pxi_sql_template(struct pxi_sql *q, const char *t, const prax_column *c)
         pxi_sql_add_n(q, t, n);
         t += n;
         if (*t == '@') {
-            pxi_sql_name(q, c->db_name);
+            pxi_sql_column(q, c);
         } else if (*t == '?') {
             pxi_sql_param(q);
         } else if (*t) {

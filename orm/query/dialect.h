@@ -43,13 +43,15 @@ struct pxi_sql {
     char *text;
     size_t size, room;
     unsigned params;
+    const char *table; /* the name in front of columns; NULL: none, there is one table only */
     bool broken;
 };
 
 void pxi_sql_begin(struct pxi_sql *q, const struct pxi_dialect *d, struct pxi_arena *arena);
 void pxi_sql_add(struct pxi_sql *q, const char *text); /* no parameters in it */
 void pxi_sql_add_n(struct pxi_sql *q, const char *text, size_t size);
-void pxi_sql_name(struct pxi_sql *q, const char *name); /* quoted */
+void pxi_sql_name(struct pxi_sql *q, const char *name);       /* quoted */
+void pxi_sql_column(struct pxi_sql *q, const prax_column *c); /* quoted, behind q->table */
 void pxi_sql_number(struct pxi_sql *q, int64_t x);
 void pxi_sql_param(struct pxi_sql *q);
 void pxi_sql_params(struct pxi_sql *q, unsigned n); /* "?, ?, ?" */

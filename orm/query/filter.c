@@ -25,9 +25,10 @@ struct where_list {
     const void *items;
     size_t count;
 };
-enum {
-    MARK_BEGIN = 0xfff0,
-    MARK_END = 0xfff8
+enum { /* 0xffe0 to 0xffe2 are relation.c's */
+       MARK_IN = 0xffe8,
+       MARK_BEGIN = 0xfff0,
+       MARK_END = 0xfff8
 }; /* in a key, where an index of a column may stand */
 
 static void key_u16(struct pxi_shape *sh, unsigned a, unsigned b)
@@ -186,9 +187,9 @@ static void collect(struct pxi_shape *sh, const prax_column *c, const struct hea
     }
 }
 
-static void condition(struct pxi_shape *sh, unsigned i, const struct head *f)
+/* i: what the key says of the column. */
+static void condition(struct pxi_shape *sh, const prax_column *c, unsigned i, const struct head *f)
 {
-    const prax_column *c = &sh->m->columns[i];
     bool pad = wants_padding(sh, c, f);
     if (sh->sql) {
         if (pad) {
@@ -214,9 +215,13 @@ static void condition(struct pxi_shape *sh, unsigned i, const struct head *f)
     }
 }
 
-/* ---- the tree: recursion that PXI_FILTER_DEPTH bounds ---- */
+void pxi_filter_in(struct pxi_shape *sh, const prax_column *c, const void *list, uint32_t n)
+{
+    struct head f = { .op = PRAX_OP_IN, .n = n, .u.list = list };
+    condition(sh, c, MARK_IN, &f);
+}
 
-static void struct_of(struct pxi_shape *sh, const char *where, const char *before);
+/* ---- the tree: recursion that PXI_FILTER_DEPTH bounds ---- */
 
 static void add(struct pxi_shape *sh, const char *text)
 {
@@ -240,7 +245,7 @@ static void members(struct pxi_shape *sh, const struct where_list *l, unsigned k
     add(sh, before[k]);
     for (size_t i = 0; i < l->count && !sh->code; i++) {
         add(sh, i ? join[k] : "");
-        struct_of(sh, (const char *)l->items + i * sh->m->where_size, "TRUE");
+        pxi_filter_struct(sh, (const char *)l->items + i * sh->m->where_size, "TRUE");
     }
     add(sh, after[k]);
     sh->depth--;
@@ -269,9 +274,8 @@ static void lists(struct pxi_shape *sh, const char *where, bool *any)
     }
 }
 
-/* One where struct in parentheses; `empty` if it has no condition. */
 /* NOLINTNEXTLINE(misc-no-recursion) */
-static void struct_of(struct pxi_shape *sh, const char *where, const char *empty)
+void pxi_filter_struct(struct pxi_shape *sh, const char *where, const char *empty)
 {
     const uint16_t *off = sh->m->where_off;
     bool any = false;
@@ -282,8 +286,10 @@ static void struct_of(struct pxi_shape *sh, const char *where, const char *empty
         add(sh, any ? " AND " : "(");
         any = true;
         sh->conditional = true;
-        condition(sh, i, f);
+        condition(sh, &sh->m->columns[i], i, f);
     }
+    if (sh->m->n_relations)
+        pxi_filter_relations(sh, where, &any);
     lists(sh, where, &any);
     add(sh, any ? ")" : empty);
     if (!sh->sql)
@@ -293,9 +299,9 @@ static void struct_of(struct pxi_shape *sh, const char *where, const char *empty
 void pxi_clause_where(struct pxi_shape *sh, const void *where)
 {
     if (!sh->sql) {
-        struct_of(sh, where, "");
+        pxi_filter_struct(sh, where, "");
     } else if (sh->conditional) {
         pxi_sql_add(sh->sql, " WHERE ");
-        struct_of(sh, where, "TRUE");
+        pxi_filter_struct(sh, where, "TRUE");
     }
 }

@@ -79,6 +79,11 @@ int pxi_value_pattern(struct pxi_shape *sh, const prax_column *c, const char *te
 
 /* " WHERE ..." if there is a condition; counts them in sh->terms. */
 void pxi_clause_where(struct pxi_shape *sh, const void *where);
+/* Its pieces: one struct in parentheses, `empty` if it has no condition; the conditions on
+ * relations, joined to those before (*any); a column of any table in list[n]. */
+void pxi_filter_struct(struct pxi_shape *sh, const char *where, const char *empty);
+void pxi_filter_relations(struct pxi_shape *sh, const char *where, bool *any);
+void pxi_filter_in(struct pxi_shape *sh, const prax_column *c, const void *list, uint32_t n);
 /* " WHERE key columns = ?"; by counts from 1. */
 void pxi_clause_key(struct pxi_shape *sh, const void *key, unsigned by);
 /* "a = ?, b = b + ?"; EINVAL if nothing is set. */
@@ -87,5 +92,8 @@ void pxi_clause_set(struct pxi_shape *sh, const void *set);
 void pxi_clause_page(struct pxi_shape *sh, uint32_t take, uint32_t skip);
 /* " ORDER BY ..." */
 void pxi_clause_order(struct pxi_shape *sh, const uint32_t order[PRAX_ORDER_MAX]);
+/* The same behind other words than " ORDER BY ". */
+void pxi_clause_order_from(struct pxi_shape *sh, const uint32_t order[PRAX_ORDER_MAX],
+                           const char *before);
 
 #endif

@@ -35,6 +35,9 @@ enum {
     PRAX_C_LIST = 512,   /* an array of the type, PostgreSQL only: prax_list_* in the row */
 };
 
+/* What some column of a model has, so that models without it need not look. */
+enum { PRAX_M_OMIT = 1, PRAX_M_RULES = 2, PRAX_M_UPDATED = 4 };
+
 /* A rule of @validate, checked before a write: ECHECK with the column. */
 enum prax_rule_kind {
     PRAX_RULE_LENGTH,    /* String: characters, Bytes: bytes, list: items; min and max */
@@ -120,6 +123,7 @@ typedef struct prax_model {
     uint16_t n_columns, n_keys; /* keys[0] is the primary key; a view may have none */
     uint16_t n_relations;
     bool view;          /* read only: there is no M_new and no M_set */
+    uint8_t traits;     /* PRAX_M_*: what some column has */
     const char *prefix; /* "blog_user": begins the names of its functions */
     const char *name, *table;
     const prax_column *columns;
