@@ -197,9 +197,9 @@ static void emit_rules(struct pxi_emit *e)
     uint32_t n = 0;
     for (uint32_t i = 0; i < m->c_columns; i++) {
         const struct pxi_column *c = &m->columns.items[i];
-        for (uint32_t j = 0; j < c->rules.count; j++) {
+        for (uint32_t j = 0; j < c->more->rules.count; j++) {
             emit(e, n++ ? "" : "static const prax_rule $M_rules[] = {\n");
-            emit_rule(e, &c->rules.items[j]);
+            emit_rule(e, &c->more->rules.items[j]);
         }
     }
     emit(e, n ? "};\n" : "");
@@ -237,7 +237,7 @@ static void emit_flags(struct pxi_emit *e, uint32_t column)
         c->version ? "VERSION" : NULL,
         c->updated_at ? "UPDATED" : NULL,
         c->omit ? "OMIT" : NULL,
-        c->generated ? "DB" : NULL,
+        c->more->generated ? "DB" : NULL,
         c->list ? "LIST" : NULL,
     };
     bool any = false;
@@ -273,9 +273,9 @@ static void emit_column(struct pxi_emit *e, uint32_t column, uint32_t rules)
         emit(e, ", .enum_type = &$P_$0_type", c->enum_type->c_name);
     if (def == PRAX_D_VALUE)
         emit(e, ", .value = &$M_defaults.$0", c->c_name);
-    if (c->rules.count) {
+    if (c->more->rules.count) {
         emit(e, ", .n_rules = ");
-        pxi_emit_number(e, c->rules.count);
+        pxi_emit_number(e, c->more->rules.count);
         emit(e, ", .rules = $M_rules + ");
         pxi_emit_number(e, rules);
     }
@@ -291,7 +291,7 @@ void pxi_emit_columns(struct pxi_emit *e)
     emit(e, "static const prax_column $M_columns[] = {\n");
     for (uint32_t i = 0; i < m->c_columns; i++) {
         emit_column(e, i, rules);
-        rules += m->columns.items[i].rules.count;
+        rules += m->columns.items[i].more->rules.count;
     }
     emit(e, "};\n");
 }

@@ -81,8 +81,8 @@ static void add_checks(struct pxi_buf *out, const struct pxi_column *c, enum pxi
         }
         pxi_buf_text(out, c->list ? "]::text[])" : "))");
     }
-    if (c->check)
-        pxi_buf_fmt(out, " CHECK (%s)", c->check);
+    if (c->more->check)
+        pxi_buf_fmt(out, " CHECK (%s)", c->more->check);
 }
 
 void pxi_gen_column(struct pxi_buf *out, const struct pxi_column *c, enum pxi_database db)
@@ -90,9 +90,9 @@ void pxi_gen_column(struct pxi_buf *out, const struct pxi_column *c, enum pxi_da
     pxi_ddl_name(out, c->db_name);
     pxi_buf_char(out, ' ');
     add_type(out, c, db);
-    if (c->generated) {
-        bool stored = c->stored || db == PXI_DB_POSTGRES;
-        pxi_buf_fmt(out, " GENERATED ALWAYS AS (%s) %s", c->generated,
+    if (c->more->generated) {
+        bool stored = c->more->stored || db == PXI_DB_POSTGRES;
+        pxi_buf_fmt(out, " GENERATED ALWAYS AS (%s) %s", c->more->generated,
                     stored ? "STORED" : "VIRTUAL");
     } else if (c->is_auto) {
         pxi_buf_text(out,

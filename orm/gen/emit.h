@@ -41,7 +41,7 @@ struct pxi_ctype pxi_ctype_of(const struct pxi_schema *schema, const struct pxi_
 /* Where a column can be written. The key by itself never changes; parts of a composite key may. */
 static inline bool pxi_in_new(const struct pxi_model *m, const struct pxi_column *c)
 {
-    return !m->view && !c->version && !c->generated;
+    return !m->view && !c->version && !c->more->generated;
 }
 static inline bool pxi_in_set(const struct pxi_model *m, const struct pxi_column *c)
 {

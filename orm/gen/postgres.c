@@ -28,9 +28,9 @@ static bool is_text(const char *native)
 void pxi_ddl_postgres_type(struct pxi_buf *out, const struct pxi_column *c)
 {
     static const char collate[] = " COLLATE \"C\"";
-    const char *type = c->native ? c->native : types[c->type];
+    const char *type = c->more->native ? c->more->native : types[c->type];
     bool collated = c->type == PRAX_T_String && is_text(type);
-    if (!c->native && c->type == PRAX_T_Decimal) {
+    if (!c->more->native && c->type == PRAX_T_Decimal) {
         pxi_buf_fmt(out, "numeric(%u,%u)", c->precision, c->scale);
     } else {
         const char *end = strstr(type, collate);

@@ -173,7 +173,7 @@ static void emit_traits(struct pxi_emit *e)
     bool omit = false, rules = false, updated = false, any = false;
     for (uint32_t i = 0; i < m->c_columns; i++) {
         omit |= m->columns.items[i].omit;
-        rules |= m->columns.items[i].rules.count > 0;
+        rules |= m->columns.items[i].more->rules.count > 0;
         updated |= m->columns.items[i].updated_at;
     }
     const char *traits[] = { omit ? "OMIT" : NULL, rules ? "RULES" : NULL,
