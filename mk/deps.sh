@@ -8,7 +8,7 @@ packages=(
     clang llvm bpftool libbpf-dev            # BPF programs and their loader
     libelf-dev libdw-dev zlib1g-dev          # ELF, DWARF
     libsqlite3-dev libpq-dev libxxhash-dev   # the ORM, and its benches
-    libcmocka-dev bpftrace valgrind          # tests
+    libcmocka-dev bpftrace valgrind postgresql # tests; the server is started by them, privately
     sqlite3 python3
     clang-format clang-tidy cppcheck         # lint
 )

@@ -31,5 +31,5 @@ GEN_HDR += $(B)/gen/$(2).h
 $(3) $(B)/gen/$(2).o: | $(B)/gen/$(2).h
 $(B)/gen/$(2).h $(B)/gen/$(2).c: $(B)/gen/$(2).stamp ;
 $(B)/gen/$(2).stamp: $(1) $(B)/prax
-	$$(call say,PRAX,$(B)/gen/$(2).h)mkdir -p $(B)/gen && $(B)/prax generate -q -o $(B)/gen $(1) && touch $$@
+	$$(call say,PRAX,$(B)/gen/$(2).h)mkdir -p $(B)/gen && $(B)/prax generate -q --single -o $(B)/gen $(1) && touch $$@
 endef

@@ -16,7 +16,8 @@ enum {
     PXI_SESSIONS_KEPT = 16,           /* closed sessions kept for the next open */
     PXI_SESSION_BYTES_KEPT = 4 << 20, /* arena of such a one: a list of some 40,000 rows */
     PXI_SCRATCH_KEPT = 1 << 20,
-    PXI_RECENT = 16, /* plans that a session finds without a key */
+    PXI_INCLUDE_DEPTH = 8, /* relations within relations: a program that wants more means a cycle */
+    PXI_RECENT = 16,       /* plans that a session finds without a key */
 };
 
 struct prax_db {
@@ -49,6 +50,7 @@ struct pxi_recent {
     const prax_model *m; /* NULL: none */
     struct pxi_plan *plan;
     uint16_t verb, by;
+    uint64_t given; /* CREATE: bits of its columns */
 };
 
 struct prax_session {
@@ -79,6 +81,7 @@ struct pxi_op {
     int (*check)(const struct pxi_op *op, size_t values); /* of a prepared statement; or NULL */
     struct pxi_arena *keep; /* a cursor's: values and plan must outlive the call that gives them */
     bool stmt_new, timed, started; /* started: VERB__start was fired */
+    bool nested; /* within another one, whose connection and scratch memory it uses */
     enum prax_verb verb;
     const struct prax_op_record *outer;
     uint64_t start_ns, phase_ns; /* when the operation and its phase began, if timed */
@@ -113,14 +116,20 @@ static inline void pxi_op_phase(struct pxi_op *op, enum prax_phase phase)
 }
 /* A connection, working for the session. */
 int pxi_op_connect(struct pxi_op *op);
+/* An empty shape for the operation's model and database. */
+static inline void pxi_op_shape(const struct pxi_op *op, struct pxi_shape *sh)
+{
+    prax_session *s = op->s;
+    pxi_shape_begin(sh, s->db->plans.dialect, op->m, &s->scratch, &s->err);
+}
 /* Plan of a request, connection, prepared statement, values: all that comes before the first step.
  * VERB__start fires here. */
 int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r);
 int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *plan, bool cached);
 /* Tells observers which statement the operation is about. */
 void pxi_op_show(struct pxi_op *op, struct pxi_plan *p);
-/* What a M_query asks for. */
-struct pxi_request pxi_request_of(const prax_model *m, enum prax_verb verb, const void *query);
+/* What a M_query of the operation's model asks for. */
+struct pxi_request pxi_request_of(const struct pxi_op *op, const void *query);
 /* Finishes the statement before the end, so that the same operation can start another. */
 void pxi_op_finish(struct pxi_op *op);
 /* Steps a statement that returns no rows: rows changed. */
@@ -140,6 +149,46 @@ static inline bool pxi_session_pinned(const prax_session *s)
 }
 /* Lets the connection rest, or gives it to those who wait. */
 void pxi_session_unpin(prax_session *s);
+
+/* ---- lists (read.c) ---- */
+
+struct pxi_rows {
+    char *items;
+    size_t count, room, size; /* size: bytes a row */
+    size_t extra;             /* bytes behind the last one that may be written to */
+};
+/* Room for the rows of the statement that has started; take as in the query. */
+int pxi_rows_begin(struct pxi_op *op, struct pxi_rows *rows, uint32_t take);
+/* The current row behind the others; ELIMIT beyond rows_max. */
+int pxi_rows_next(struct pxi_op *op, struct pxi_rows *rows);
+
+/* ---- relations (include.c) ---- */
+
+static inline bool pxi_has_bit(const void *bits, unsigned i)
+{
+    return bits && (((const uint8_t *)bits)[i / 8] >> i % 8 & 1);
+}
+/* The target's M_query in a M_include, which may be NULL. */
+static inline const void *pxi_include_of(const prax_model *m, unsigned relation,
+                                         const void *include)
+{
+    const char *at = include;
+    return at ? *(const void *const *)(const void *)(at + m->relations[relation].include_off)
+              : NULL;
+}
+bool pxi_wants_relations(const prax_model *m, const void *select, const void *include);
+/* M_include of a M_query; NULL: the model has no relations. */
+static inline const void *pxi_query_include(const prax_model *m, const void *query)
+{
+    return m->query_include_off == PRAX_NO_OFF ? NULL : (const char *)query + m->query_include_off;
+}
+/* Reads what a M_fields and a M_include ask for into rows[count] of the operation's model. Its
+ * statement must be finished. */
+int pxi_include(const struct pxi_op *op, const void *select, const void *include, char *rows,
+                size_t count, unsigned depth);
+/* The columns that are read for a M_fields (or NULL) and a M_include (or NULL): bits in scratch
+ * memory, or NULL for all. If there is no memory it is all of them, too. */
+const void *pxi_op_select(const struct pxi_op *op, const void *select, const void *include);
 
 /* ---- handles (db.c) ---- */
 

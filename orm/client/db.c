@@ -102,7 +102,11 @@ int prax_db_open_with(prax_db **out, const prax_db_opts *opts)
     int rc = check_opts(db, &o);
     if (rc == 0 && !plans)
         rc = pxi_error_set(&db->err, PRAX_ENOMEM, "prax_db_open: out of memory");
-    return rc < 0 ? rc : pxi_pool_open(&db->pool, &po, &db->err);
+    if (rc == 0)
+        rc = pxi_pool_open(&db->pool, &po, &db->err);
+    if (rc == 0)
+        db->plans.dialect = pxi_dialect_of(db->pool.driver->engine);
+    return rc;
 }
 
 void pxi_db_ref(prax_db *db)

@@ -18,6 +18,10 @@ static void keep_value(prax_session *s, const prax_column *c, void *value)
         prax_bytes *b = value;
         if (b->data)
             b->data = prax_keep(s, b->data, b->size);
+    } else if (c->type == PRAX_T_Json) {
+        prax_json *j = value;
+        if (j->text)
+            j->text = prax_keep(s, j->text, j->size);
     }
 }
 
@@ -39,6 +43,9 @@ static void keep_filter(prax_session *s, const prax_column *c, char *filter)
         return;
     case PRAX_OP_IN:
     case PRAX_OP_NOT_IN:
+    case PRAX_OP_HAS_ALL:
+    case PRAX_OP_HAS_ANY:
+    case PRAX_OP_LIST_EQ:
         keep_items(s, c, f);
         return;
     case PRAX_OP_PATH_EQ: {

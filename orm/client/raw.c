@@ -105,7 +105,7 @@ static int start(struct pxi_op *op, const char *sql, const prax_val *v, size_t n
     bool cached;
     if (!sql || (n && !v))
         return pxi_op_fail(op, PRAX_EINVAL, "no statement");
-    pxi_shape_begin(&sh, NULL, &op->s->scratch, &op->s->err);
+    pxi_op_shape(op, &sh);
     for (size_t i = 0; i < n && !sh.code; i++)
         put_value(&sh, &v[i], i);
     struct pxi_plan *plan =

@@ -173,7 +173,7 @@ const void *prax_keep(prax_session *s, const void *p, size_t size)
 void prax_keep_list(prax_session *s, void *filter, size_t item_size)
 {
     prax_f_i64 *f = filter; /* every filter begins alike */
-    if (f->op != PRAX_OP_IN && f->op != PRAX_OP_NOT_IN)
+    if (f->op != PRAX_OP_IN && f->op != PRAX_OP_NOT_IN && f->op < PRAX_OP_HAS_ALL)
         return;
     f->list = prax_keep(s, f->list, f->n * item_size);
     if (!f->list)

@@ -1,9 +1,5 @@
-/* write.c - the verbs that change a model: create, create_many, update, delete and their _many.
- *
- * create inserts every column, with the defaults that we compute, so that one statement serves all
- * calls and the row that it returns needs no second look at the database: RETURNING costs SQLite
- * four times a plain insert.
- */
+/* write.c - the verbs that change rows of a model: update, delete and their _many. Their answer is
+ * how many rows it were; create.c makes new ones. */
 #include "orm/client/client.h"
 #include <string.h>
 
@@ -291,7 +287,7 @@ static int64_t change(struct pxi_op *op, const struct pxi_request *r, bool all)
 {
     struct pxi_shape sh;
     bool cached;
-    pxi_shape_begin(&sh, r->m, &op->s->scratch, &op->s->err);
+    pxi_op_shape(op, &sh);
     struct pxi_plan *plan = pxi_request_plan(&op->s->db->plans, &sh, r, &cached);
     if (!plan)
         return sh.code;

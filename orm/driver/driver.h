@@ -102,7 +102,18 @@ struct pxi_driver {
     bool (*read_only)(struct pxi_stmt *st); /* the statement changes nothing */
     /* Statements without parameters and rows: BEGIN and the like, DDL. */
     int (*exec)(struct pxi_conn *c, const char *sql);
-    bool (*in_tx)(struct pxi_conn *c);
+    bool (*in_tx)(struct pxi_conn *c); /* one is open, failed or not; of a broken one: false */
+    /* How a transaction begins: a constant text, one statement. */
+    const char *(*begin)(enum prax_isolation isolation, bool read_only);
+    /* The connection is lost: nothing will succeed on it again. Asks nobody; may look whether the
+     * other side has hung up. */
+    bool (*broken)(struct pxi_conn *c);
+    /* A round trip, of timeout_ms at most: 0 if the other side is there. NULL: there is no other
+     * side, so no connection needs to be checked. */
+    int (*ping)(struct pxi_conn *c, uint32_t timeout_ms);
+    /* Makes a connection fit for another session: an open transaction is rolled back, prepared
+     * statements stay. < 0: it is to be closed. */
+    int (*reset)(struct pxi_conn *c);
     int (*has_table)(struct pxi_conn *c, const char *table); /* 1, 0, < 0 */
     /* Details of the failure that has just happened on c; code is what the call returned. */
     void (*explain)(struct pxi_conn *c, int code, struct pxi_error *err);

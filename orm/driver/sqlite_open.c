@@ -121,6 +121,7 @@ static int set_up(struct pxi_sqlite_conn *c, const char *where)
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL); /* off by default */
     if (is_memory(where))
         return SQLITE_OK;
     int rc = exec(c, "PRAGMA schema_version"); /* the first read: a file that is no database */

@@ -10,10 +10,20 @@
 struct key_head {
     const prax_model *m;
     uint8_t verb, by, page, flags;
-    uint16_t rows, zero;
+    uint16_t rows, grouped;
     uint16_t order[PRAX_ORDER_MAX];
 };
 _Static_assert(sizeof(struct key_head) == 24, "no padding");
+
+static uint8_t flags_of(const struct pxi_request *r)
+{
+    unsigned flags = r->lock << 4;
+    flags |= r->skip_duplicates ? 1 : 0;
+    flags |= r->select ? 2 : 0;
+    flags |= r->given ? 4 : 0;
+    flags |= r->arrays ? 8 : 0;
+    return (uint8_t)flags;
+}
 
 static void put_head(struct pxi_shape *sh, const struct pxi_request *r)
 {
@@ -23,14 +33,17 @@ static void put_head(struct pxi_shape *sh, const struct pxi_request *r)
         .verb = (uint8_t)(r->verb == PRAX_EACH ? PRAX_FIND_MANY : r->verb),
         .by = (uint8_t)r->by,
         .page = (uint8_t)((r->take != 0) | (r->skip != 0) << 1),
-        .flags = (uint8_t)((r->skip_duplicates) | (r->select != NULL) << 1),
+        .flags = flags_of(r),
         .rows = (uint16_t)r->rows,
+        .grouped = r->group != NULL,
     };
     for (unsigned i = 0; r->order_by && i < PRAX_ORDER_MAX && r->order_by[i]; i++)
         h.order[i] = (uint16_t)r->order_by[i];
     pxi_shape_key(sh, &h, sizeof h);
     if (r->select)
         pxi_shape_key(sh, r->select, r->m->fields_size);
+    if (r->given)
+        pxi_shape_key(sh, r->given, r->m->fields_size);
 }
 
 /* ---- statements ---- */
@@ -47,19 +60,20 @@ static void add_name(struct pxi_shape *sh, const char *name)
         pxi_sql_name(sh->sql, name);
 }
 
-static bool is_selected(const struct pxi_request *r, unsigned i)
+static bool has_bit(const void *bits, unsigned i, bool none)
 {
-    return !r->select || (((const uint8_t *)r->select)[i / 8] >> i % 8 & 1);
+    return bits ? ((const uint8_t *)bits)[i / 8] >> i % 8 & 1 : none;
 }
 
-static void write_columns(struct pxi_shape *sh, const struct pxi_request *r)
+/* What columns a statement names: those that the bits say, or that they do not say. */
+static void write_columns(struct pxi_shape *sh, const prax_model *m, const void *bits, bool wanted)
 {
     bool first = true;
-    for (unsigned i = 0; i < r->m->n_columns; i++) {
-        if (!is_selected(r, i))
+    for (unsigned i = 0; i < m->n_columns; i++) {
+        if (has_bit(bits, i, true) != wanted)
             continue;
         pxi_sql_add(sh->sql, first ? "" : ", ");
-        pxi_sql_name(sh->sql, r->m->columns[i].db_name);
+        pxi_sql_name(sh->sql, m->columns[i].db_name);
         first = false;
     }
 }
@@ -75,13 +89,24 @@ static void rest_of_query(struct pxi_shape *sh, const struct pxi_request *r)
     if (r->order_by)
         pxi_clause_order(sh, r->order_by);
     pxi_clause_page(sh, r->take, r->skip);
+    if (r->lock)
+        add(sh, sh->d->lock[r->lock >> 1]);
+}
+
+void pxi_request_columns(struct pxi_shape *sh, const struct pxi_request *r)
+{
+    write_columns(sh, r->m, r->select, true);
 }
 
 static void select_rows(struct pxi_shape *sh, const struct pxi_request *r)
 {
+    if (r->group) {
+        pxi_clause_groups(sh, r);
+        return;
+    }
     add(sh, "SELECT ");
     if (sh->sql)
-        write_columns(sh, r);
+        write_columns(sh, r->m, r->select, true);
     rest_of_query(sh, r);
 }
 
@@ -92,23 +117,68 @@ static void count(struct pxi_shape *sh, const struct pxi_request *r)
             : paged                ? "SELECT count(*) FROM (SELECT 1"
                                    : "SELECT count(*)");
     rest_of_query(sh, r);
-    add(sh, paged && r->verb == PRAX_COUNT ? ")" : "");
+    add(sh, paged && r->verb == PRAX_COUNT ? ") AS page" : "");
+}
+
+static unsigned count_given(const struct pxi_request *r)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < r->m->n_columns; i++)
+        n += has_bit(r->given, i, true);
+    return n;
+}
+
+static void write_rows(struct pxi_shape *sh, unsigned rows, unsigned columns)
+{
+    pxi_sql_add(sh->sql, "VALUES (");
+    for (unsigned i = 0; i < rows; i++) {
+        pxi_sql_add(sh->sql, i ? "), (" : "");
+        pxi_sql_params(sh->sql, columns);
+    }
+    pxi_sql_add(sh->sql, ")");
+}
+
+static void write_arrays(struct pxi_shape *sh, const struct pxi_request *r)
+{
+    bool first = true;
+    pxi_sql_add(sh->sql, "SELECT * FROM unnest(");
+    for (unsigned i = 0; i < r->m->n_columns; i++) {
+        if (!has_bit(r->given, i, true))
+            continue;
+        pxi_sql_add(sh->sql, first ? "" : ", ");
+        pxi_sql_param(sh->sql);
+        pxi_sql_add(sh->sql, "::");
+        pxi_sql_add(sh->sql, sh->d->item[r->m->columns[i].type]);
+        pxi_sql_add(sh->sql, "[]");
+        first = false;
+    }
+    pxi_sql_add(sh->sql, ")");
 }
 
 static void insert(struct pxi_shape *sh, const struct pxi_request *r)
 {
     if (!sh->sql)
         return;
+    unsigned columns = count_given(r);
     pxi_sql_add(sh->sql, "INSERT INTO ");
     pxi_sql_name(sh->sql, r->m->table);
-    pxi_sql_add(sh->sql, " (");
-    write_columns(sh, r);
-    pxi_sql_add(sh->sql, ") VALUES (");
-    for (unsigned i = 0; i < r->rows; i++) {
-        pxi_sql_add(sh->sql, i ? "), (" : "");
-        pxi_sql_params(sh->sql, r->m->n_columns);
+    if (columns == 0) { /* and no row can conflict by what it gives */
+        pxi_sql_add(sh->sql, " DEFAULT VALUES");
+    } else {
+        pxi_sql_add(sh->sql, " (");
+        write_columns(sh, r->m, r->given, true);
+        pxi_sql_add(sh->sql, ") ");
+        if (r->arrays) {
+            write_arrays(sh, r);
+        } else {
+            write_rows(sh, r->rows, columns);
+        }
     }
-    pxi_sql_add(sh->sql, r->skip_duplicates ? ") ON CONFLICT DO NOTHING" : ")");
+    pxi_sql_add(sh->sql, r->skip_duplicates && columns ? " ON CONFLICT DO NOTHING" : "");
+    if (r->verb == PRAX_CREATE && r->given) {
+        pxi_sql_add(sh->sql, " RETURNING ");
+        write_columns(sh, r->m, r->given, false);
+    }
 }
 
 static void update(struct pxi_shape *sh, const struct pxi_request *r)
@@ -150,11 +220,26 @@ static void statement(struct pxi_shape *sh, const struct pxi_request *r)
 
 /* ---- plans ---- */
 
+/* Of a join table: behind the row. */
+static struct pxi_out parent_key(const struct pxi_request *r)
+{
+    const prax_relation *rel = r->group->relation;
+    const prax_column *c = &r->group->parent->columns[rel->columns[0]];
+    return (struct pxi_out){ .off = (uint16_t)pxi_group_key_off(r->m),
+                             .type = c->type,
+                             .scale = c->scale,
+                             .labels = c->enum_type,
+                             .name = rel->join_own };
+}
+
+/* What the rows of a statement bring: the selected columns; of CREATE those that it did not give,
+ * beside which the caller has the rest. */
 static void put_program(struct pxi_shape *sh, const struct pxi_request *r, struct pxi_plan *p)
 {
     const prax_model *m = r->m;
-    struct pxi_out *out = pxi_arena_zero(sh->scratch, m->n_columns, sizeof *out);
+    struct pxi_out *out = pxi_arena_zero(sh->scratch, m->n_columns + 1u, sizeof *out);
     uint8_t *loaded = pxi_arena_zero(sh->scratch, 1, m->fields_size);
+    bool create = r->verb == PRAX_CREATE;
     unsigned n = 0;
     if (!out || !loaded) {
         pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
@@ -162,9 +247,11 @@ static void put_program(struct pxi_shape *sh, const struct pxi_request *r, struc
     }
     for (unsigned i = 0; i < m->n_columns; i++) {
         const prax_column *c = &m->columns[i];
-        if (!is_selected(r, i))
+        bool brought = create ? !has_bit(r->given, i, true) : has_bit(r->select, i, true);
+        if (brought || create)
+            loaded[i / 8] = (uint8_t)(loaded[i / 8] | 1u << i % 8);
+        if (!brought)
             continue;
-        loaded[i / 8] = (uint8_t)(loaded[i / 8] | 1u << i % 8);
         out[n++] = (struct pxi_out){ .off = c->row_off,
                                      .type = c->type,
                                      .null = (c->flags & PRAX_C_NULL) != 0,
@@ -173,9 +260,11 @@ static void put_program(struct pxi_shape *sh, const struct pxi_request *r, struc
                                      .labels = c->enum_type,
                                      .name = c->db_name };
     }
-    p->program = (struct pxi_program){ out, n };
     p->loaded = loaded;
-    p->partial = n < m->n_columns;
+    p->partial = !create && n < m->n_columns;
+    if (r->group && r->group->relation->kind == PRAX_R_JOIN)
+        out[n++] = parent_key(r);
+    p->program = (struct pxi_program){ out, n };
 }
 
 static struct pxi_plan *finish(struct pxi_plans *plans, struct pxi_shape *sh, uint64_t hash,
@@ -203,7 +292,7 @@ static struct pxi_plan *build(struct pxi_plans *plans, struct pxi_shape *sh, uin
         pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
         return NULL;
     }
-    pxi_sql_begin(&q, &pxi_dialect_sqlite, sh->scratch);
+    pxi_sql_begin(&q, sh->d, sh->scratch);
     p->model = r->m;
     put_program(sh, r, p);
     sh->sql = &q;

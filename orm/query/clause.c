@@ -7,7 +7,7 @@ static void write_key(struct pxi_shape *sh, const prax_key *k)
 {
     for (unsigned i = 0; i < k->n_columns; i++) {
         pxi_sql_add(sh->sql, i ? " AND " : " WHERE ");
-        pxi_sql_template(sh->sql, "@ = ?", sh->m->columns[k->columns[i]].db_name);
+        pxi_sql_template(sh->sql, "@ = ?#", &sh->m->columns[k->columns[i]]);
     }
 }
 
@@ -23,7 +23,9 @@ void pxi_clause_key(struct pxi_shape *sh, const void *key, unsigned by)
         const char *src = (const char *)key + k->offs[i];
         struct pxi_value *v = pxi_shape_value(sh);
         if (c->type == PRAX_T_Int || c->type == PRAX_T_BigInt) { /* most keys: nothing to check */
-            *v = (struct pxi_value){ .kind = PXI_INT, .u.i = *(const int64_t *)(const void *)src };
+            *v = (struct pxi_value){ .kind = PXI_INT,
+                                     .type = c->type,
+                                     .u.i = *(const int64_t *)(const void *)src };
         } else {
             pxi_value_of(sh, c, src, PXI_USE_EQUAL, v);
         }
@@ -43,7 +45,7 @@ static void collect_operand(struct pxi_shape *sh, const prax_column *c, unsigned
                             const void *src)
 {
     struct pxi_value v = { .kind = PXI_NULL };
-    if (!is_number(c)) {
+    if (!is_number(c) || c->flags & PRAX_C_LIST) {
         pxi_shape_fail(sh, c, PRAX_EINVAL, "prax_add and prax_mul are for numbers");
         return;
     }
@@ -51,14 +53,18 @@ static void collect_operand(struct pxi_shape *sh, const prax_column *c, unsigned
         const prax_decimal *d = src;
         if (d->scale < 0 || d->scale > PXI_DECIMAL_DIGITS)
             pxi_shape_fail(sh, c, PRAX_EINVAL, "scale of a decimal is not 0 to 18");
-        v = (struct pxi_value){ .kind = PXI_INT, .u.i = d->units };
+        v = (struct pxi_value){
+            .kind = PXI_INT, .type = c->type, .scale = (uint8_t)d->scale, .u.i = d->units
+        };
         pxi_shape_key(sh, &d->scale, sizeof d->scale);
     } else if (c->type == PRAX_T_Float || c->type == PRAX_T_Decimal) {
         pxi_value_of(sh, c, src, PXI_USE_WRITE, &v);
     } else { /* any 64 bits: -40000 may be added to a SmallInt of 30000 */
-        v = (struct pxi_value){ .kind = PXI_INT, .u.i = *(const int64_t *)src };
+        v = (struct pxi_value){ .kind = PXI_INT,
+                                .type = PRAX_T_BigInt,
+                                .u.i = *(const int64_t *)src };
     }
-    for (unsigned i = pxi_sql_arithmetic_params(c, wr); i > 0; i--)
+    for (unsigned i = sh->d->arithmetic_params(c, wr); i > 0; i--)
         *pxi_shape_value(sh) = v;
 }
 
@@ -89,8 +95,8 @@ static void write_set(struct pxi_shape *sh, unsigned i, unsigned wr, const void 
     } else if (wr == PRAX_WR_NULL) {
         pxi_sql_add(sh->sql, "NULL");
     } else {
-        pxi_sql_arithmetic(sh->sql, c, wr,
-                           c->type == PRAX_T_Decimal ? ((const prax_decimal *)src)->scale : 0);
+        sh->d->arithmetic(sh->sql, c, wr,
+                          c->type == PRAX_T_Decimal ? ((const prax_decimal *)src)->scale : 0);
     }
 }
 
@@ -121,6 +127,11 @@ void pxi_clause_set(struct pxi_shape *sh, const void *set)
 
 /* ---- pages and order; their shape is in the head of the key ---- */
 
+static void put_number(struct pxi_shape *sh, uint32_t x)
+{
+    *pxi_shape_value(sh) = (struct pxi_value){ .kind = PXI_INT, .type = PRAX_T_BigInt, .u.i = x };
+}
+
 void pxi_clause_page(struct pxi_shape *sh, uint32_t take, uint32_t skip)
 {
     if (!take && !skip)
@@ -130,19 +141,27 @@ void pxi_clause_page(struct pxi_shape *sh, uint32_t take, uint32_t skip)
         if (take) {
             pxi_sql_param(sh->sql);
         } else {
-            pxi_sql_add(sh->sql, sh->sql->d->no_limit);
+            pxi_sql_add(sh->sql, sh->d->no_limit);
         }
-        if (skip)
-            pxi_sql_template(sh->sql, " OFFSET ?", "");
+        if (skip) {
+            pxi_sql_add(sh->sql, " OFFSET ");
+            pxi_sql_param(sh->sql);
+        }
         return;
     }
     if (take)
-        *pxi_shape_value(sh) = (struct pxi_value){ .kind = PXI_INT, .u.i = take };
+        put_number(sh, take);
     if (skip)
-        *pxi_shape_value(sh) = (struct pxi_value){ .kind = PXI_INT, .u.i = skip };
+        put_number(sh, skip);
 }
 
 void pxi_clause_order(struct pxi_shape *sh, const uint32_t order[PRAX_ORDER_MAX])
+{
+    pxi_clause_order_from(sh, order, " ORDER BY ");
+}
+
+void pxi_clause_order_from(struct pxi_shape *sh, const uint32_t order[PRAX_ORDER_MAX],
+                           const char *before)
 {
     for (unsigned i = 0; i < PRAX_ORDER_MAX && order[i] && !sh->code; i++) {
         unsigned column = (order[i] - 1) / 4, kind = (order[i] - 1) % 4 + 1;
@@ -154,8 +173,10 @@ void pxi_clause_order(struct pxi_shape *sh, const uint32_t order[PRAX_ORDER_MAX]
             continue;
         const prax_column *c = &sh->m->columns[column];
         bool null = (c->flags & PRAX_C_NULL) != 0;
-        pxi_sql_add(sh->sql, i ? ", " : " ORDER BY ");
+        pxi_sql_add(sh->sql, i ? ", " : before);
         pxi_sql_name(sh->sql, c->db_name);
-        pxi_sql_add(sh->sql, null ? sh->sql->d->nulls[kind] : kind % 2 ? "" : " DESC");
+        if (c->type == PRAX_T_String || c->type == PRAX_T_Enum)
+            pxi_sql_add(sh->sql, sh->d->order);
+        pxi_sql_add(sh->sql, null ? sh->d->nulls[kind] : kind % 2 ? "" : " DESC");
     }
 }

@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-void pxi_shape_begin(struct pxi_shape *sh, const prax_model *m, struct pxi_arena *scratch,
-                     struct pxi_error *err)
+void pxi_shape_begin(struct pxi_shape *sh, const struct pxi_dialect *d, const prax_model *m,
+                     struct pxi_arena *scratch, struct pxi_error *err)
 {
+    sh->d = d;
     sh->m = m;
     sh->sql = NULL;
     sh->scratch = scratch;

@@ -221,7 +221,9 @@ static const char keywords[] =
     "static_assert static_cast struct switch template this thread_local throw true try "
     "typedef typeid typename typeof union unsigned using virtual void volatile wchar_t while "
     "xor xor_eq ";
-static const char macros[] = " unix linux i386 errno offsetof assert st_atime st_ctime st_mtime ";
+static const char macros[] = " unix linux i386 errno offsetof assert st_atime st_ctime st_mtime "
+                             "stdin stdout stderr complex imaginary noreturn alloca sigmask "
+                             "sa_handler sa_sigaction h_addr s_addr d_fileno log_mask ";
 static const char types[] = " int64_t int32_t uint8_t uint16_t uint32_t uint64_t size_t ptrdiff_t ";
 static const char members[] = " loaded any_of all_of none_of if_version ";
 

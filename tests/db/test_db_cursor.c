@@ -244,12 +244,11 @@ static void on_log(void *ctx, const prax_event *ev)
 
 static void test_log(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     struct seen seen = { 0 };
     PRAX_DB db = NULL;
     assert_int_equal(
-        prax_db_open(&db, .url = "sqlite::memory:", .log = on_log, .log_ctx = &seen, .slow_ms = 20),
-        0);
+        prax_db_open(&db, .url = f->url, .log = on_log, .log_ctx = &seen, .slow_ms = 20), 0);
     assert_int_equal(blog_create_tables(db), 0);
     PRAX_SESSION s = prax_session_open(db, .timeout_ms = 40);
     assert_int_equal(blog_tag_count(s), 0);
@@ -275,6 +274,6 @@ static const struct CMUnitTest tests[] = {
     DB_TEST(test_timeout),
     DB_TEST(test_cancel),
     DB_TEST(test_cancel_in_transaction),
-    DB_TEST(test_log),
+    DB_OWN(test_log),
 };
 DB_MAIN(tests)

@@ -77,15 +77,29 @@ if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
 fi
 
 run 0 generate -q -o a/b/c "$minimal" && [ ! -s out ] && [ ! -s err ] &&
-    [ "$(ls a/b/c)" = $'mini.c\nmini.h' ]
+    [ "$(ls a/b/c)" = $'mini.c\nmini.h\nmini_note.c' ]
 check "generate -o makes the folder, -q is quiet, nothing else is left"
 touch -d '2001-01-01' a/b/c/mini.c a/b/c/mini.h
-run 0 generate -o a/b/c "$minimal" && [ "$(grep -c unchanged err)" -eq 2 ] &&
+run 0 generate -o a/b/c "$minimal" && [ "$(grep -c unchanged err)" -eq 3 ] &&
     [ "$(stat -c %Y a/b/c/mini.h)" -lt 1000000000 ] && [ "$(stat -c %Y a/b/c/mini.c)" -lt 1000000000 ]
 check "unchanged files keep their time"
 echo x >>a/b/c/mini.h
 run 0 generate -o a/b/c "$minimal" && [ "$(grep -c written err)" -eq 1 ] && ! grep -qx x a/b/c/mini.h
 check "a changed file is written again"
+run 0 generate --files -o a/b/c "$minimal" && [ ! -s err ] &&
+    [ "$(cat out)" = $'a/b/c/mini.h\na/b/c/mini.c\na/b/c/mini_note.c' ]
+check "--files names what would be written"
+run 0 generate --files --single -o not/made "$minimal" && [ ! -e not ] &&
+    [ "$(cat out)" = $'not/made/mini.h\nnot/made/mini.c' ]
+check "--files writes nothing; --single is one file"
+echo "/* mini_gone.c - generated from $(basename "$minimal"); do not edit." >a/b/c/mini_gone.c
+echo "/* mini_mine.c - written by hand */" >a/b/c/mini_mine.c
+echo "/* mini_else.c - generated from other.prax; do not edit." >a/b/c/mini_else.c
+run 0 generate -o a/b/c "$minimal" && grep -q 'mini_gone.c: removed: its model is gone' err &&
+    [ ! -e a/b/c/mini_gone.c ] && [ -e a/b/c/mini_mine.c ] && [ -e a/b/c/mini_else.c ]
+check "the file of a model that is gone is removed, and no other"
+run 0 generate -q --single -o a/b/c "$minimal" && [ ! -e a/b/c/mini_note.c ]
+check "--single: models in files of their own are gone"
 (umask 027 && run 0 generate -o u "$minimal") && [ "$(stat -c %a u/mini.h)" = 640 ]
 check "umask is obeyed"
 

@@ -62,7 +62,7 @@ static void test_same_every_time(void **state)
             struct compiled s;
             compile_file(&s, good[i]);
             pxi_gen_header(&h[n], s.schema, "x.prax");
-            pxi_gen_source(&c[n], s.schema, "x.prax");
+            pxi_gen_single(&c[n], s.schema, "x.prax");
             end(&s);
         }
         assert_string_equal(h[0].data, h[1].data);
@@ -94,7 +94,7 @@ static void test_width(void **state)
     struct pxi_buf out = { 0 };
     compile_file(&s, "tests/golden/schema/blog.prax");
     pxi_gen_header(&out, s.schema, "blog.prax");
-    pxi_gen_source(&out, s.schema, "blog.prax");
+    pxi_gen_single(&out, s.schema, "blog.prax");
     assert_width(out.data);
     pxi_buf_free(&out);
     end(&s);
@@ -105,7 +105,7 @@ static unsigned count_lines(const struct pxi_schema *schema)
     struct pxi_buf out = { 0 };
     unsigned n = 0;
     pxi_gen_header(&out, schema, "x.prax");
-    pxi_gen_source(&out, schema, "x.prax");
+    pxi_gen_single(&out, schema, "x.prax");
     for (size_t i = 0; i < out.size; i++)
         n += out.data[i] == '\n';
     pxi_buf_free(&out);
@@ -152,7 +152,7 @@ static void test_broken_buffer_stays_broken(void **state)
     compile_file(&s, good[0]);
     struct pxi_buf out = { .broken = true };
     pxi_gen_header(&out, s.schema, "x.prax");
-    pxi_gen_source(&out, s.schema, "x.prax");
+    pxi_gen_single(&out, s.schema, "x.prax");
     assert_false(pxi_buf_ok(&out));
     pxi_buf_free(&out);
     end(&s);
@@ -163,18 +163,13 @@ static sqlite3 *create(const struct pxi_schema *schema)
     sqlite3 *db;
     struct pxi_buf sql = { 0 };
     assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-    for (uint32_t i = 0; i < schema->models.count; i++) {
-        const struct pxi_model *m = &schema->models.items[i];
-        pxi_gen_sqlite_table(&sql, m);
-        pxi_buf_text(&sql, ";\n");
-        for (uint32_t j = m->unique_keys; j < m->keys.count; j++) {
-            pxi_gen_sqlite_index(&sql, m, &m->keys.items[j]);
-            pxi_buf_text(&sql, ";\n");
-        }
+    uint32_t n = pxi_gen_ddl(&sql, schema, PXI_DB_SQLITE);
+    const char *next = sql.data;
+    for (uint32_t i = 0; i < n; i++, next += strlen(next) + 1) {
+        char *error = NULL;
+        if (sqlite3_exec(db, next, NULL, NULL, &error) != SQLITE_OK)
+            fail_msg("%s\nin: %s", error, next);
     }
-    char *error = NULL;
-    if (sqlite3_exec(db, sql.data, NULL, NULL, &error) != SQLITE_OK)
-        fail_msg("%s\nin: %s", error, sql.data);
     pxi_buf_free(&sql);
     return db;
 }

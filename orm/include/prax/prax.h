@@ -669,7 +669,8 @@ static inline void prax_cursor_cleanup_(prax_cursor **c)
 
 /* ---- shapes that every model has; the generator writes PRAX_SHAPES(blog_user); --------------- */
 
-/* In a list, total is the number of rows without take and skip, -1 unless asked for. */
+/* In a list, total is the number of rows without take and skip, -1 unless asked for. A match is a
+ * condition on the rows of a relation: at least one, all or none of them; NULL is no condition. */
 // clang-format off
 #define PRAX_SHAPES(M)                                                                             \
     typedef struct M M;                                                                            \
@@ -677,7 +678,8 @@ static inline void prax_cursor_cleanup_(prax_cursor **c)
     typedef struct M##_query M##_query;                                                            \
     typedef struct M##_new M##_new;                                                                \
     typedef struct M##_list { const M *items; size_t count; int64_t total; } M##_list;             \
-    typedef struct M##_where_list { const M##_where *items; size_t count; } M##_where_list
+    typedef struct M##_where_list { const M##_where *items; size_t count; } M##_where_list;        \
+    typedef struct M##_match { const M##_where *some, *every, *none; } M##_match
 // clang-format on
 
 #ifdef __cplusplus
