@@ -13,7 +13,7 @@ bool pxi_uuid_read(const char *text, size_t size, uint8_t b[16]);
 /* 26 characters of Crockford's base 32, either case, likewise. */
 bool pxi_ulid_read(const char *text, size_t size, uint8_t b[16]);
 
-enum { PXI_ULID_TEXT = 26 };
+enum { PXI_UUID_TEXT = 36, PXI_ULID_TEXT = 26 };
 #define PXI_TOD_MAX INT64_C(86399999999) /* the last microsecond of a day */
 
 enum pxi_round { PXI_ROUND_NEAR, PXI_ROUND_DOWN, PXI_ROUND_UP }; /* half away from 0; floor; ceil */

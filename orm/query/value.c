@@ -93,26 +93,6 @@ static int put_tod(struct pxi_shape *sh, const prax_column *c, int64_t us, enum 
     return 0;
 }
 
-static int put_ulid(struct pxi_shape *sh, const prax_column *c, const void *src,
-                    struct pxi_value *v)
-{
-    prax_ulid u;
-    memcpy(&u, src, sizeof u);
-    char *text = pxi_arena_get(sh->scratch, PXI_ULID_TEXT + 1, 1);
-    if (!text)
-        return pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
-    return put_text(sh, c, prax_ulid_text(u, text), PXI_ULID_TEXT, v);
-}
-
-static int put_tod(struct pxi_shape *sh, const prax_column *c, int64_t us, enum pxi_use use,
-                   struct pxi_value *v)
-{
-    *v = (struct pxi_value){ .kind = PXI_INT, .u.i = us };
-    if (use == PXI_USE_WRITE && (us < 0 || us > PXI_TOD_MAX))
-        return pxi_shape_fail(sh, c, PRAX_ERANGE, "no time of a day");
-    return 0;
-}
-
 static const char *label_of(struct pxi_shape *sh, const prax_column *c, const void *src)
 {
     int label;
@@ -162,9 +142,8 @@ static int put_plain_type(struct pxi_shape *sh, const prax_column *c, const void
         return text ? put_text(sh, c, text, strlen(text), v) : null_pointer(sh, c, use);
     }
     case PRAX_T_Uuid:
-        return put_uuid(sh, c, src, v);
     case PRAX_T_Ulid:
-        return put_ulid(sh, c, src, v);
+        return put_id(sh, c, src, v);
     case PRAX_T_Time:
         return put_tod(sh, c, ((const prax_tod *)src)->us, use, v);
     case PRAX_T_Date:

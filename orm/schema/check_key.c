@@ -154,70 +154,10 @@ static void add_field_key(struct pxi_checker *k, struct pxi_model *m, uint32_t c
 
 uint32_t pxi_check_find_column(const struct pxi_model *m, const char *name)
 {
-    for (int i = MAP; i <= WHERE; i++) {
-        if (i != TYPE && found[i] && !is_text(found[i])) {
-            pxi_diag(k->diags, ATTRIBUTE_ARGS, found[i]->at, a->name.text,
-                     pxi_concat(k->arena, arg_names[i], ": with a string"));
-            return false;
-        }
-    }
-    if (found[MAP])
-        key_map(k, key, found[MAP]);
-    if (found[NAME])
-        key_c_name(k, key, found[NAME]);
-    if (found[WHERE] && pxi_check_sql(k, found[WHERE]->text, a->name.text, found[WHERE]->at))
-        key->where = found[WHERE]->text;
-    return !found[TYPE] || set_type(k, key, found[TYPE]);
-}
-
-/* Which named arguments an attribute takes, of arg_names from `fields` on. */
-static struct pxi_args args_of(const struct pxi_attr *a)
-{
-    static const char *const list = "a list of fields, such as [userId, team]";
-    switch (a->word) {
-    case PXI_A_INDEXES:
-        return (struct pxi_args){ arg_names, SORT, 1, list };
-    case PXI_A_INDEX:
-        return (struct pxi_args){ arg_names, KEY_ARGS, 0, "map:, type:, where: and sort: only" };
-    case PXI_A_UNIQUE:
-        return (struct pxi_args){ arg_names, NAME, 0, "map: \"...\" only" };
-    default:
-        return (struct pxi_args){ arg_names, TYPE, 1, list };
-    }
-}
-
-/* ---- fields ---- */
-
-/* What an index of each type cannot be over; kinds of keys have the type BTREE. */
-static void check_key_type(struct pxi_checker *k, const struct pxi_key *key,
-                           const struct pxi_column *c, struct pxi_span at)
-{
-    bool open = key->type == PXI_INDEX_GIN || key->type == PXI_INDEX_GIST;
-    if ((c->type == PRAX_T_Json || c->list) && !open)
-        pxi_diag(k->diags, KEY_TYPE, at, pxi_check_type_text(k, c),
-                 k->schema->database[PXI_DB_SQLITE] ? NULL
-                                                    : "an index of type: Gin can be over it");
-    if (c->ignore && key->kind != PXI_KEY_INDEX)
-        pxi_diag(k->diags, IGNORED_KEY, at, c->name.text);
-}
-
-/* A key of one field, from @id, @unique or @index. */
-static void add_field_key(struct pxi_checker *k, struct pxi_model *m, uint32_t column,
-                          enum pxi_attr_word word, enum pxi_key_kind kind)
-{
-    const struct pxi_column *c = &m->columns.items[column];
-    const struct pxi_attr *a = pxi_find_attr(&c->attrs, word);
-    const struct pxi_value *found[KEY_ARGS] = { NULL };
-    const struct pxi_args args = a ? args_of(a) : (struct pxi_args){ 0 };
-    if (!a || (kind != PXI_KEY_ID && !pxi_check_args(k, a, &args, found)))
-        return;
-    struct pxi_key *key = add_key(k, m, kind, a->at);
-    if (!key || !key_args(k, key, a, found))
-        return;
-    check_key_type(k, key, c, a->at);
-    add_key_column(k, key, column);
-    if (found[SORT])
-        key->desc = sort_of(k, found[SORT], a->name.text) == 1;
+    uint32_t i = 0;
+    while (i < m->columns.count && strcmp(m->columns.items[i].name.text, name) != 0)
+        i++;
+    return i;
 }
 
 void pxi_check_unknown_column(struct pxi_checker *k, const struct pxi_model *m,
@@ -380,25 +320,16 @@ static const char *key_name(struct pxi_checker *k, const struct pxi_model *m,
     return name;
 }
 
-/* A name that we made: too long, and PostgreSQL would cut it silently. */
-static const char *made_name(struct pxi_checker *k, const char *name, struct pxi_span at)
-{
-    if (name && strlen(name) > PXI_NAME_MAX && k->schema->database[PXI_DB_POSTGRES]) {
-        pxi_diag(k->diags, LONG_KEY_NAME, at, name);
-        return NULL;
-    }
-    return name;
-}
-
 static void name_key(struct pxi_checker *k, const struct pxi_model *m, struct pxi_key *key)
 {
     if (!key->c_name)
         key->c_name = key_name(k, m, key, false);
     bool view = m->view && !m->materialized;
     if (!key->db_name && key->kind != PXI_KEY_ID && m->table && !view) {
-        const char *suffix = key->kind == PXI_KEY_INDEX ? "_idx" : "_key";
-        key->db_name = made_name(
-            k, pxi_concat(k->arena, m->table, "_", key_name(k, m, key, true), suffix), key->at);
+        const char *columns = key_name(k, m, key, true);
+        key->db_name = columns ? pxi_object_name(k->arena, m->table, columns,
+                                                 key->kind == PXI_KEY_INDEX ? "idx" : "key")
+                               : NULL;
     }
     if (key->db_name && !view)
         pxi_check_object(k, key->db_name, key->kind == PXI_KEY_INDEX ? "an index" : "a unique key",
@@ -429,13 +360,12 @@ static bool check_name_taken(const struct pxi_model *m, const char *name)
     return false;
 }
 
-/* TABLE_check, TABLE_check1, ...: of names PostgreSQL would do the same. */
-static const char *check_db_name(struct pxi_checker *k, const struct pxi_model *m,
-                                 struct pxi_span at)
+/* TABLE_check, TABLE_check1, ... */
+static const char *check_db_name(struct pxi_checker *k, const struct pxi_model *m)
 {
     uint32_t n = m->checks.count - 1;
     const char *number = n ? pxi_check_number(k, n) : "";
-    return made_name(k, m->table ? pxi_concat(k->arena, m->table, "_check", number) : NULL, at);
+    return pxi_object_name(k->arena, m->table, NULL, pxi_concat(k->arena, "check", number));
 }
 
 static void add_check(struct pxi_checker *k, struct pxi_model *m, const struct pxi_attr *a)
@@ -461,7 +391,7 @@ static void add_check(struct pxi_checker *k, struct pxi_model *m, const struct p
     if (!sql || !check)
         return;
     check->sql = sql;
-    check->db_name = name ? name->text : check_db_name(k, m, a->at);
+    check->db_name = name ? name->text : check_db_name(k, m);
     if (name && !pxi_check_db_name(k, name->text, "check", name->at))
         return;
     if (check->db_name && check_name_taken(m, check->db_name))

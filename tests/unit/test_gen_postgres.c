@@ -40,7 +40,8 @@ static void create_file(const char *path, void (*then)(void))
     size_t size = fread(text, 1, sizeof text, f);
     fclose(f);
     pxi_arena_init(&arena, NULL, 0);
-    const struct pxi_schema *schema = pxi_schema_read(&diags, text, size, &code);
+    const struct pxi_source src = { path, text, size, NULL, 0 };
+    const struct pxi_schema *schema = pxi_schema_read(&diags, &src, &code);
     assert_int_equal(code, 0);
     pg_schema_new(url);
     snprintf(sql, sizeof sql, "SET search_path = %s", strstr(url, "%3D") + 3);
