@@ -459,6 +459,47 @@ bool pxi_decimal_rescale(prax_decimal d, unsigned scale, enum pxi_round round, i
     return true;
 }
 
+/* One more digit at the end; units stay below 0 so that INT64_MIN can be reached. */
+static bool more_digit(int64_t *units, int digit)
+{
+    return !__builtin_mul_overflow(*units, 10, units) &&
+           !__builtin_sub_overflow(*units, digit, units);
+}
+
+bool pxi_decimal_read(const char *text, size_t size, unsigned scale, int64_t *units, bool *exact)
+{
+    const char *p = text, *end = text + size;
+    bool negative = p < end && *p == '-', point = false, any = false, up = false;
+    unsigned places = 0;
+    int64_t x = 0;
+    *exact = true;
+    for (p += negative; p < end; p++) {
+        if (*p == '.' && !point) {
+            point = true;
+            continue;
+        }
+        if (*p < '0' || *p > '9')
+            return false;
+        any = true;
+        if (!point || places < scale) {
+            places += point;
+            if (!more_digit(&x, *p - '0'))
+                return false;
+        } else {
+            up = places++ == scale ? *p >= '5' : up;
+            *exact = *exact && *p == '0';
+        }
+    }
+    for (; places < scale; places++) {
+        if (!more_digit(&x, 0))
+            return false;
+    }
+    if (up && __builtin_sub_overflow(x, 1, &x))
+        return false;
+    *units = negative ? x : 0;
+    return any && (negative || !__builtin_sub_overflow((int64_t)0, x, units));
+}
+
 int prax_decimal_parse(const char *text, prax_decimal *out)
 {
     const char *p = text;

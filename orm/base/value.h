@@ -21,5 +21,8 @@ enum pxi_round { PXI_ROUND_NEAR, PXI_ROUND_DOWN, PXI_ROUND_UP }; /* half away fr
  * in 64 bits becomes INT64_MAX or INT64_MIN, not exact. Scales outside 0-18 give false. */
 bool pxi_decimal_rescale(prax_decimal d, unsigned scale, enum pxi_round round, int64_t *units,
                          bool *exact);
+/* Decimal digits ("-12.5") as units at a scale, rounded half away from 0. false: they are none
+ * (NaN, infinities), or do not fit. */
+bool pxi_decimal_read(const char *text, size_t size, unsigned scale, int64_t *units, bool *exact);
 
 #endif

@@ -4,6 +4,7 @@
 #include "orm/query/build.h"
 #include "orm/base/map.h"
 #include "orm/query/fingerprint.h"
+#include "orm/query/scan.h"
 #include <string.h>
 
 /* What every key begins with. No padding: it is compared as bytes. */
@@ -318,38 +319,35 @@ struct pxi_plan *pxi_request_plan(struct pxi_plans *plans, struct pxi_shape *sh,
 
 /* ---- raw SQL ---- */
 
-/* The place of a ?? outside of quotes and comments, or NULL. */
-static const char *find_doubled(const char *p)
+/* The text that the database gets: its own placeholders for the question marks. */
+static int rewrite(struct pxi_shape *sh, const char *sql, size_t size, struct pxi_sql *q)
 {
-    static const char quotes[] = "'\"`[";
-    while (*p) {
-        const char *opening = strchr(quotes, *p);
-        if (opening) {
-            static const char *const closing[] = { "'", "\"", "`", "]" };
-            p += 1 + strcspn(p + 1, closing[opening - quotes]);
-        } else if (p[0] == '-' && p[1] == '-') {
-            p += strcspn(p, "\n");
-        } else if (p[0] == '/' && p[1] == '*') {
-            const char *end = strstr(p + 2, "*/");
-            p = end ? end + 1 : p + strlen(p) - 1;
-        } else if (p[0] == '?' && p[1] == '?') {
-            return p;
+    struct pxi_marks marks;
+    enum pxi_engine engine = sh->d->engine;
+    size_t need = pxi_scan_marks(engine, sql, size, &marks, NULL, 0);
+    if (engine == PXI_SQLITE && marks.doubled)
+        return pxi_shape_fail(sh, NULL, PRAX_EUNSUPPORTED, "?? is an operator that SQLite has not");
+    if (engine == PXI_POSTGRES && marks.dollars && marks.single)
+        return pxi_shape_fail(sh, NULL, PRAX_EINVAL, "$1 beside ?: write ? for all values");
+    if (engine == PXI_SQLITE || !(marks.single | marks.doubled)) {
+        *q = (struct pxi_sql){ .text = pxi_arena_text(sh->scratch, sql, size), .size = size };
+    } else {
+        *q = (struct pxi_sql){ .text = pxi_arena_get(sh->scratch, need + 1, 1), .size = need };
+        if (q->text) {
+            pxi_scan_marks(engine, sql, size, &marks, q->text, need);
+            q->text[need] = '\0';
         }
-        p += *p != '\0';
     }
-    return NULL;
+    return q->text ? 0 : pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
 }
 
 static struct pxi_plan *build_raw(struct pxi_plans *plans, struct pxi_shape *sh, uint64_t hash,
                                   const char *sql, size_t size)
 {
     struct pxi_plan *p = pxi_arena_zero(sh->scratch, 1, sizeof *p);
-    struct pxi_sql q = { .text = pxi_arena_text(sh->scratch, sql, size), .size = size };
-    if (!p || !q.text) {
+    struct pxi_sql q = { .text = NULL };
+    if (!p || rewrite(sh, sql, size, &q) < 0)
         pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
-    } else if (find_doubled(sql)) {
-        pxi_shape_fail(sh, NULL, PRAX_EUNSUPPORTED, "?? is an operator that SQLite has not");
-    }
     return finish(plans, sh, hash, p, &q);
 }
 

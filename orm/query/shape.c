@@ -74,8 +74,10 @@ int pxi_shape_fail(struct pxi_shape *sh, const prax_column *c, int code, const c
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    if (!sh->m) /* of raw SQL: a value has a number, the statement needs no name */
+        return pxi_error_set(sh->err, code, "%s%s%s", c ? c->name : "", c ? ": " : "", text);
     if (c)
         pxi_error_names(sh->err, sh->m->table, c->db_name);
-    return pxi_error_set(sh->err, code, "%s%s%s: %s", sh->m ? sh->m->name : "sql", c ? "." : "",
-                         c ? c->name : "", text);
+    return pxi_error_set(sh->err, code, "%s%s%s: %s", sh->m->name, c ? "." : "", c ? c->name : "",
+                         text);
 }

@@ -282,7 +282,7 @@ int pxi_value_array(struct pxi_shape *sh, const prax_column *c, const void *list
     if (sh->d->item[c->type])
         return put_array(sh, c, list, n, use, v);
     if (c->flags & PRAX_C_LIST)
-        return pxi_shape_fail(sh, c, PRAX_EUNSUPPORTED, "this database has no list columns");
+        return pxi_shape_fail(sh, c, PRAX_EUNSUPPORTED, "this database has no lists");
     return put_json_array(sh, c, list, n, v);
 }
 

@@ -290,7 +290,46 @@ static void test_rescale(void **state)
     assert_false(pxi_decimal_rescale(prax_decimal_of(1, 0), 19, PXI_ROUND_NEAR, &units, &exact));
 }
 
+static void test_decimal_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned scale;
+        bool good, exact;
+        int64_t units;
+    } cases[] = {
+        { "0", 0, true, true, 0 },
+        { "-12.5", 2, true, true, -1250 },
+        { "12.345", 2, true, false, 1235 },
+        { "-12.344999", 2, true, false, -1234 },
+        { "0.5", 0, true, false, 1 },
+        { "-0.5", 0, true, false, -1 },
+        { "1.000", 0, true, true, 1 },
+        { "9223372036854775807", 0, true, true, INT64_MAX },
+        { "-9223372036854775808", 0, true, true, INT64_MIN },
+        { "9223372036854775808", 0, false, true, 0 },
+        { "9223372036854775807.5", 0, false, false, 0 },
+        { "92233720368547758.07", 2, true, true, INT64_MAX },
+        { "92233720368547759", 2, false, true, 0 },
+        { "NaN", 0, false, true, 0 },
+        { "", 0, false, true, 0 },
+        { "-", 0, false, true, 0 },
+        { "1.2.3", 1, false, true, 0 },
+        { "1e5", 0, false, true, 0 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t units = 0;
+        bool exact;
+        bool good =
+            pxi_decimal_read(cases[i].text, strlen(cases[i].text), cases[i].scale, &units, &exact);
+        if (good != cases[i].good || (good && (units != cases[i].units || exact != cases[i].exact)))
+            fail_msg("%s at %u: %d %lld", cases[i].text, cases[i].scale, good, (long long)units);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_decimal_read),
     cmocka_unit_test(test_time),
     cmocka_unit_test(test_date),
     cmocka_unit_test(test_uuid),
