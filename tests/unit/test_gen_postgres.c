@@ -12,8 +12,10 @@
 
 #define GOOD "tests/golden/schema/good/"
 
-static const char *const good[] = { GOOD "types.prax", GOOD "keys.prax", GOOD "names.prax",
-                                    GOOD "minimal.prax", "tests/golden/schema/blog.prax" };
+static const char *const good[] = { GOOD "types.prax",     GOOD "keys.prax",
+                                    GOOD "names.prax",     GOOD "minimal.prax",
+                                    GOOD "words.prax",     GOOD "postgres.prax",
+                                    GOOD "relations.prax", "tests/golden/schema/blog.prax" };
 
 static void run(const struct pxi_schema *schema)
 {
