@@ -23,8 +23,11 @@ struct pxi_cli_schema {
 };
 /* schema.prax or prax/schema.prax, whichever is here; NULL with a message if neither is. */
 const char *pxi_cli_schema_find(void);
-/* path NULL = schema.prax or prax/schema.prax, whichever is there. 0 if the file was read (there
- * may be diagnostics), else PXI_EXIT_TROUBLE with a message. Close it in both cases. */
+/* The paths of all *.prax in a folder, in the order of their bytes, in an arena. 0, or
+ * PXI_EXIT_TROUBLE with a message: also if there is none. */
+int pxi_cli_schema_files(struct pxi_arena *arena, const char *path, pxi_texts *names);
+/* path: a file, a folder, or NULL = schema.prax or prax/schema.prax, whichever is there. 0 if it
+ * was read (there may be diagnostics), else PXI_EXIT_TROUBLE with a message. Close it in both cases. */
 int pxi_cli_schema_open(struct pxi_cli_schema *s, const char *path);
 /* The same, but the text is only read: there is no tree. */
 int pxi_cli_schema_load(struct pxi_cli_schema *s, const char *path);

@@ -71,7 +71,9 @@ static void folder(struct pxi_buf *path, const struct job *job, const struct pxi
         pxi_buf_text(path, job->out);
         return;
     }
-    if (s->tree->out[0] != '/')
+    if (s->tree->out[0] != '/' && s->source.n_files)
+        pxi_buf_fmt(path, "%s/", s->source.file);
+    if (s->tree->out[0] != '/' && !s->source.n_files)
         pxi_buf_add(path, s->source.file, (size_t)(base_name(s->source.file) - s->source.file));
     pxi_buf_text(path, s->tree->out);
 }

@@ -18,7 +18,8 @@ static const char help[] =
     "                                         turn a Prisma schema into ours\n"
     "  prax --help | --version\n"
     "\n"
-    "SCHEMA is a file; without it, schema.prax here or in prax/.\n"
+    "SCHEMA is a file, or a folder whose *.prax are one schema; without it, schema.prax here or\n"
+    "in prax/.\n"
     "\n"
     "  -o DIR   write into DIR; without it, into the generator's `out`, seen from the schema\n"
     "  --watch  do it again each time the schema is saved\n"
@@ -54,11 +55,8 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    { "format", pxi_cli_format },
-    { "generate", pxi_cli_generate },
-    { "import", pxi_cli_import },
-    { "init", pxi_cli_init },
-    { "validate", pxi_cli_validate },
+    { "format", pxi_cli_format }, { "generate", pxi_cli_generate }, { "import", pxi_cli_import },
+    { "init", pxi_cli_init },     { "validate", pxi_cli_validate },
 };
 
 int pxi_cli_fail(const char *fmt, ...)

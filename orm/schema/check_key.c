@@ -320,25 +320,16 @@ static const char *key_name(struct pxi_checker *k, const struct pxi_model *m,
     return name;
 }
 
-/* A name that we made: too long, and PostgreSQL would cut it silently. */
-static const char *made_name(struct pxi_checker *k, const char *name, struct pxi_span at)
-{
-    if (name && strlen(name) > PXI_NAME_MAX && k->schema->database[PXI_DB_POSTGRES]) {
-        pxi_diag(k->diags, LONG_KEY_NAME, at, name);
-        return NULL;
-    }
-    return name;
-}
-
 static void name_key(struct pxi_checker *k, const struct pxi_model *m, struct pxi_key *key)
 {
     if (!key->c_name)
         key->c_name = key_name(k, m, key, false);
     bool view = m->view && !m->materialized;
     if (!key->db_name && key->kind != PXI_KEY_ID && m->table && !view) {
-        const char *suffix = key->kind == PXI_KEY_INDEX ? "_idx" : "_key";
-        key->db_name = made_name(
-            k, pxi_concat(k->arena, m->table, "_", key_name(k, m, key, true), suffix), key->at);
+        const char *columns = key_name(k, m, key, true);
+        key->db_name = columns ? pxi_object_name(k->arena, m->table, columns,
+                                                 key->kind == PXI_KEY_INDEX ? "idx" : "key")
+                               : NULL;
     }
     if (key->db_name && !view)
         pxi_check_object(k, key->db_name, key->kind == PXI_KEY_INDEX ? "an index" : "a unique key",
@@ -369,13 +360,12 @@ static bool check_name_taken(const struct pxi_model *m, const char *name)
     return false;
 }
 
-/* TABLE_check, TABLE_check1, ...: of names PostgreSQL would do the same. */
-static const char *check_db_name(struct pxi_checker *k, const struct pxi_model *m,
-                                 struct pxi_span at)
+/* TABLE_check, TABLE_check1, ... */
+static const char *check_db_name(struct pxi_checker *k, const struct pxi_model *m)
 {
     uint32_t n = m->checks.count - 1;
     const char *number = n ? pxi_check_number(k, n) : "";
-    return made_name(k, m->table ? pxi_concat(k->arena, m->table, "_check", number) : NULL, at);
+    return pxi_object_name(k->arena, m->table, NULL, pxi_concat(k->arena, "check", number));
 }
 
 static void add_check(struct pxi_checker *k, struct pxi_model *m, const struct pxi_attr *a)
@@ -401,7 +391,7 @@ static void add_check(struct pxi_checker *k, struct pxi_model *m, const struct p
     if (!sql || !check)
         return;
     check->sql = sql;
-    check->db_name = name ? name->text : check_db_name(k, m, a->at);
+    check->db_name = name ? name->text : check_db_name(k, m);
     if (name && !pxi_check_db_name(k, name->text, "check", name->at))
         return;
     if (check->db_name && check_name_taken(m, check->db_name))

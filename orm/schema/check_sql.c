@@ -163,16 +163,21 @@ static bool check_provider(struct pxi_checker *k, enum pxi_database db, struct p
     return is;
 }
 
-/* A SELECT without blanks around it and without a semicolon behind; NULL after a diagnostic. */
+/* Without blanks around it, and without semicolons behind if `one` says so. */
+static const char *trimmed(struct pxi_checker *k, const char *sql, bool one)
+{
+    while (is_blank(*sql))
+        sql++;
+    size_t size = strlen(sql);
+    while (size > 0 && (is_blank(sql[size - 1]) || (one && sql[size - 1] == ';')))
+        size--;
+    return pxi_arena_text(k->arena, sql, size);
+}
+
+/* A SELECT; NULL after a diagnostic. */
 static const char *select_text(struct pxi_checker *k, const struct pxi_value *v)
 {
-    const char *start = v->text;
-    while (is_blank(*start))
-        start++;
-    size_t size = strlen(start);
-    while (size > 0 && (is_blank(start[size - 1]) || start[size - 1] == ';'))
-        size--;
-    const char *sql = pxi_arena_text(k->arena, start, size);
+    const char *sql = trimmed(k, v->text, true);
     return sql && pxi_check_sql(k, sql, "@@sql", v->at) ? sql : NULL;
 }
 
@@ -255,8 +260,8 @@ static void check_block(struct pxi_checker *k, struct pxi_sql_block *b)
         return;
     }
     b->name = found[0]->text;
-    b->sql = found[1]->text;
-    if (b->sql[strspn(b->sql, " \t\r\n")] == 0)
+    b->sql = trimmed(k, found[1]->text, false);
+    if (b->sql && !*b->sql)
         pxi_diag(k->diags, BAD_SQL, found[1]->at, "@@sql", "is empty");
     block_providers(k, b, found[2]);
     uint32_t other = pxi_set_add(&k->fields, b->name, b->attr.at.start);

@@ -366,18 +366,64 @@ static uint32_t raw_end(const struct pxi_lexer *lx, uint32_t at)
     return at;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static uint32_t skip_white(const struct pxi_lexer *lx, uint32_t at)
+{
+    while (at < lx->end && is_blank(lx->text[at]))
+        at++;
+    return at;
+}
+
+/* Behind the string or name that begins at `at`; at itself if there is neither. */
+static uint32_t skip_first(const struct pxi_lexer *lx, uint32_t at)
+{
+    if (is_triple(lx, at)) {
+        const char *p = memmem(lx->text + at + 3, lx->end - at - 3, "\"\"\"", 3);
+        return p ? (uint32_t)(p - lx->text) + 3 : lx->end;
+    }
+    if (at < lx->end && lx->text[at] == '"') {
+        uint32_t end = text_end(lx, at);
+        return end < lx->end ? end + 1 : end;
+    }
+    while (at < lx->end && classes[(unsigned char)lx->text[at]] & (LETTER | DIGIT))
+        at++;
+    return at;
+}
+
+bool pxi_lexer_at_raw(const struct pxi_lexer *lx)
+{
+    uint32_t at = skip_white(lx, lx->at);
+    if (at == lx->end || lx->text[at] == ')')
+        return false;
+    bool text = lx->text[at] == '"';
+    uint32_t next = skip_white(lx, skip_first(lx, at));
+    if (next == lx->end)
+        return !text;
+    char c = lx->text[next], after = next + 1 < lx->end ? lx->text[next + 1] : 0;
+    return text ? c != ')' && c != ',' : c != ':' || after == ':';
+}
+
+struct pxi_span pxi_lexer_raw_span(const struct pxi_lexer *lx, uint32_t *end)
+{
+    uint32_t start = lx->at, stop = *end = raw_end(lx, start);
+    while (start < stop && is_blank(lx->text[start]))
+        start++;
+    while (stop > start && is_blank(lx->text[stop - 1]))
+        stop--;
+    return span(start, stop);
+}
+
 struct pxi_token pxi_lexer_raw(struct pxi_lexer *lx)
 {
-    uint32_t start = lx->at, end = raw_end(lx, start);
-    lx->at = end;
-    while (start < end && strchr(" \t\r\n", lx->text[start]))
-        start++;
-    while (end > start && strchr(" \t\r\n", lx->text[end - 1]))
-        end--;
-    struct pxi_token t = { .kind = PXI_T_TEXT, .at = span(start, end) };
-    if (end - start > PXI_TEXT_MAX)
+    struct pxi_token t = { .kind = PXI_T_TEXT };
+    t.at = pxi_lexer_raw_span(lx, &lx->at);
+    if (t.at.size > PXI_TEXT_MAX)
         pxi_diag(lx->diags, LONG_TEXT, t.at, "4096");
-    t.text = keep(lx, start, end - start);
+    t.text = keep(lx, t.at.start, t.at.size);
     if (!t.text)
         t.kind = PXI_T_END;
     return t;

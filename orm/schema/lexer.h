@@ -42,8 +42,13 @@ struct pxi_lexer {
 bool pxi_lexer_open(struct pxi_lexer *lx, struct pxi_diags *diags, const char *text,
                     struct pxi_span file);
 struct pxi_token pxi_lexer_next(struct pxi_lexer *lx);
-/* Behind a "(": an expression of SQL up to the ")" that belongs to it, as a TEXT without blanks at
- * its ends; quotes and comments of SQL are passed over as a whole. */
+/* Behind the "(" of @check: does an expression of SQL stand here? A string alone or with a comma
+ * behind it, a named argument and a ")" are none. */
+bool pxi_lexer_at_raw(const struct pxi_lexer *lx);
+/* Where it stands: up to the ")" that belongs to the "(", without blanks at its ends; quotes and
+ * comments of SQL are passed over as a whole. *end: of the ")", or of the file if there is none. */
+struct pxi_span pxi_lexer_raw_span(const struct pxi_lexer *lx, uint32_t *end);
+/* The same as a TEXT; the ")" is next. */
 struct pxi_token pxi_lexer_raw(struct pxi_lexer *lx);
 
 #endif

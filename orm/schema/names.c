@@ -188,9 +188,10 @@ static const char *clipped(struct pxi_arena *a, const char *text, size_t size)
 const char *pxi_object_name(struct pxi_arena *a, const char *table, const char *columns,
                             const char *label)
 {
-    if (!table || !columns || !label)
+    if (!table || !label)
         return NULL;
-    size_t t = strlen(table), c = strlen(columns), room = PXI_NAME_MAX - 2 - strlen(label);
+    size_t room = PXI_NAME_MAX - (columns ? 2u : 1u) - strlen(label);
+    size_t t = strlen(table), c = columns ? strlen(columns) : 0;
     while (t + c > room) {
         if (t > c) {
             t--;
@@ -198,6 +199,8 @@ const char *pxi_object_name(struct pxi_arena *a, const char *table, const char *
             c--;
         }
     }
+    if (!columns)
+        return pxi_concat(a, clipped(a, table, t), "_", label);
     return pxi_concat(a, clipped(a, table, t), "_", clipped(a, columns, c), "_", label);
 }
 

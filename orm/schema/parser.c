@@ -407,17 +407,6 @@ static bool parse_args(struct parser *p, pxi_values *args)
     return good;
 }
 
-/* Behind "(" of @check: a string stands alone or with a comma; all else is an expression. */
-static bool is_raw(const struct parser *p)
-{
-    struct pxi_lexer ahead = p->lx;
-    uint32_t diags = p->diags->count;
-    struct pxi_token first = pxi_lexer_next(&ahead);
-    int second = first.kind == PXI_T_TEXT ? pxi_lexer_next(&ahead).kind : 0;
-    p->diags->count = diags; /* they will be found again */
-    return first.kind != ')' && second != ')' && second != ',' && !first.bad;
-}
-
 static bool parse_raw(struct parser *p, struct pxi_attr *attr)
 {
     const struct pxi_token open = p->t;
@@ -515,7 +504,7 @@ static bool parse_attr(struct parser *p, pxi_attrs *attrs, unsigned places)
     }
     attr.parens = p->t.kind == '(';
     bool check = attr.word == PXI_A_CHECK || attr.word == PXI_A_CHECKS;
-    if (attr.parens && check && is_raw(p)) {
+    if (attr.parens && check && pxi_lexer_at_raw(&p->lx)) {
         if (!parse_raw(p, &attr))
             return false;
     } else if (take(p, '(') && !parse_args(p, &attr.args)) {

@@ -12,8 +12,10 @@
 
 #define GOOD "tests/golden/schema/good/"
 
-static const char *const good[] = { GOOD "types.prax", GOOD "keys.prax", GOOD "names.prax",
-                                    GOOD "minimal.prax", "tests/golden/schema/blog.prax" };
+static const char *const good[] = { GOOD "types.prax",     GOOD "keys.prax",
+                                    GOOD "names.prax",     GOOD "minimal.prax",
+                                    GOOD "words.prax",     GOOD "postgres.prax",
+                                    GOOD "relations.prax", "tests/golden/schema/blog.prax" };
 
 static void run(const struct pxi_schema *schema)
 {
@@ -40,7 +42,8 @@ static void create_file(const char *path, void (*then)(void))
     size_t size = fread(text, 1, sizeof text, f);
     fclose(f);
     pxi_arena_init(&arena, NULL, 0);
-    const struct pxi_schema *schema = pxi_schema_read(&diags, text, size, &code);
+    const struct pxi_source src = { path, text, size, NULL, 0 };
+    const struct pxi_schema *schema = pxi_schema_read(&diags, &src, &code);
     assert_int_equal(code, 0);
     pg_schema_new(url);
     snprintf(sql, sizeof sql, "SET search_path = %s", strstr(url, "%3D") + 3);

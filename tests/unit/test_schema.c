@@ -458,6 +458,11 @@ static void render_all(struct run *r)
 static const char *const files[] = { GOOD "types.prax",
                                      GOOD "names.prax",
                                      GOOD "keys.prax",
+                                     GOOD "words.prax",
+                                     GOOD "postgres.prax",
+                                     GOOD "relations.prax",
+                                     "tests/golden/schema/bad/bad_sql.prax",
+                                     "tests/golden/schema/bad/rule_args.prax",
                                      "tests/golden/schema/bad/unknown_attribute.prax",
                                      "tests/golden/schema/bad/expected.prax",
                                      "tests/golden/schema/bad/escape.prax" };
