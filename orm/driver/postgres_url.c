@@ -22,6 +22,7 @@ struct reading {
     struct pxi_buf rest;    /* what is libpq's */
     struct pxi_buf options; /* "-c name=value ..." */
     bool keeps;
+    bool asked; /* there is a question mark in rest */
     struct pxi_error *err;
 };
 
@@ -136,7 +137,8 @@ static int take_pair(struct reading *r, const char *pair, size_t size)
                           : pxi_error_set(r->err, PRAX_EINVAL,
                                           "url: a parameter is malformed (%% is written %%25)");
     if (rc == 0) {
-        pxi_buf_char(&r->rest, memchr(r->rest.data, '?', r->rest.size) ? '&' : '?');
+        pxi_buf_char(&r->rest, r->asked ? '&' : '?');
+        r->asked = true;
         pxi_buf_add(&r->rest, pair, size);
     }
     free(key);
