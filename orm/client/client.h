@@ -19,6 +19,7 @@ enum {
     PXI_SCRATCH_KEPT = 1 << 20,
     PXI_INCLUDE_DEPTH = 8, /* relations within relations: a program that wants more means a cycle */
     PXI_RECENT = 16,       /* plans that a session finds without a key */
+    PXI_WARM_MAX = 64,     /* statements prepared on a new connection */
 };
 
 struct prax_db {
@@ -27,6 +28,7 @@ struct prax_db {
     struct pxi_plans plans;
     struct pxi_error err;
     size_t arena_max;
+    unsigned warm;    /* statements to prepare on a new connection */
     uint64_t slow_ns; /* 0 = off */
     void (*log)(void *ctx, const prax_event *ev);
     void *log_ctx;
@@ -58,6 +60,7 @@ struct prax_session {
     prax_db *db;
     struct pxi_link *link; /* of the last operation */
     bool holds;            /* it works for us; else it rests, and somebody may have taken it */
+    bool suspect;          /* an operation failed on it: it does not rest, it goes to the pool */
     struct prax_cursor *cursors;
     struct pxi_tx tx;
     struct pxi_watch watch;
@@ -123,6 +126,9 @@ static inline void pxi_op_shape(const struct pxi_op *op, struct pxi_shape *sh)
     prax_session *s = op->s;
     pxi_shape_begin(sh, s->db->plans.dialect, op->m, &s->scratch, &s->err);
 }
+/* The connection broke before anything was done on it: forgets it and the error, for another try.
+ */
+void pxi_op_disconnect(struct pxi_op *op);
 /* Plan of a request, connection, prepared statement, values: all that comes before the first step.
  * VERB__start fires here. */
 int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r);
@@ -215,6 +221,11 @@ int pxi_validate_set(struct pxi_shape *sh, const void *set);
 void pxi_db_ref(prax_db *db);
 void pxi_db_unref(prax_db *db); /* the last one frees it */
 void pxi_session_free(prax_session *s);
+
+/* ---- warm-up (warm.c) ---- */
+
+/* For pxi_pool_opts.warm; ctx is the prax_db. */
+void pxi_db_warm(void *ctx, struct pxi_link *l);
 
 /* ---- transactions (tx.c) ---- */
 

@@ -266,11 +266,23 @@ static int connect_slow(struct pxi_op *op)
     return 0;
 }
 
+/* From rest; false: another session has it, or it has died meanwhile. */
+static bool take_again(prax_session *s)
+{
+    struct pxi_link *l = s->link;
+    if (!l || !pxi_link_take(l, (uintptr_t)s))
+        return false;
+    if (__builtin_expect(!l->mortal, 1) || pxi_link_fit(&s->db->pool, l))
+        return true;
+    pxi_pool_drop(&s->db->pool, l);
+    return false;
+}
+
 int pxi_op_connect(struct pxi_op *op)
 {
     prax_session *s = op->s;
     if (!s->holds) {
-        s->holds = s->link && pxi_link_take(s->link, (uintptr_t)s);
+        s->holds = take_again(s);
         int rc = __builtin_expect(s->holds, 1) ? 0 : connect_slow(op);
         if (rc < 0)
             return rc;
@@ -280,9 +292,18 @@ int pxi_op_connect(struct pxi_op *op)
     return 0;
 }
 
+void pxi_op_disconnect(struct pxi_op *op)
+{
+    prax_session *s = op->s;
+    pxi_pool_drop(&s->db->pool, op->link);
+    op->link = s->link = NULL;
+    s->holds = false;
+    pxi_error_clear(&s->err);
+}
+
 static int prepare(struct pxi_op *op)
 {
-    const struct pxi_plan *p = op->plan;
+    struct pxi_plan *p = op->plan;
     struct prax_stats *st = pxi_stats_here();
     uint64_t start = PXI_PROBE_ON(stmt__prepare__done) ? pxi_clock_ns() : 0;
     pxi_op_phase(op, PRAX_PHASE_PREPARE);
@@ -292,6 +313,7 @@ static int prepare(struct pxi_op *op)
                                        &op->stmt);
     op->stmt_new = true;
     PXI_PROBE(stmt__prepare__done, op->rec, p->sql, start ? pxi_clock_ns() - start : 0, rc);
+    __atomic_add_fetch(&p->prepared, 1, __ATOMIC_RELAXED);
     if (rc == PRAX_EINVAL)
         return pxi_op_fail(op, rc, "one statement is wanted, not none and not more");
     return rc < 0 ? pxi_op_explain(op, rc) : 0;
@@ -505,6 +527,7 @@ static void count_error(const struct pxi_op *op, int code)
     pxi_error_op(&op->s->err, op->m ? op->m->prefix : "", verb_names[op->verb]);
     if (code == PRAX_ENOTFOUND)
         return;
+    op->s->suspect |= op->link != NULL; /* the pool looks at the connection */
     pxi_stats_error(pxi_stats_here(), code);
     PXI_PROBE(error, op->rec, code, op->s->err.message);
     pxi_tx_poison(op->s, code);
@@ -539,7 +562,8 @@ void pxi_session_unpin(prax_session *s)
     if (!s->holds || pxi_session_pinned(s))
         return;
     s->holds = false;
-    if (pxi_pool_wanted(&s->db->pool)) {
+    if (pxi_pool_wanted(&s->db->pool) || __builtin_expect(s->suspect, 0)) {
+        s->suspect = false;
         s->link = NULL;
         pxi_pool_put(&s->db->pool, l);
     } else {

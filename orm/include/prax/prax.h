@@ -116,7 +116,13 @@ typedef struct prax_db_opts { /* size tells which members the caller knew */
     uint32_t slow_ms;            /* log slower operations; 0 = off, and then no clock is read */
     const prax_alloc *alloc;     /* NULL = malloc; must outlive the handle */
     void (*log)(void *ctx, const prax_event *ev); /* slow operations and failed ones; or NULL */
-    void *log_ctx; /* log runs on the operation's thread and must not call back */
+    void *log_ctx;        /* log runs on the operation's thread and must not call back */
+    uint32_t lifetime_ms; /* a connection is replaced when it is older; 0 = never */
+    uint32_t idle_ms;     /* one beyond pool_min is closed when it was unused for longer: looked at
+                             when another one is handed out or comes back; 0 = never. Neither for
+                             a database in memory, which lives in its connections: EINVAL */
+    unsigned warm;        /* statements that are prepared on a new connection before its first work:
+                             those prepared most often so far; at most 64, 0 = none */
 } prax_db_opts;
 
 /* Opens pool_min connections. *out is set even on failure (NULL only on ENOMEM), so that
@@ -128,6 +134,11 @@ PRAX_API const prax_error *prax_db_error(const prax_db *db);
 /* Closes idle connections now and the rest with the last session and cursor, which may be closed
  * later: they keep what they hold, but get no new connection (ECONN). NULL is fine. */
 PRAX_API void prax_db_close(prax_db *db);
+/* Before the end of a server: from now on no operation gets a connection (ECONN) but in sessions
+ * that have a transaction or a cursor open, which may finish. Waits for them and for the operations
+ * that run, timeout_ms at most. 0: all connections are closed; ETIMEOUT: some are still in use, and
+ * close when they come back. Any thread; prax_db_close follows. */
+PRAX_API PRAX_MUST int prax_db_drain(prax_db *db, uint32_t timeout_ms);
 #define prax_db_open(out, ...) prax_db_open_with((out), PRAX_ARGS(prax_db_opts, __VA_ARGS__))
 
 /* ---- session --------------------------------------------------------------------------------- */
