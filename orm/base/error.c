@@ -96,6 +96,11 @@ static size_t append(char *to, size_t room, size_t used, const char *text)
     return used + size;
 }
 
+void pxi_error_more(struct pxi_error *err, const char *text)
+{
+    append(err->message, sizeof err->message, strlen(err->message), text);
+}
+
 void pxi_error_op(struct pxi_error *err, const char *prefix, const char *verb)
 {
     char text[PXI_ERROR_TEXT];

@@ -238,7 +238,8 @@ bool pxi_pool_holds(const struct pxi_pool *p, const struct pxi_link *but)
 {
     uint32_t tid = pxi_stats_here()->tid;
     for (const struct pxi_link *l = p->links; l < p->links + p->max; l++) {
-        if (l != but && tid && l->tid == tid && __atomic_load_n(&l->owner, __ATOMIC_RELAXED) != 0)
+        bool works = __atomic_load_n(&l->owner, __ATOMIC_RELAXED) & 1;
+        if (l != but && tid && l->tid == tid && works)
             return true;
     }
     return false;

@@ -121,8 +121,8 @@ void pxi_pool_put(struct pxi_pool *p, struct pxi_link *l);
 void pxi_pool_drop(struct pxi_pool *p, struct pxi_link *l);
 /* Stops what a session's link is doing, if it still has one, or its waiting for one. */
 void pxi_pool_interrupt(struct pxi_pool *p, uintptr_t owner);
-/* Whether the calling thread took a link other than l, which may be NULL, and has not given it
- * back: then it waits for itself. */
+/* Whether the calling thread took a link other than l, which may be NULL, that still works (for an
+ * open transaction or cursor): then it waits for itself. */
 bool pxi_pool_held_here(struct pxi_pool *p, const struct pxi_link *l);
 
 /* Of a mortal link that is taken from rest: whether it may work; else it is to be dropped. May ask
