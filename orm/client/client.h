@@ -28,8 +28,9 @@ struct prax_db {
     struct pxi_plans plans;
     struct pxi_error err;
     size_t arena_max;
-    unsigned warm;    /* statements to prepare on a new connection */
-    uint64_t slow_ns; /* 0 = off */
+    unsigned warm;                     /* statements to prepare on a new connection */
+    uint32_t hot[PXI_WARM_MAX], n_hot; /* hot[n_hot]: ids of their plans; under `lock` */
+    uint64_t slow_ns;                  /* 0 = off */
     void (*log)(void *ctx, const prax_event *ev);
     void *log_ctx;
     unsigned forks;
@@ -224,8 +225,9 @@ void pxi_session_free(prax_session *s);
 
 /* ---- warm-up (warm.c) ---- */
 
-/* For pxi_pool_opts.warm; ctx is the prax_db. */
+/* For pxi_pool_opts; ctx is the prax_db. */
 void pxi_db_warm(void *ctx, struct pxi_link *l);
+void pxi_db_cool(void *ctx, const struct pxi_link *l);
 
 /* ---- transactions (tx.c) ---- */
 

@@ -109,6 +109,7 @@ int prax_db_open_with(prax_db **out, const prax_db_opts *opts)
                                 .lifetime_ms = o.lifetime_ms,
                                 .idle_ms = o.idle_ms,
                                 .warm = o.warm ? pxi_db_warm : NULL,
+                                .cool = o.warm ? pxi_db_cool : NULL,
                                 .warm_ctx = db };
     db->warm = o.warm;
     pxi_pool_init(&db->pool, &po, &db->pool_heap);

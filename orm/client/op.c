@@ -305,7 +305,7 @@ void pxi_op_disconnect(struct pxi_op *op)
 
 static int prepare(struct pxi_op *op)
 {
-    struct pxi_plan *p = op->plan;
+    const struct pxi_plan *p = op->plan;
     struct prax_stats *st = pxi_stats_here();
     uint64_t start = PXI_PROBE_ON(stmt__prepare__done) ? pxi_clock_ns() : 0;
     pxi_op_phase(op, PRAX_PHASE_PREPARE);
@@ -315,7 +315,6 @@ static int prepare(struct pxi_op *op)
                                        &op->stmt);
     op->stmt_new = true;
     PXI_PROBE(stmt__prepare__done, op->rec, p->sql, start ? pxi_clock_ns() - start : 0, rc);
-    __atomic_add_fetch(&p->prepared, 1, __ATOMIC_RELAXED);
     if (rc == PRAX_EINVAL)
         return pxi_op_fail(op, rc, "one statement is wanted, not none and not more");
     return rc < 0 ? pxi_op_explain(op, rc) : 0;

@@ -39,6 +39,7 @@ void pxi_pool_init(struct pxi_pool *p, const struct pxi_pool_opts *o, const stru
                             .lifetime_ns = (uint64_t)o->lifetime_ms * MS_NS,
                             .idle_ns = (uint64_t)o->idle_ms * MS_NS,
                             .warm = o->warm,
+                            .cool = o->cool,
                             .warm_ctx = o->warm_ctx };
     p->last = &p->first;
     pxi_error_clear(&p->why);
@@ -117,6 +118,8 @@ static void close_owned(struct pxi_pool *p, struct pxi_link *l)
     struct pxi_conn *conn = l->conn;
     __atomic_store_n(&l->conn, NULL, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&p->lock);
+    if (p->cool)
+        p->cool(p->warm_ctx, l);
     pxi_link_close(l, conn);
     pthread_mutex_lock(&p->lock);
     vacate(p, l);

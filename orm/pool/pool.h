@@ -79,7 +79,8 @@ struct pxi_pool {
     unsigned failures;   /* connects that failed since the last that did not */
     uint64_t retry_ns;   /* no connect before it, while there are failures */
     struct pxi_error why;
-    void (*warm)(void *ctx, struct pxi_link *l); /* on each new connection; or NULL */
+    void (*warm)(void *ctx, struct pxi_link *l);
+    void (*cool)(void *ctx, const struct pxi_link *l);
     void *warm_ctx;
 };
 
@@ -88,8 +89,9 @@ struct pxi_pool_opts {
     unsigned min, max, stmt_cache;
     uint32_t acquire_ms, busy_ms;
     uint32_t lifetime_ms, idle_ms;
-    void (*warm)(void *ctx,
-                 struct pxi_link *l); /* may prepare statements; its errors are its own */
+    /* On each new connection, and before each is closed; errors are their own. Or NULL. */
+    void (*warm)(void *ctx, struct pxi_link *l);
+    void (*cool)(void *ctx, const struct pxi_link *l);
     void *warm_ctx;
 };
 

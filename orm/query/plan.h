@@ -32,7 +32,6 @@ struct pxi_plan {
     const void *loaded; /* loaded[model->fields_size] of its rows */
     bool partial;       /* not all columns: rows are cleared first */
     uint32_t rows_hint; /* atomic: rows of the last lists */
-    uint32_t prepared;  /* atomic: how often, on all connections together */
 };
 
 struct pxi_dialect;

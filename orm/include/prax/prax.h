@@ -122,7 +122,7 @@ typedef struct prax_db_opts { /* size tells which members the caller knew */
                              when another one is handed out or comes back; 0 = never. Neither for
                              a database in memory, which lives in its connections: EINVAL */
     unsigned warm;        /* statements that are prepared on a new connection before its first work:
-                             those prepared most often so far; at most 64, 0 = none */
+                             those that the one closed last had used last; at most 64, 0 = none */
 } prax_db_opts;
 
 /* Opens pool_min connections. *out is set even on failure (NULL only on ENOMEM), so that
