@@ -52,12 +52,18 @@ void faulty_kill(void)
     pthread_mutex_unlock(&table.lock);
 }
 
+static bool hits(void)
+{
+    int n = __atomic_add_fetch(&faulty.calls, 1, __ATOMIC_RELAXED);
+    return faulty.fail_at && (faulty.on ? n >= faulty.fail_at : n == faulty.fail_at);
+}
+
 /* Whether the call that comes now fails on this connection. */
 static int fails(const sqlite3 *db)
 {
     pthread_mutex_lock(&table.lock);
     struct entry *e = find(db);
-    bool hit = e->alive && __atomic_add_fetch(&faulty.calls, 1, __ATOMIC_RELAXED) == faulty.fail_at;
+    bool hit = e->alive && hits();
     if (hit && faulty.fail_code == PRAX_ECONN)
         e->alive = false;
     int code = !e->alive ? PRAX_ECONN : hit ? faulty.fail_code : 0;
@@ -75,7 +81,7 @@ static int f_open(const struct pxi_conn_opts *o, struct pxi_conn **out, struct p
 {
     __atomic_add_fetch(&faulty.opens, 1, __ATOMIC_RELAXED);
     int code = __atomic_load_n(&faulty.open_code, __ATOMIC_RELAXED);
-    if (code == 0 && __atomic_add_fetch(&faulty.calls, 1, __ATOMIC_RELAXED) == faulty.fail_at)
+    if (code == 0 && hits())
         code = faulty.fail_code;
     if (code)
         return pxi_error_set(err, code, "faulty: the server is down");
