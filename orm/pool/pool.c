@@ -94,7 +94,7 @@ void pxi_pool_free(struct pxi_pool *p)
 static struct pxi_link *empty_place(struct pxi_pool *p)
 {
     struct pxi_link *l = p->links;
-    while (l->owner || l->conn)
+    while (__atomic_load_n(&l->owner, __ATOMIC_RELAXED) || l->conn)
         l++;
     return l;
 }
