@@ -136,6 +136,8 @@ int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_reque
 int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *plan, bool cached);
 /* Tells observers which statement the operation is about. */
 void pxi_op_show(struct pxi_op *op, struct pxi_plan *p);
+/* EINVAL, ELIMIT and EPERM; rows: the verb brings some. */
+int pxi_query_check(const struct pxi_op *op, const prax_query_head *q, bool rows);
 /* What a M_query of the operation's model asks for. */
 struct pxi_request pxi_request_of(const struct pxi_op *op, const void *query);
 /* Finishes the statement before the end, so that the same operation can start another. */
@@ -171,6 +173,8 @@ int64_t pxi_op_scalar(struct pxi_op *op, const struct pxi_request *r, int64_t no
 int pxi_rows_begin(struct pxi_op *op, struct pxi_rows *rows, uint32_t take);
 /* The current row behind the others; ELIMIT beyond rows_max. */
 int pxi_rows_next(struct pxi_op *op, struct pxi_rows *rows);
+/* All rows of a started statement into the session's arena; take: at most so many come, or 0. */
+int pxi_read_rows(struct pxi_op *op, struct pxi_rows *rows, uint32_t take);
 
 /* ---- relations (include.c) ---- */
 
@@ -216,6 +220,14 @@ static inline void pxi_row_clear_relations(const prax_model *m, char *row)
  * ENOMEM) as the shape's error. */
 int pxi_validate(struct pxi_shape *sh, const prax_column *c, const void *src);
 int pxi_validate_set(struct pxi_shape *sh, const void *set);
+
+/* ---- raw SQL (raw.c) ---- */
+
+/* Plan, values, start. keep: the statement will be used again. */
+int pxi_raw_start(struct pxi_op *op, const char *sql, size_t size, const prax_val *v, size_t n,
+                  bool keep);
+/* EINVAL if the statement has begun or ended a transaction; `before`: whether one was open. */
+int pxi_raw_check_tx(const struct pxi_op *op, bool before);
 
 /* ---- handles (db.c) ---- */
 

@@ -64,25 +64,32 @@ static int check_values(const struct pxi_op *op, size_t n)
     return d->read_only(op->stmt) ? 0 : pxi_op_may_write(op);
 }
 
-static int start(struct pxi_op *op, const char *sql, const prax_val *v, size_t n)
+int pxi_raw_start(struct pxi_op *op, const char *sql, size_t size, const prax_val *v, size_t n,
+                  bool keep)
 {
     struct pxi_shape sh;
-    bool cached;
-    if (!sql || (n && !v))
-        return pxi_op_fail(op, PRAX_EINVAL, "no statement");
+    struct pxi_plan *plan = NULL;
+    bool cached = false;
     pxi_op_shape(op, &sh);
     for (size_t i = 0; i < n && !sh.code; i++)
         put_value(&sh, &v[i], i);
-    struct pxi_plan *plan =
-        sh.code ? NULL : pxi_raw_plan(&op->s->db->plans, &sh, sql, strlen(sql), &cached);
+    if (!sh.code)
+        plan = pxi_raw_plan(keep ? &op->s->db->plans : NULL, &sh, sql, size, &cached);
     if (!plan)
         return sh.code;
     op->check = check_values;
     return pxi_op_start_plan(op, &sh, plan, cached);
 }
 
+static int start(struct pxi_op *op, const char *sql, const prax_val *v, size_t n)
+{
+    if (!sql || (n && !v))
+        return pxi_op_fail(op, PRAX_EINVAL, "no statement");
+    return pxi_raw_start(op, sql, strlen(sql), v, n, true);
+}
+
 /* Guards must know of every transaction. */
-static int check_tx(struct pxi_op *op, bool before)
+int pxi_raw_check_tx(const struct pxi_op *op, bool before)
 {
     const struct pxi_driver *d = op->link->driver;
     bool now = d->in_tx(op->link->conn);
@@ -109,7 +116,7 @@ int64_t prax_sql_exec_with(prax_session *s, const char *sql, const prax_val *v, 
         pxi_op_finish(&op);
         if (rc >= 0 && d->total(op.link->conn) == total)
             rc = 0; /* neither INSERT nor UPDATE nor DELETE */
-        if (rc >= 0 && check_tx(&op, in_tx) < 0)
+        if (rc >= 0 && pxi_raw_check_tx(&op, in_tx) < 0)
             rc = PRAX_EINVAL;
     }
     return pxi_op_end(&op, rc, rc > 0 ? (uint64_t)rc : 0);

@@ -493,6 +493,11 @@ PRAX_LISTS_(json, prax_json);
 /* The number of rows without take and skip, beside the rows or instead of them. */
 enum prax_total { PRAX_TOTAL_NONE, PRAX_TOTAL_ALSO, PRAX_TOTAL_ONLY };
 
+/* .lock of a query inside a transaction: its rows are locked until the end. With SKIP_LOCKED those
+ * that another transaction has locked are left out, with NOWAIT they are EBUSY. SQLite's writing
+ * transactions hold everything anyway. Outside of a transaction EINVAL. */
+enum prax_lock { PRAX_FOR_UPDATE = 1, PRAX_SKIP_LOCKED = 2, PRAX_NOWAIT = 4 };
+
 /* ---- raw SQL: ? on every database; ?? is a literal ? ----------------------------------------- */
 
 // clang-format off
@@ -601,6 +606,11 @@ PRAX_API PRAX_MUST prax_cursor *prax_sql_open_with(prax_session *s, const char *
  * as above; EPERM for a write in a read-only session. */
 PRAX_API PRAX_MUST int64_t prax_sql_exec_with(prax_session *s, const char *sql, const prax_val *v,
                                               size_t n);
+/* Statements one after the other, divided by semicolons, without values; bodies of triggers and of
+ * functions are part of theirs. Returns how many there were; the first that fails ends the script
+ * and is named by number and line in the message. What ran before it stays, unless a transaction is
+ * open around the call: that is all or nothing. Its own BEGIN and COMMIT are EINVAL. */
+PRAX_API PRAX_MUST int64_t prax_sql_script(prax_session *s, const char *sql);
 /* 1 row, 0 end, < 0 error. After the end or an error: the same again. */
 PRAX_API PRAX_MUST int prax_cursor_next(prax_cursor *c);
 /* NULL is fine; cursors of a session may be closed in any order. */
