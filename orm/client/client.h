@@ -223,9 +223,10 @@ int pxi_validate_set(struct pxi_shape *sh, const void *set);
 
 /* ---- raw SQL (raw.c) ---- */
 
-/* Plan, values, start. keep: the statement will be used again. */
+enum { PXI_RAW_KEEP = 1, PXI_RAW_ROWS = 2 }; /* it will be used again; it must have rows */
+/* Plan, values, start. */
 int pxi_raw_start(struct pxi_op *op, const char *sql, size_t size, const prax_val *v, size_t n,
-                  bool keep);
+                  unsigned flags);
 /* EINVAL if the statement has begun or ended a transaction; `before`: whether one was open. */
 int pxi_raw_check_tx(const struct pxi_op *op, bool before);
 

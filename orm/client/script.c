@@ -10,7 +10,7 @@
 static int run_one(struct pxi_op *op, const struct pxi_statement *st)
 {
     bool in_tx = op->link->driver->in_tx(op->link->conn);
-    int64_t rc = pxi_raw_start(op, st->text, st->size, NULL, 0, false);
+    int64_t rc = pxi_raw_start(op, st->text, st->size, NULL, 0, 0);
     if (rc == 0)
         rc = pxi_op_change(op);
     pxi_op_finish(op);
@@ -85,14 +85,12 @@ static struct pxi_plan *mapped(struct pxi_op *op)
     struct pxi_arena *a = &op->s->scratch;
     unsigned n = op->link->driver->columns(op->stmt);
     struct pxi_plan *p = pxi_arena_copy(a, op->plan, sizeof *p);
-    struct pxi_out *out = pxi_arena_zero(a, n + 1, sizeof *out);
+    struct pxi_out *out = pxi_arena_zero(a, n, sizeof *out);
     uint8_t *loaded = pxi_arena_zero(a, 1, op->m->fields_size);
     if (!p || !out || !loaded) {
         pxi_op_full(op, a);
         return NULL;
     }
-    if (n == 0)
-        pxi_op_fail(op, PRAX_EINVAL, "the statement has no rows; use prax_sql_exec");
     for (unsigned i = 0; i < n; i++) {
         if (map_column(op, &out[i], loaded, i) < 0)
             return NULL;
@@ -100,7 +98,7 @@ static struct pxi_plan *mapped(struct pxi_op *op)
     p->program = (struct pxi_program){ out, n };
     p->loaded = loaded;
     p->partial = true;
-    return n ? p : NULL;
+    return p;
 }
 
 static int read_mapped(struct pxi_op *op, prax_any_list *list)
@@ -128,7 +126,7 @@ const void *prax_gen_from_sql(prax_session *s, const prax_model *m, const char *
     if (rc == 0 && !(list = pxi_arena_get(&s->arena, sizeof *list, 16)))
         rc = pxi_op_full(&op, &s->arena);
     if (rc == 0)
-        rc = pxi_raw_start(&op, sql, strlen(sql), v, n, true);
+        rc = pxi_raw_start(&op, sql, strlen(sql), v, n, PXI_RAW_KEEP | PXI_RAW_ROWS);
     if (rc == 0)
         rc = read_mapped(&op, list);
     if (rc < 0)

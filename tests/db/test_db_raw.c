@@ -3,11 +3,6 @@
  */
 #include "tests/db/db.h"
 
-static bool postgres(void)
-{
-    return db_place == DB_POSTGRES;
-}
-
 static void says(const prax_session *s, int code, const char *text)
 {
     ASSERT_CODE(s, code);
@@ -79,10 +74,10 @@ static void test_script_bodies(void **state)
         "CREATE TRIGGER tags_in AFTER INSERT ON tags FOR EACH ROW EXECUTE FUNCTION note();\n"
         "CREATE PROCEDURE p() BEGIN ATOMIC DELETE FROM audit; DELETE FROM tags; END;\n"
         "INSERT INTO tags (label) VALUES ('x')";
-    int64_t n = prax_sql_script(s, postgres() ? pg : sqlite);
+    int64_t n = prax_sql_script(s, on_postgres() ? pg : sqlite);
     if (n < 0)
         fail_msg("%s", prax_error_get(s)->message);
-    assert_int_equal(n, postgres() ? 5 : 3);
+    assert_int_equal(n, on_postgres() ? 5 : 3);
     prax_sql_each(row, s, "SELECT count(*) FROM audit") {
         assert_int_equal(prax_col_i64(row, 0), 2);
     }
@@ -198,7 +193,7 @@ static void test_lock(void **state)
     blog_tag_each(t, s, .lock = PRAX_FOR_UPDATE | PRAX_NOWAIT) n += t->id > 0;
     assert_int_equal(n, 3);
     PRAX_TX(hers, other);
-    if (!postgres()) { /* the writing transaction holds everything */
+    if (!on_postgres()) { /* the writing transaction holds everything */
         assert_int_equal(hers.code, PRAX_EBUSY);
         return;
     }
@@ -221,7 +216,7 @@ static void test_list_values(void **state)
     static const char *const labels[] = { "a", "c\"{},\\" };
     prax_list_i64 numbers = { .items = ids, .count = 2 };
     prax_list_text texts = { .items = labels, .count = 2 }, none = { .items = labels, .count = 0 };
-    if (!postgres()) {
+    if (!on_postgres()) {
         assert_int_equal(prax_sql_exec(s, "SELECT ?", numbers), PRAX_EUNSUPPORTED);
         return;
     }
