@@ -23,7 +23,7 @@ struct pxi_waiter {
 int pxi_link_open(struct pxi_pool *p, struct pxi_link *l, struct pxi_error *err);
 /* Closes what l->conn was, and forgets its statements. Not locked; l is still owned, and empty. */
 void pxi_link_close(struct pxi_link *l, struct pxi_conn *conn);
-/* Rolls back what is open; false: the connection is to be closed. Not locked. */
+/* Ends what the last session left: false: the connection is to be closed. Not locked. */
 bool pxi_link_clean(struct pxi_pool *p, struct pxi_link *l);
 
 /* ---- wait.c ---- */

@@ -68,9 +68,9 @@ static void suspect(struct pxi_pool *p)
 bool pxi_link_clean(struct pxi_pool *p, struct pxi_link *l)
 {
     const struct pxi_driver *d = l->driver;
-    bool lost = d->broken(l->conn);
-    if (!lost && d->in_tx(l->conn))
-        lost = d->reset(l->conn) < 0 || d->in_tx(l->conn);
+    d->watch(l->conn, NULL);
+    bool lost = d->broken(l->conn) || d->reset(l->conn) < 0 || d->in_tx(l->conn);
+    l->seized = false;
     if (lost)
         suspect(p);
     return !lost;

@@ -141,9 +141,12 @@ static struct pxi_link *take_idle(struct pxi_pool *p, uintptr_t owner)
 static bool seize(struct pxi_link *l, uintptr_t owner)
 {
     uintptr_t now = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
-    return (now & 1) == 0 && now != 0 &&
-           __atomic_compare_exchange_n(&l->owner, &now, owner | 1, false, __ATOMIC_ACQUIRE,
-                                       __ATOMIC_RELAXED);
+    bool got = (now & 1) == 0 && now != 0 &&
+               __atomic_compare_exchange_n(&l->owner, &now, owner | 1, false, __ATOMIC_ACQUIRE,
+                                           __ATOMIC_RELAXED);
+    if (got)
+        l->seized = true;
+    return got;
 }
 
 /* From a session that rests. It will notice at its next operation. */
@@ -343,13 +346,18 @@ static void close_unfit(struct pxi_pool *p, struct pxi_link *l)
     pthread_mutex_unlock(&p->lock);
 }
 
+static bool is_ready(struct pxi_pool *p, struct pxi_link *l)
+{
+    return (!l->mortal || pxi_link_fit(p, l)) && (!l->seized || pxi_link_clean(p, l));
+}
+
 int pxi_pool_get(struct pxi_pool *p, const struct pxi_wish *wish, struct pxi_link **out,
                  struct pxi_error *err)
 {
     uint64_t deadline_ns = 0;
     for (;;) {
         int rc = get(p, wish, &deadline_ns, out, err);
-        if (rc < 0 || !(*out)->mortal || pxi_link_fit(p, *out))
+        if (rc < 0 || is_ready(p, *out))
             return rc;
         close_unfit(p, *out);
     }
@@ -357,7 +365,6 @@ int pxi_pool_get(struct pxi_pool *p, const struct pxi_wish *wish, struct pxi_lin
 
 void pxi_pool_put(struct pxi_pool *p, struct pxi_link *l)
 {
-    l->driver->watch(l->conn, NULL);
     bool clean = pxi_link_clean(p, l);
     if (l->mortal)
         l->rested_ns = pxi_clock_ns();

@@ -45,6 +45,7 @@ struct pxi_link {
     uint64_t id;           /* connection id, unique in the process */
     uint32_t tid;          /* thread that took it last; 0 = unknown */
     bool mortal;           /* pxi_link_fit has to be asked after a rest */
+    bool seized;           /* taken from a session at rest: what that has set is to be ended */
     unsigned n_cached, cached_room, cached_max;
     struct pxi_cached *cached; /* cached[cached_room], by plan id */
     uint64_t tick;

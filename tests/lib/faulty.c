@@ -152,6 +152,8 @@ static int f_ping(struct pxi_conn *c, uint32_t timeout_ms)
 
 static int f_reset(struct pxi_conn *c)
 {
+    if (!pxi_sqlite.in_tx(c))
+        return 0;
     __atomic_add_fetch(&faulty.resets, 1, __ATOMIC_RELAXED);
     return faulty.reset_fails ? PRAX_EIO : pxi_sqlite.reset(c);
 }
