@@ -6,6 +6,7 @@ BEGIN {
     allow["usdt"] = "usdt orm/include orm/base"
     allow["orm/schema"] = "orm/schema orm/base orm/include usdt"
     allow["orm/gen"] = "orm/gen orm/schema orm/base orm/include"
+    allow["orm/import"] = "orm/import orm/schema orm/base orm/include"
     allow["orm/driver"] = "orm/driver usdt orm/base orm/include"
     allow["orm/pool"] = "orm/pool orm/driver usdt orm/base orm/include"
     allow["orm/query"] = "orm/query orm/pool orm/driver usdt orm/base orm/include"
@@ -42,6 +43,8 @@ function fail(what) {
         next
     if (target == "sqlite3.h" && FILENAME != "orm/driver/sqlite.c" && FILENAME !~ /^orm\/driver\/sqlite/)
         fail("only orm/driver/sqlite*.c sees <sqlite3.h>")
+    if (target == "libpq-fe.h" && FILENAME !~ /^orm\/driver\/postgres/)
+        fail("only orm/driver/postgres*.c sees <libpq-fe.h>")
     if (target ~ /^prax\//)
         to = target == "prax/usdt.h" ? "usdt" : "orm/include"
     else if (target ~ /^(orm|usdt|bpf|loader)\//)

@@ -2,10 +2,11 @@
 BASE_SRC    := $(wildcard orm/base/*.c)
 PRAX_SRC    := $(BASE_SRC) $(wildcard orm/driver/*.c orm/pool/*.c orm/query/*.c orm/client/*.c) \
                $(wildcard usdt/*.c)
-COMPILER_SRC := $(wildcard orm/schema/*.c orm/gen/*.c)
+COMPILER_SRC := $(wildcard orm/schema/*.c orm/gen/*.c orm/import/*.c)
 CLI_SRC     := $(wildcard orm/cli/*.c)
 
-PRAX_LIBS   := -lsqlite3 -lm
+PRAX_LIBS   := -lsqlite3 -lpq -lm
+CPPFLAGS_ALL += $(shell pkg-config --cflags libpq)
 
 PROGRAMS += $(B)/prax
 
@@ -31,5 +32,5 @@ GEN_HDR += $(B)/gen/$(2).h
 $(3) $(B)/gen/$(2).o: | $(B)/gen/$(2).h
 $(B)/gen/$(2).h $(B)/gen/$(2).c: $(B)/gen/$(2).stamp ;
 $(B)/gen/$(2).stamp: $(1) $(B)/prax
-	$$(call say,PRAX,$(B)/gen/$(2).h)mkdir -p $(B)/gen && $(B)/prax generate -q -o $(B)/gen $(1) && touch $$@
+	$$(call say,PRAX,$(B)/gen/$(2).h)mkdir -p $(B)/gen && $(B)/prax generate -q --single -o $(B)/gen $(1) && touch $$@
 endef

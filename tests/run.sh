@@ -3,6 +3,7 @@
 # Shows failures and skips with their reasons; the last line is `N passed, N failed, N skipped`.
 # A program that dies or prints no plan counts as one failure.
 set -uo pipefail
+. tests/lib/pg.sh
 
 export CMOCKA_MESSAGE_OUTPUT=TAP
 export B
@@ -16,6 +17,18 @@ if [ "$(id -u)" -ne 0 ] && sudo -n true 2>/dev/null; then
     as_root=(sudo -n env -u SUDO_USER -u SUDO_UID -u SUDO_GID -u SUDO_COMMAND "PATH=$PATH" "B=$B"
              CMOCKA_MESSAGE_OUTPUT=TAP)
 fi
+# One private PostgreSQL for all tests of databases, started before the first of them and stopped at
+# the end, however that comes. Whoever sets PRAX_TEST_POSTGRES brings a server, which is left alone.
+trap pg_stop EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+asked=${PRAX_TEST_POSTGRES:+1}
+need_postgres() {
+    [ -n "$asked" ] || pg_start
+    asked=1
+}
+
 log=$B/tests/log
 mkdir -p "$log"
 pass=0 fail=0 skip=0
@@ -26,6 +39,7 @@ for t in "$@"; do
     started=$SECONDS
     runner=()
     case $t in */bpf/*) runner=("${as_root[@]}") ;; esac
+    case $t in */db/* | *postgres*) need_postgres ;; esac
     timeout -k 5 "${PRAX_TEST_TIMEOUT:-300}" "${runner[@]}" "$t" >"$out" 2>"$log/$name.err"
     status=$?
     n_pass=$(grep -cE '^ok [0-9]+' "$out")

@@ -213,6 +213,34 @@ char *prax_time_text(prax_time t, char buf[32])
     return buf;
 }
 
+int prax_tod_parse(const char *text, prax_tod *out)
+{
+    char full[16];
+    const char *p = text;
+    if (!p)
+        return PRAX_EINVAL;
+    if (strnlen(text, 6) == 5) { /* hh:mm */
+        snprintf(full, sizeof full, "%s:00", text);
+        p = full;
+    }
+    int64_t us = read_clock(&p);
+    if (us < 0 || us > PXI_TOD_MAX || *p)
+        return PRAX_EINVAL;
+    out->us = us;
+    return 0;
+}
+
+char *prax_tod_text(prax_tod t, char buf[16])
+{
+    if (t.us < 0 || t.us > PXI_TOD_MAX)
+        return memcpy(buf, "?", 2);
+    unsigned s = (unsigned)(t.us / US), fraction = (unsigned)(t.us % US);
+    int n = snprintf(buf, 16, "%02u:%02u:%02u", s / 3600 % 100, s / 60 % 60, s % 60);
+    if (fraction)
+        snprintf(buf + n, 16 - (size_t)n, ".%06u", fraction % US);
+    return buf;
+}
+
 /* ---- UUIDs ---- */
 
 #define EACH(byte) ((uint64_t)(byte)*0x0101010101010101u)
@@ -274,15 +302,14 @@ char *prax_uuid_text(prax_uuid u, char buf[37])
     return buf;
 }
 
-prax_uuid prax_uuid_random(void)
+/* One system call for many; a forked child must not hand out its parent's. */
+static void take_random(void *to, size_t size)
 {
-    /* One system call for sixteen; a forked child must not hand out its parent's. */
     static __thread struct {
         uint8_t bytes[256];
         unsigned left, forks;
     } pool;
-    prax_uuid u;
-    if (pool.left < sizeof u.b || pool.forks != pxi_forks) {
+    if (pool.left < size || pool.forks != pxi_forks) {
         size_t have = 0;
         while (have < sizeof pool.bytes) {
             ssize_t n = getrandom(pool.bytes + have, sizeof pool.bytes - have, 0);
@@ -293,11 +320,111 @@ prax_uuid prax_uuid_random(void)
         pool.left = sizeof pool.bytes;
         pool.forks = pxi_forks;
     }
-    pool.left -= (unsigned)sizeof u.b;
-    memcpy(u.b, pool.bytes + pool.left, sizeof u.b);
+    pool.left -= (unsigned)size;
+    memcpy(to, pool.bytes + pool.left, size);
+}
+
+prax_uuid prax_uuid_random(void)
+{
+    prax_uuid u;
+    take_random(u.b, sizeof u.b);
     u.b[6] = (uint8_t)((u.b[6] & 0x0f) | 0x40);
     u.b[8] = (uint8_t)((u.b[8] & 0x3f) | 0x80);
     return u;
+}
+
+/* ---- ULIDs: github.com/ulid/spec; 6 bytes of milliseconds, 10 random ones ---- */
+
+enum { ULID_STAMP = 6 };
+static const char base32[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/* The next 128-bit number: a carry out of the random part moves the stamp a millisecond on. */
+static void count_up(uint8_t b[16])
+{
+    for (int i = 15; i >= 0 && ++b[i] == 0; i--)
+        ;
+}
+
+prax_ulid prax_ulid_new(void)
+{
+    static __thread struct {
+        prax_ulid u;
+        unsigned forks;
+        bool used;
+    } last;
+    prax_ulid now;
+    uint64_t ms = (uint64_t)prax_time_now().us / 1000;
+    for (int i = 0; i < ULID_STAMP; i++)
+        now.b[i] = (uint8_t)(ms >> (40 - 8 * i));
+    bool fresh = !last.used || last.forks != pxi_forks || memcmp(now.b, last.u.b, ULID_STAMP) > 0;
+    if (fresh) {
+        take_random(now.b + ULID_STAMP, sizeof now.b - ULID_STAMP);
+        last.u = now;
+        last.used = true;
+        last.forks = pxi_forks;
+    } else {
+        count_up(last.u.b);
+    }
+    return last.u;
+}
+
+static int digit32(char c)
+{
+    c = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    const char *p = c ? strchr(base32, c) : NULL;
+    return p ? (int)(p - base32) : -1;
+}
+
+/* 130 bits of text for 128 of value: the first digit has three. */
+bool pxi_ulid_read(const char *text, size_t size, uint8_t b[16])
+{
+    unsigned bits = 0, have = 0, used = 0;
+    if (size != PXI_ULID_TEXT || digit32(text[0]) > 7)
+        return false;
+    for (unsigned i = 0; i < PXI_ULID_TEXT; i++) {
+        int digit = digit32(text[i]);
+        if (digit < 0)
+            return false;
+        bits = bits << 5 | (unsigned)digit;
+        have += i ? 5 : 3;
+        if (have >= 8) {
+            have -= 8;
+            b[used++] = (uint8_t)(bits >> have);
+        }
+    }
+    return true;
+}
+
+int prax_ulid_parse(const char *text, prax_ulid *out)
+{
+    prax_ulid u = { .b = { 0 } };
+    if (!text || !pxi_ulid_read(text, strnlen(text, PXI_ULID_TEXT + 1), u.b))
+        return PRAX_EINVAL;
+    *out = u;
+    return 0;
+}
+
+char *prax_ulid_text(prax_ulid u, char buf[27])
+{
+    unsigned bits = 0, have = 2, used = 0; /* two bits of nothing in front make 130 */
+    for (unsigned i = 0; i < PXI_ULID_TEXT; i++) {
+        if (have < 5) {
+            bits = bits << 8 | u.b[used++];
+            have += 8;
+        }
+        have -= 5;
+        buf[i] = base32[bits >> have & 31];
+    }
+    buf[PXI_ULID_TEXT] = '\0';
+    return buf;
+}
+
+prax_time prax_ulid_time(prax_ulid u)
+{
+    int64_t ms = 0;
+    for (int i = 0; i < ULID_STAMP; i++)
+        ms = ms << 8 | u.b[i];
+    return (prax_time){ .us = ms * 1000 };
 }
 
 /* ---- decimals ---- */
@@ -330,6 +457,47 @@ bool pxi_decimal_rescale(prax_decimal d, unsigned scale, enum pxi_round round, i
         *units += 1;
     }
     return true;
+}
+
+/* One more digit at the end; units stay below 0 so that INT64_MIN can be reached. */
+static bool more_digit(int64_t *units, int digit)
+{
+    return !__builtin_mul_overflow(*units, 10, units) &&
+           !__builtin_sub_overflow(*units, digit, units);
+}
+
+bool pxi_decimal_read(const char *text, size_t size, unsigned scale, int64_t *units, bool *exact)
+{
+    const char *p = text, *end = text + size;
+    bool negative = p < end && *p == '-', point = false, any = false, up = false;
+    unsigned places = 0;
+    int64_t x = 0;
+    *exact = true;
+    for (p += negative; p < end; p++) {
+        if (*p == '.' && !point) {
+            point = true;
+            continue;
+        }
+        if (*p < '0' || *p > '9')
+            return false;
+        any = true;
+        if (!point || places < scale) {
+            places += point;
+            if (!more_digit(&x, *p - '0'))
+                return false;
+        } else {
+            up = places++ == scale ? *p >= '5' : up;
+            *exact = *exact && *p == '0';
+        }
+    }
+    for (; places < scale; places++) {
+        if (!more_digit(&x, 0))
+            return false;
+    }
+    if (up && __builtin_sub_overflow(x, 1, &x))
+        return false;
+    *units = negative ? x : 0;
+    return any && (negative || !__builtin_sub_overflow((int64_t)0, x, units));
 }
 
 int prax_decimal_parse(const char *text, prax_decimal *out)

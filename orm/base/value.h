@@ -10,11 +10,19 @@ extern const int64_t pxi_pow10[PXI_DECIMAL_DIGITS + 1];
 
 /* 36 characters, either case, into b[16]; false if they are no UUID. */
 bool pxi_uuid_read(const char *text, size_t size, uint8_t b[16]);
+/* 26 characters of Crockford's base 32, either case, likewise. */
+bool pxi_ulid_read(const char *text, size_t size, uint8_t b[16]);
+
+enum { PXI_UUID_TEXT = 36, PXI_ULID_TEXT = 26 };
+#define PXI_TOD_MAX INT64_C(86399999999) /* the last microsecond of a day */
 
 enum pxi_round { PXI_ROUND_NEAR, PXI_ROUND_DOWN, PXI_ROUND_UP }; /* half away from 0; floor; ceil */
 /* The units of d at another scale. *exact tells whether nothing was rounded away; what does not fit
  * in 64 bits becomes INT64_MAX or INT64_MIN, not exact. Scales outside 0-18 give false. */
 bool pxi_decimal_rescale(prax_decimal d, unsigned scale, enum pxi_round round, int64_t *units,
                          bool *exact);
+/* Decimal digits ("-12.5") as units at a scale, rounded half away from 0. false: they are none
+ * (NaN, infinities), or do not fit. */
+bool pxi_decimal_read(const char *text, size_t size, unsigned scale, int64_t *units, bool *exact);
 
 #endif

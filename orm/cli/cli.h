@@ -1,7 +1,7 @@
 /* cli.h - between the files of the prax command: the only part of the compiler that does I/O.
  *
  * Exit status: 0 done; 1 the schema has errors; 2 the command was wrong, or a file cannot be read
- * or written. Messages go to stderr as `prax: what: why`; only --json, --help and --version write
+ * or written; 3 imported, but not all of it could be carried. Messages go to stderr as `prax: what: why`; only --json, --help and --version write
  * to stdout.
  */
 #ifndef PXI_CLI_CLI_H
@@ -23,8 +23,11 @@ struct pxi_cli_schema {
 };
 /* schema.prax or prax/schema.prax, whichever is here; NULL with a message if neither is. */
 const char *pxi_cli_schema_find(void);
-/* path NULL = schema.prax or prax/schema.prax, whichever is there. 0 if the file was read (there
- * may be diagnostics), else PXI_EXIT_TROUBLE with a message. Close it in both cases. */
+/* The paths of all *.prax in a folder, in the order of their bytes, in an arena. 0, or
+ * PXI_EXIT_TROUBLE with a message: also if there is none. */
+int pxi_cli_schema_files(struct pxi_arena *arena, const char *path, pxi_texts *names);
+/* path: a file, a folder, or NULL = schema.prax or prax/schema.prax, whichever is there. 0 if it
+ * was read (there may be diagnostics), else PXI_EXIT_TROUBLE with a message. Close it in both cases. */
 int pxi_cli_schema_open(struct pxi_cli_schema *s, const char *path);
 /* The same, but the text is only read: there is no tree. */
 int pxi_cli_schema_load(struct pxi_cli_schema *s, const char *path);
@@ -47,6 +50,7 @@ int pxi_cli_watch(const char *path, int (*run)(void *ctx), void *ctx);
 /* The commands; argv[0] is the command's name. Return the exit status. */
 int pxi_cli_format(int argc, char **argv);
 int pxi_cli_generate(int argc, char **argv);
+int pxi_cli_import(int argc, char **argv);
 int pxi_cli_init(int argc, char **argv);
 int pxi_cli_validate(int argc, char **argv);
 

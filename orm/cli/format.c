@@ -1,9 +1,10 @@
-/* format.c - prax format: a schema in its usual layout. */
+/* format.c - prax format: schemas in their usual layout, each file on its own. */
 #include "orm/schema/format.h"
 #include "orm/cli/cli.h"
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct job {
     char *const *files; /* files[n]; a NULL name = the schema that is found here */
@@ -65,6 +66,24 @@ static int format_one(const struct job *job, const char *path)
     return status;
 }
 
+/* A file, all files of a folder, or (NULL) the schema that is found here. */
+static int format_path(const struct job *job, const char *path)
+{
+    struct pxi_arena arena;
+    struct stat st;
+    pxi_texts names = { NULL, 0, 0 };
+    if (!path || stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+        return format_one(job, path);
+    pxi_arena_init(&arena, NULL, 0);
+    int worst = pxi_cli_schema_files(&arena, path, &names);
+    for (uint32_t i = 0; i < names.count; i++) {
+        int status = format_one(job, names.items[i]);
+        worst = status > worst ? status : worst;
+    }
+    pxi_arena_free(&arena);
+    return worst;
+}
+
 int pxi_cli_format(int argc, char **argv)
 {
     struct job job = { 0 };
@@ -72,7 +91,7 @@ int pxi_cli_format(int argc, char **argv)
         return PXI_EXIT_TROUBLE;
     int worst = PXI_EXIT_DONE;
     for (int i = 0; i < job.n; i++) {
-        int status = format_one(&job, job.files[i]);
+        int status = format_path(&job, job.files[i]);
         worst = status > worst ? status : worst;
     }
     return worst;

@@ -1,18 +1,37 @@
-/* generate.c - prax generate: a schema becomes PREFIX.h and PREFIX.c. */
+/* generate.c - prax generate: a schema becomes PREFIX.h, PREFIX.c and a PREFIX_model.c a model.
+ *
+ * Files that would not change are left alone, so that make compiles a changed model and no other. A
+ * file of a model that is gone is removed, else the linker would meet it: it is ours if its first
+ * line says that it is itself, generated from this schema.
+ */
 #include "orm/cli/cli.h"
 #include "orm/gen/gen.h"
+#include <dirent.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct job {
     const char *schema, *out; /* as given; NULL = not */
-    bool quiet, watch;
+    bool quiet, watch, single, list;
+};
+
+/* One run: where it writes, and from what. */
+struct run {
+    const struct job *job;
+    const struct pxi_schema *tree;
+    const char *source; /* the schema's name, without folders */
+    struct pxi_buf dir;
 };
 
 static int parse_args(struct job *job, int argc, char **argv)
 {
-    static const struct option options[] = { { "watch", no_argument, NULL, 'w' }, { 0 } };
+    static const struct option options[] = { { "watch", no_argument, NULL, 'w' },
+                                             { "single", no_argument, NULL, 's' },
+                                             { "files", no_argument, NULL, 'f' },
+                                             { 0 } };
     int c;
     opterr = 0;
     optind = 1;
@@ -21,6 +40,10 @@ static int parse_args(struct job *job, int argc, char **argv)
             job->quiet = true;
         } else if (c == 'w') {
             job->watch = true;
+        } else if (c == 's') {
+            job->single = true;
+        } else if (c == 'f') {
+            job->list = true;
         } else if (c == 'o') {
             job->out = optarg;
         } else if (optopt == 'o') {
@@ -48,26 +71,45 @@ static void folder(struct pxi_buf *path, const struct job *job, const struct pxi
         pxi_buf_text(path, job->out);
         return;
     }
-    if (s->tree->out[0] != '/')
+    if (s->tree->out[0] != '/' && s->source.n_files)
+        pxi_buf_fmt(path, "%s/", s->source.file);
+    if (s->tree->out[0] != '/' && !s->source.n_files)
         pxi_buf_add(path, s->source.file, (size_t)(base_name(s->source.file) - s->source.file));
     pxi_buf_text(path, s->tree->out);
 }
 
-static int write_one(const struct pxi_buf *dir, const struct pxi_cli_schema *s, const char *ending,
-                     const struct job *job)
+/* "DIR/PREFIX.h", "DIR/PREFIX_user.c" */
+static void path_of(struct pxi_buf *path, const struct run *r, const struct pxi_model *m, char kind)
+{
+    pxi_buf_fmt(path, "%s/%s%s%s.%c", r->dir.data, r->tree->prefix, m ? "_" : "",
+                m ? m->c_name : "", kind);
+}
+
+static int write_one(const struct run *r, const struct pxi_model *m, char kind)
 {
     struct pxi_buf text = { 0 }, path = { 0 };
-    const char *source = base_name(s->source.file);
-    (*ending == 'h' ? pxi_gen_header : pxi_gen_source)(&text, s->tree, source);
-    pxi_buf_fmt(&path, "%s/%s.%s", dir->data, s->tree->prefix, ending);
     int status = PXI_EXIT_DONE;
+    path_of(&path, r, m, kind);
+    if (r->job->list) {
+        if (pxi_buf_ok(&path))
+            puts(path.data);
+        pxi_buf_free(&path);
+        return status;
+    }
+    if (m) {
+        pxi_gen_model(&text, r->tree, m, r->source);
+    } else {
+        (kind == 'h'      ? pxi_gen_header
+         : r->job->single ? pxi_gen_single
+                          : pxi_gen_main)(&text, r->tree, r->source);
+    }
     if (!pxi_buf_ok(&text) || !pxi_buf_ok(&path)) {
-        status = pxi_cli_fail("%s: out of memory", s->source.file);
+        status = pxi_cli_fail("%s: out of memory", r->source);
     } else {
         int written = pxi_cli_write(path.data, &text);
         if (written < 0) {
             status = PXI_EXIT_TROUBLE;
-        } else if (!job->quiet) {
+        } else if (!r->job->quiet) {
             fprintf(stderr, "prax: %s: %s\n", path.data, written ? "written" : "unchanged");
         }
     }
@@ -76,23 +118,89 @@ static int write_one(const struct pxi_buf *dir, const struct pxi_cli_schema *s, 
     return status;
 }
 
-static int write_both(const struct job *job, const struct pxi_cli_schema *s)
+/* ---- files of models that are gone ---- */
+
+static bool is_wanted(const struct run *r, const char *name)
 {
-    struct pxi_buf dir = { 0 };
-    folder(&dir, job, s);
+    size_t prefix = strlen(r->tree->prefix);
+    for (uint32_t i = 0; i < r->tree->models.count && !r->job->single; i++) {
+        const struct pxi_model *m = &r->tree->models.items[i];
+        size_t size = m->ignore ? 0 : strlen(m->c_name);
+        if (size && strncmp(name + prefix + 1, m->c_name, size) == 0 &&
+            strcmp(name + prefix + 1 + size, ".c") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether its first line is the one that we write into a file of that name. */
+static bool is_ours(const struct run *r, const char *path, const char *name)
+{
+    struct pxi_buf line = { 0 }, text = { 0 };
+    pxi_buf_fmt(&line, "/* %s - generated from %s; do not edit.", name, r->source);
+    bool ours = pxi_buf_ok(&line) && pxi_cli_read(&text, path, line.size) == 0 &&
+                text.size >= line.size && memcmp(text.data, line.data, line.size) == 0;
+    pxi_buf_free(&line);
+    pxi_buf_free(&text);
+    return ours;
+}
+
+static void remove_stale(const struct run *r, const char *name)
+{
+    struct pxi_buf path = { 0 };
+    size_t prefix = strlen(r->tree->prefix);
+    if (strncmp(name, r->tree->prefix, prefix) != 0 || name[prefix] != '_' || is_wanted(r, name))
+        return;
+    pxi_buf_fmt(&path, "%s/%s", r->dir.data, name);
+    if (pxi_buf_ok(&path) && is_ours(r, path.data, name)) {
+        bool gone = unlink(path.data) == 0;
+        if (!gone || !r->job->quiet)
+            fprintf(stderr, "prax: %s: %s\n", path.data,
+                    gone ? "removed: its model is gone" : strerror(errno));
+    }
+    pxi_buf_free(&path);
+}
+
+static void clean_up(const struct run *r)
+{
+    DIR *dir = opendir(r->dir.data);
+    for (struct dirent *d; dir && (d = readdir(dir)) != NULL;)
+        remove_stale(r, d->d_name);
+    if (dir)
+        closedir(dir);
+}
+
+/* ---- all of it ---- */
+
+static int write_files(const struct run *r)
+{
+    int status = r->job->list ? 0 : pxi_cli_make_folder(r->dir.data);
+    if (!status)
+        status = write_one(r, NULL, 'h');
+    if (!status)
+        status = write_one(r, NULL, 'c');
+    for (uint32_t i = 0; i < r->tree->models.count && !status && !r->job->single; i++) {
+        if (!r->tree->models.items[i].ignore)
+            status = write_one(r, &r->tree->models.items[i], 'c');
+    }
+    if (!status && !r->job->list)
+        clean_up(r);
+    return status;
+}
+
+static int write_all(const struct job *job, const struct pxi_cli_schema *s)
+{
+    struct run r = { .job = job, .tree = s->tree, .source = base_name(s->source.file) };
     int status;
-    if (!pxi_buf_ok(&dir)) {
+    folder(&r.dir, job, s);
+    if (!pxi_buf_ok(&r.dir)) {
         status = pxi_cli_fail("%s: out of memory", s->source.file);
-    } else if (dir.size == 0) {
+    } else if (r.dir.size == 0) {
         status = pxi_cli_fail("generate: -o: the folder has no name");
     } else {
-        status = pxi_cli_make_folder(dir.data);
+        status = write_files(&r);
     }
-    if (!status)
-        status = write_one(&dir, s, "h", job);
-    if (!status)
-        status = write_one(&dir, s, "c", job);
-    pxi_buf_free(&dir);
+    pxi_buf_free(&r.dir);
     return status;
 }
 
@@ -105,7 +213,7 @@ static int run(void *ctx)
         pxi_cli_schema_complain(&s);
         status = PXI_EXIT_SCHEMA;
     } else if (!status) {
-        status = write_both(job, &s);
+        status = write_all(job, &s);
     }
     pxi_cli_schema_close(&s);
     return status;

@@ -9,16 +9,22 @@ static const char help[] =
     "usage: prax COMMAND [OPTION]... [SCHEMA]\n"
     "\n"
     "  prax init [DIR]                        write a first schema, program and Makefile\n"
-    "  prax generate [-q] [-o DIR] [--watch] [SCHEMA]\n"
-    "                                         write PREFIX.h and PREFIX.c from a schema\n"
+    "  prax generate [-q] [-o DIR] [--watch] [--single] [--files] [SCHEMA]\n"
+    "                                         write C from a schema: PREFIX.h, PREFIX.c and a file\n"
+    "                                         a model\n"
     "  prax validate [--json] [SCHEMA]        check a schema and list all its errors\n"
     "  prax format [--check] [SCHEMA]...      lay schemas out in the usual way\n"
+    "  prax import [-o FILE] [--prefix NAME] FILE.prisma\n"
+    "                                         turn a Prisma schema into ours\n"
     "  prax --help | --version\n"
     "\n"
-    "SCHEMA is a file; without it, schema.prax here or in prax/.\n"
+    "SCHEMA is a file, or a folder whose *.prax are one schema; without it, schema.prax here or\n"
+    "in prax/.\n"
     "\n"
     "  -o DIR   write into DIR; without it, into the generator's `out`, seen from the schema\n"
     "  --watch  do it again each time the schema is saved\n"
+    "  --single one PREFIX.c, with all models in it\n"
+    "  --files  print the names of the files that would be written, and write nothing\n"
     "  -q       say nothing when all went well\n"
     "  --check  change nothing; status 1 if a schema is not in the usual layout\n"
     "  --json   the errors as JSON on standard output, for editors\n"
@@ -38,8 +44,8 @@ static const char help[] =
     "      name  String?\n"
     "  }\n"
     "\n"
-    "`prax generate` makes gen/blog.h and gen/blog.c of it. Compile blog.c into your program and\n"
-    "link with -lprax:\n"
+    "`prax generate` makes gen/blog.h, gen/blog.c and gen/blog_user.c of it. Compile gen/blog*.c\n"
+    "into your program and link with -lprax:\n"
     "\n"
     "  const blog_user *u = blog_user_create(s, .email = \"ada@example.org\");\n"
     "\n"
@@ -49,10 +55,8 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    { "format", pxi_cli_format },
-    { "generate", pxi_cli_generate },
-    { "init", pxi_cli_init },
-    { "validate", pxi_cli_validate },
+    { "format", pxi_cli_format }, { "generate", pxi_cli_generate }, { "import", pxi_cli_import },
+    { "init", pxi_cli_init },     { "validate", pxi_cli_validate },
 };
 
 int pxi_cli_fail(const char *fmt, ...)

@@ -1,7 +1,8 @@
 /* watch.c - runs something each time a schema is saved (inotify(7)).
  *
  * The folder is watched and not the file: editors write a new one and rename it. A burst of events
- * is one save: what arrives within PAUSE_MS of the last is part of it.
+ * is one save: what arrives within PAUSE_MS of the last is part of it. In a schema of several files
+ * one that goes away is a change, too.
  */
 #include "orm/cli/cli.h"
 #include <errno.h>
@@ -12,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAUSE_MS = 50, EVENTS = IN_CLOSE_WRITE | IN_MOVED_TO };
+enum { PAUSE_MS = 50, EVENTS = IN_CLOSE_WRITE | IN_MOVED_TO, GONE = IN_DELETE | IN_MOVED_FROM };
 
 static bool is_schema(const char *name)
 {
@@ -63,7 +64,8 @@ int pxi_cli_watch(const char *path, int (*run)(void *ctx), void *ctx)
         pxi_buf_add(&dir, slash ? path : "./", slash ? (size_t)(slash - path) + 1 : 2);
     }
     int fd = inotify_init1(IN_CLOEXEC);
-    bool watched = fd >= 0 && pxi_buf_ok(&dir) && inotify_add_watch(fd, dir.data, EVENTS) >= 0;
+    bool watched = fd >= 0 && pxi_buf_ok(&dir) &&
+                   inotify_add_watch(fd, dir.data, folder ? EVENTS | GONE : EVENTS) >= 0;
     int status = PXI_EXIT_TROUBLE;
     if (!watched) {
         status = pxi_cli_fail("%s: cannot be watched: %s", path, strerror(errno));

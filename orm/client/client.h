@@ -11,12 +11,15 @@
 #include "orm/pool/pool.h"
 #include "orm/query/build.h"
 #include <prax/usdt.h>
+#include <string.h>
 
 enum {
     PXI_SESSIONS_KEPT = 16,           /* closed sessions kept for the next open */
     PXI_SESSION_BYTES_KEPT = 4 << 20, /* arena of such a one: a list of some 40,000 rows */
     PXI_SCRATCH_KEPT = 1 << 20,
-    PXI_RECENT = 16, /* plans that a session finds without a key */
+    PXI_INCLUDE_DEPTH = 8, /* relations within relations: a program that wants more means a cycle */
+    PXI_RECENT = 16,       /* plans that a session finds without a key */
+    PXI_WARM_MAX = 64,     /* statements prepared on a new connection */
 };
 
 struct prax_db {
@@ -25,7 +28,9 @@ struct prax_db {
     struct pxi_plans plans;
     struct pxi_error err;
     size_t arena_max;
-    uint64_t slow_ns; /* 0 = off */
+    unsigned warm;                     /* statements to prepare on a new connection */
+    uint32_t hot[PXI_WARM_MAX], n_hot; /* hot[n_hot]: ids of their plans; under `lock` */
+    uint64_t slow_ns;                  /* 0 = off */
     void (*log)(void *ctx, const prax_event *ev);
     void *log_ctx;
     unsigned forks;
@@ -49,12 +54,14 @@ struct pxi_recent {
     const prax_model *m; /* NULL: none */
     struct pxi_plan *plan;
     uint16_t verb, by;
+    uint64_t given; /* CREATE: bits of its columns */
 };
 
 struct prax_session {
     prax_db *db;
     struct pxi_link *link; /* of the last operation */
     bool holds;            /* it works for us; else it rests, and somebody may have taken it */
+    bool suspect;          /* an operation failed on it: it does not rest, it goes to the pool */
     struct prax_cursor *cursors;
     struct pxi_tx tx;
     struct pxi_watch watch;
@@ -79,6 +86,7 @@ struct pxi_op {
     int (*check)(const struct pxi_op *op, size_t values); /* of a prepared statement; or NULL */
     struct pxi_arena *keep; /* a cursor's: values and plan must outlive the call that gives them */
     bool stmt_new, timed, started; /* started: VERB__start was fired */
+    bool nested; /* within another one, whose connection and scratch memory it uses */
     enum prax_verb verb;
     const struct prax_op_record *outer;
     uint64_t start_ns, phase_ns; /* when the operation and its phase began, if timed */
@@ -113,14 +121,25 @@ static inline void pxi_op_phase(struct pxi_op *op, enum prax_phase phase)
 }
 /* A connection, working for the session. */
 int pxi_op_connect(struct pxi_op *op);
+/* An empty shape for the operation's model and database. */
+static inline void pxi_op_shape(const struct pxi_op *op, struct pxi_shape *sh)
+{
+    prax_session *s = op->s;
+    pxi_shape_begin(sh, s->db->plans.dialect, op->m, &s->scratch, &s->err);
+}
+/* The connection broke before anything was done on it: forgets it and the error, for another try.
+ */
+void pxi_op_disconnect(struct pxi_op *op);
 /* Plan of a request, connection, prepared statement, values: all that comes before the first step.
  * VERB__start fires here. */
 int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r);
 int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *plan, bool cached);
 /* Tells observers which statement the operation is about. */
 void pxi_op_show(struct pxi_op *op, struct pxi_plan *p);
-/* What a M_query asks for. */
-struct pxi_request pxi_request_of(const prax_model *m, enum prax_verb verb, const void *query);
+/* EINVAL, ELIMIT and EPERM; rows: the verb brings some. */
+int pxi_query_check(const struct pxi_op *op, const prax_query_head *q, bool rows);
+/* What a M_query of the operation's model asks for. */
+struct pxi_request pxi_request_of(const struct pxi_op *op, const void *query);
 /* Finishes the statement before the end, so that the same operation can start another. */
 void pxi_op_finish(struct pxi_op *op);
 /* Steps a statement that returns no rows: rows changed. */
@@ -141,11 +160,87 @@ static inline bool pxi_session_pinned(const prax_session *s)
 /* Lets the connection rest, or gives it to those who wait. */
 void pxi_session_unpin(prax_session *s);
 
+/* ---- lists (read.c) ---- */
+
+struct pxi_rows {
+    char *items;
+    size_t count, room, size; /* size: bytes a row */
+    size_t extra;             /* bytes behind the last one that may be written to */
+};
+/* The integer in the first column of the first row; `none` if there is no row. */
+int64_t pxi_op_scalar(struct pxi_op *op, const struct pxi_request *r, int64_t none);
+/* Room for the rows of the statement that has started; take as in the query. */
+int pxi_rows_begin(struct pxi_op *op, struct pxi_rows *rows, uint32_t take);
+/* The current row behind the others; ELIMIT beyond rows_max. */
+int pxi_rows_next(struct pxi_op *op, struct pxi_rows *rows);
+/* All rows of a started statement into the session's arena; take: at most so many come, or 0. */
+int pxi_read_rows(struct pxi_op *op, struct pxi_rows *rows, uint32_t take);
+
+/* ---- relations (include.c) ---- */
+
+static inline bool pxi_has_bit(const void *bits, unsigned i)
+{
+    return bits && (((const uint8_t *)bits)[i / 8] >> i % 8 & 1);
+}
+/* The target's M_query in a M_include, which may be NULL. */
+static inline const void *pxi_include_of(const prax_model *m, unsigned relation,
+                                         const void *include)
+{
+    const char *at = include;
+    return at ? *(const void *const *)(const void *)(at + m->relations[relation].include_off)
+              : NULL;
+}
+bool pxi_wants_relations(const prax_model *m, const void *select, const void *include);
+/* M_include of a M_query; NULL: the model has no relations. */
+static inline const void *pxi_query_include(const prax_model *m, const void *query)
+{
+    return m->query_include_off == PRAX_NO_OFF ? NULL : (const char *)query + m->query_include_off;
+}
+/* Whether what a M_fields and a M_include ask for can be done: EINVAL, ELIMIT. Then it is read into
+ * rows[count] of the operation's model, whose statement must be finished. */
+int pxi_include_check(const struct pxi_op *op, const void *select, const void *include);
+int pxi_include(const struct pxi_op *op, const void *select, const void *include, char *rows,
+                size_t count);
+/* The columns that are read for a M_fields (or NULL) and a M_include (or NULL): bits in scratch
+ * memory, or NULL for all. If there is no memory it is all of them, too. */
+const void *pxi_op_select(const struct pxi_op *op, const void *select, const void *include);
+
+/* Clears what is behind the columns of a row: relations that nobody has read yet. */
+static inline void pxi_row_clear_relations(const prax_model *m, char *row)
+{
+    if (m->n_relations) {
+        size_t at = m->relations[0].row_off;
+        memset(row + at, 0, m->row_size - at);
+    }
+}
+
+/* ---- rules (validate.c) ---- */
+
+/* A value of the column's plain type against its rules; all that a M_set sets. 0, or ECHECK (or
+ * ENOMEM) as the shape's error. */
+int pxi_validate(struct pxi_shape *sh, const prax_column *c, const void *src);
+int pxi_validate_set(struct pxi_shape *sh, const void *set);
+
+/* ---- raw SQL (raw.c) ---- */
+
+enum { PXI_RAW_KEEP = 1, PXI_RAW_ROWS = 2 }; /* it will be used again; it must have rows */
+/* Plan, values, start. */
+int pxi_raw_start(struct pxi_op *op, const char *sql, size_t size, const prax_val *v, size_t n,
+                  unsigned flags);
+/* EINVAL if the statement has begun or ended a transaction; `before`: whether one was open. */
+int pxi_raw_check_tx(const struct pxi_op *op, bool before);
+
 /* ---- handles (db.c) ---- */
 
 void pxi_db_ref(prax_db *db);
 void pxi_db_unref(prax_db *db); /* the last one frees it */
 void pxi_session_free(prax_session *s);
+
+/* ---- warm-up (warm.c) ---- */
+
+/* For pxi_pool_opts; ctx is the prax_db. */
+void pxi_db_warm(void *ctx, struct pxi_link *l);
+void pxi_db_cool(void *ctx, const struct pxi_link *l);
 
 /* ---- transactions (tx.c) ---- */
 

@@ -18,6 +18,10 @@ static void keep_value(prax_session *s, const prax_column *c, void *value)
         prax_bytes *b = value;
         if (b->data)
             b->data = prax_keep(s, b->data, b->size);
+    } else if (c->type == PRAX_T_Json) {
+        prax_json *j = value;
+        if (j->text)
+            j->text = prax_keep(s, j->text, j->size);
     }
 }
 
@@ -39,6 +43,9 @@ static void keep_filter(prax_session *s, const prax_column *c, char *filter)
         return;
     case PRAX_OP_IN:
     case PRAX_OP_NOT_IN:
+    case PRAX_OP_HAS_ALL:
+    case PRAX_OP_HAS_ANY:
+    case PRAX_OP_LIST_EQ:
         keep_items(s, c, f);
         return;
     case PRAX_OP_PATH_EQ: {
@@ -53,6 +60,24 @@ static void keep_filter(prax_session *s, const prax_column *c, char *filter)
         keep_value(s, c, &f->v);
         if (f->op == PRAX_OP_BETWEEN)
             keep_value(s, c, filter + pxi_layouts[c->type].filter_hi);
+    }
+}
+
+static void keep_inside(prax_session *s, const prax_model *m, char *where, unsigned depth);
+
+/* The conditions on a relation: one of to one, three of to many. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
+static void keep_relation(prax_session *s, const prax_relation *r, char *at, unsigned depth)
+{
+    bool one = r->kind == PRAX_R_OWNER || r->kind == PRAX_R_ONE;
+    const void **wheres = (const void **)(void *)at;
+    for (unsigned k = 0; k < (one ? 1 : 3) && !s->kept_error; k++) {
+        if (!wheres[k])
+            continue;
+        char *copy = (char *)prax_keep(s, wheres[k], r->target->where_size);
+        if (copy)
+            keep_inside(s, r->target, copy, depth + 1);
+        wheres[k] = copy;
     }
 }
 
@@ -79,6 +104,8 @@ static void keep_inside(prax_session *s, const prax_model *m, char *where, unsig
             keep_inside(s, m, items + i * m->where_size, depth + 1);
         lists[k].items = items;
     }
+    for (unsigned i = 0; i < m->n_relations && !s->kept_error; i++)
+        keep_relation(s, &m->relations[i], where + m->relations[i].where_off, depth);
 }
 
 const void *prax_gen_keep_where(prax_session *s, const prax_model *m, const void *where)

@@ -145,7 +145,7 @@ int pxi_op_begin(struct pxi_op *op, prax_session *s, const prax_model *m, enum p
     op->stmt = NULL;
     op->keep = NULL;
     op->check = NULL;
-    op->timed = op->started = false;
+    op->timed = op->started = op->nested = false;
     op->spent_ns = 0;
     op->outer = pxi_context_swap(NULL);
     fill_record(op, st);
@@ -234,6 +234,8 @@ int pxi_op_explain(const struct pxi_op *op, int rc)
     if (op->plan)
         pxi_error_sql(e, op->plan->sql);
     why_stopped(op->s);
+    if (e->e.code == PRAX_EBUSY && pxi_pool_held_here(&op->s->db->pool, op->link))
+        pxi_error_more(e, " (this thread works with another connection, in another session, too)");
     if (e->e.code == PRAX_ESQL && op->m &&
         op->link->driver->has_table(op->link->conn, op->m->table) == 0)
         pxi_error_recode(e, PRAX_ESCHEMA);
@@ -266,11 +268,23 @@ static int connect_slow(struct pxi_op *op)
     return 0;
 }
 
+/* From rest; false: another session has it, or it has died meanwhile. */
+static bool take_again(prax_session *s)
+{
+    struct pxi_link *l = s->link;
+    if (!l || !pxi_link_take(l, (uintptr_t)s))
+        return false;
+    if (__builtin_expect(!l->mortal, 1) || pxi_link_fit(&s->db->pool, l))
+        return true;
+    pxi_pool_drop(&s->db->pool, l);
+    return false;
+}
+
 int pxi_op_connect(struct pxi_op *op)
 {
     prax_session *s = op->s;
     if (!s->holds) {
-        s->holds = s->link && pxi_link_take(s->link, (uintptr_t)s);
+        s->holds = take_again(s);
         int rc = __builtin_expect(s->holds, 1) ? 0 : connect_slow(op);
         if (rc < 0)
             return rc;
@@ -278,6 +292,15 @@ int pxi_op_connect(struct pxi_op *op)
     op->link = s->link;
     op->rec->conn_id = op->link->id;
     return 0;
+}
+
+void pxi_op_disconnect(struct pxi_op *op)
+{
+    prax_session *s = op->s;
+    pxi_pool_drop(&s->db->pool, op->link);
+    op->link = s->link = NULL;
+    s->holds = false;
+    pxi_error_clear(&s->err);
 }
 
 static int prepare(struct pxi_op *op)
@@ -308,12 +331,42 @@ void pxi_op_show(struct pxi_op *op, struct pxi_plan *p)
     close_record(r);
 }
 
-static uint64_t bytes_of(const struct pxi_shape *sh)
+static uint64_t bytes_of(const struct pxi_value *v, uint32_t n)
 {
-    uint64_t bytes = 8 * (uint64_t)sh->n_values;
-    for (unsigned i = 0; i < sh->n_values; i++)
-        bytes += sh->values[i].kind >= PXI_TEXT ? sh->values[i].size : 0;
+    uint64_t bytes = 8 * (uint64_t)n;
+    for (uint32_t i = 0; i < n; i++) {
+        if (v[i].kind == PXI_TEXT || v[i].kind == PXI_BLOB)
+            bytes += v[i].size;
+    }
     return bytes;
+}
+
+static uint64_t bytes_in(const struct pxi_shape *sh)
+{
+    uint64_t bytes = bytes_of(sh->values, sh->n_values);
+    for (unsigned i = 0; i < sh->n_values; i++) {
+        if (sh->values[i].kind == PXI_ARRAY)
+            bytes += bytes_of(sh->values[i].u.p, sh->values[i].size);
+    }
+    return bytes;
+}
+
+/* An array's items are plain values. */
+static bool keep_value(struct pxi_arena *a, struct pxi_value *v)
+{
+    if (v->kind < PXI_TEXT)
+        return true;
+    if (v->kind != PXI_ARRAY)
+        return (v->u.p = pxi_arena_copy(a, v->u.p, v->size)) != NULL;
+    struct pxi_value *items = pxi_arena_get(a, v->size * sizeof *items + 1, 16);
+    for (uint32_t i = 0; items && i < v->size; i++) {
+        items[i] = ((const struct pxi_value *)v->u.p)[i];
+        if (items[i].kind >= PXI_TEXT &&
+            !(items[i].u.p = pxi_arena_copy(a, items[i].u.p, items[i].size)))
+            return false;
+    }
+    v->u.p = items;
+    return items != NULL;
 }
 
 /* A cursor outlives the call: what the caller lent, and what lies in scratch memory, is copied. */
@@ -321,10 +374,7 @@ static int keep_all(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan **p
 {
     for (unsigned i = 0; i < sh->n_values; i++) {
         struct pxi_value *v = &sh->values[i];
-        if (v->kind < PXI_TEXT)
-            continue;
-        v->u.p = pxi_arena_copy(op->keep, v->u.p, v->size);
-        if (!v->u.p)
+        if (!keep_value(op->keep, v))
             return pxi_op_full(op, op->keep);
     }
     if ((*plan)->id == PXI_PLAN_ONCE && !(*plan = pxi_plan_copy(op->keep, *plan)))
@@ -355,18 +405,29 @@ int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *
         pxi_verb_start(op->rec);
     op->started = true;
     pxi_op_phase(op, PRAX_PHASE_BIND);
-    op->rec->bytes_in += bytes_of(sh);
+    op->rec->bytes_in += bytes_in(sh);
     rc = op->link->driver->start(op->stmt, sh->values, sh->n_values);
     pxi_op_phase(op, PRAX_PHASE_EXECUTE);
     return __builtin_expect(rc < 0, 0) ? pxi_op_explain(op, rc) : 0;
 }
 
+/* The columns that an insert gives; 0: more than 64 columns, or none. */
+static uint64_t given_bits(const struct pxi_request *r)
+{
+    uint64_t bits = 0;
+    if (!r->given)
+        return UINT64_MAX;
+    for (unsigned i = 0; i < r->m->n_columns && r->m->n_columns <= 64; i++)
+        bits |= (uint64_t)(r->given[i / 8] >> i % 8 & 1) << i;
+    return bits;
+}
+
 /* Statements by key and single inserts have one plan a model, so a session remembers it: no shape
  * key, no look-up. */
-static struct pxi_recent *recent_of(prax_session *s, const struct pxi_request *r)
+static struct pxi_recent *recent_of(prax_session *s, const struct pxi_request *r, uint64_t given)
 {
-    bool fixed =
-        (r->verb == PRAX_GET && !r->select) || r->verb == PRAX_CREATE || r->verb == PRAX_DELETE;
+    bool fixed = (r->verb == PRAX_GET && !r->select) || (r->verb == PRAX_CREATE && given) ||
+                 r->verb == PRAX_DELETE;
     uintptr_t at = ((uintptr_t)r->m >> 5) + (uintptr_t)4 * r->by + r->verb;
     return fixed ? &s->recent[at % PXI_RECENT] : NULL;
 }
@@ -374,17 +435,19 @@ static struct pxi_recent *recent_of(prax_session *s, const struct pxi_request *r
 int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r)
 {
     struct pxi_plans *plans = &op->s->db->plans;
-    struct pxi_recent *recent = recent_of(op->s, r);
+    uint64_t given = r->verb == PRAX_CREATE ? given_bits(r) : 0;
+    struct pxi_recent *recent = recent_of(op->s, r, given);
     bool cached = true;
     struct pxi_plan *plan;
-    if (recent && recent->m == r->m && recent->verb == r->verb && recent->by == r->by) {
+    if (recent && recent->m == r->m && recent->verb == r->verb && recent->by == r->by &&
+        recent->given == given) {
         if (r->key)
             pxi_clause_key(sh, r->key, r->by);
         plan = sh->code ? NULL : recent->plan;
     } else {
         plan = pxi_request_plan(plans, sh, r, &cached);
         if (recent && plan && plan->id != PXI_PLAN_ONCE)
-            *recent = (struct pxi_recent){ r->m, plan, (uint16_t)r->verb, (uint16_t)r->by };
+            *recent = (struct pxi_recent){ r->m, plan, (uint16_t)r->verb, (uint16_t)r->by, given };
     }
     return __builtin_expect(plan != NULL, 1) ? pxi_op_start_plan(op, sh, plan, cached) : sh->code;
 }
@@ -407,8 +470,11 @@ int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a)
 {
     const struct pxi_plan *p = op->plan;
     unsigned failed = 0;
-    if (p->partial)
+    if (p->partial) {
         memset(row, 0, op->m->row_size);
+    } else {
+        pxi_row_clear_relations(op->m, row);
+    }
     for (unsigned i = 0; i < op->m->fields_size; i++) /* one or two: no call of memcpy */
         row[op->m->loaded_off + i] = ((const char *)p->loaded)[i];
     int64_t bytes = op->link->driver->row(op->stmt, &p->program, row, a, &failed);
@@ -462,6 +528,7 @@ static void count_error(const struct pxi_op *op, int code)
     pxi_error_op(&op->s->err, op->m ? op->m->prefix : "", verb_names[op->verb]);
     if (code == PRAX_ENOTFOUND)
         return;
+    op->s->suspect |= op->link != NULL; /* the pool looks at the connection */
     pxi_stats_error(pxi_stats_here(), code);
     PXI_PROBE(error, op->rec, code, op->s->err.message);
     pxi_tx_poison(op->s, code);
@@ -496,7 +563,8 @@ void pxi_session_unpin(prax_session *s)
     if (!s->holds || pxi_session_pinned(s))
         return;
     s->holds = false;
-    if (pxi_pool_wanted(&s->db->pool)) {
+    if (pxi_pool_wanted(&s->db->pool) || __builtin_expect(s->suspect, 0)) {
+        s->suspect = false;
         s->link = NULL;
         pxi_pool_put(&s->db->pool, l);
     } else {
@@ -520,9 +588,10 @@ int64_t pxi_op_end(struct pxi_op *op, int64_t rc, uint64_t rows)
         count_error(op, (int)rc);
     if (op->timed || (rc < 0 && s->db->log))
         show_done(op, rc < 0 && rc != PRAX_ENOTFOUND ? (int)rc : 0);
-    if (s->scratch.block)
+    if (s->scratch.block && !op->nested)
         trim_scratch(&s->scratch);
-    pxi_session_unpin(s);
+    if (!op->nested)
+        pxi_session_unpin(s);
     pxi_context_swap(op->outer);
     return rc;
 }

@@ -5,65 +5,51 @@
  */
 #include "orm/base/value.h"
 #include "orm/client/client.h"
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- values ---- */
 
-static int put_text(struct pxi_shape *sh, const void *p, size_t size, enum pxi_kind kind)
+static const uint8_t types[] = {
+    [PRAX_V_I64] = PRAX_T_BigInt,   [PRAX_V_F64] = PRAX_T_Float,
+    [PRAX_V_BOOL] = PRAX_T_Boolean, [PRAX_V_TEXT] = PRAX_T_String,
+    [PRAX_V_BYTES] = PRAX_T_Bytes,  [PRAX_V_JSON] = PRAX_T_Json,
+    [PRAX_V_UUID] = PRAX_T_Uuid,    [PRAX_V_TIME] = PRAX_T_DateTime,
+    [PRAX_V_DATE] = PRAX_T_Date,    [PRAX_V_TOD] = PRAX_T_Time,
+    [PRAX_V_ULID] = PRAX_T_Ulid,    [PRAX_V_DECIMAL] = PRAX_T_Decimal,
+};
+
+/* The largest of the decimals, so that none is rounded. */
+static uint8_t scale_of(const prax_decimal *d, size_t n)
 {
-    if (size > PXI_VALUE_MAX)
-        return pxi_shape_fail(sh, NULL, PRAX_ELIMIT, "value of more than %d bytes", PXI_VALUE_MAX);
-    *pxi_shape_value(sh) = (struct pxi_value){
-        .kind = (uint8_t)kind, .type = PXI_UNTYPED, .size = (uint32_t)size, .u.p = p
-    };
-    return 0;
+    int32_t most = 0;
+    for (size_t i = 0; i < n; i++)
+        most = d[i].scale > most ? d[i].scale : most;
+    return (uint8_t)(most <= PXI_DECIMAL_DIGITS ? most : PXI_DECIMAL_DIGITS);
 }
 
-static void put_int(struct pxi_shape *sh, int64_t x)
-{
-    *pxi_shape_value(sh) = (struct pxi_value){ .kind = PXI_INT, .u.i = x };
-}
-
-static int put_uuid(struct pxi_shape *sh, prax_uuid u)
-{
-    char *text = pxi_arena_get(sh->scratch, 37, 1);
-    return text ? put_text(sh, prax_uuid_text(u, text), 36, PXI_TEXT)
-                : pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
-}
-
+/* As a column of the value's type would take it, but without a range. */
 static void put_value(struct pxi_shape *sh, const prax_val *v, size_t i)
 {
-    switch (v->type) {
-    case PRAX_V_NULL:
-        *pxi_shape_value(sh) = (struct pxi_value){ .kind = PXI_NULL };
-        break;
-    case PRAX_V_F64:
-        if (isnan(v->u.f64))
-            pxi_shape_fail(sh, NULL, PRAX_EINVAL, "value %zu is not a number", i + 1);
-        *pxi_shape_value(sh) = (struct pxi_value){ .kind = PXI_REAL, .u.f = v->u.f64 };
-        break;
-    case PRAX_V_TEXT:
-        put_text(sh, v->u.text, strlen(v->u.text), PXI_TEXT);
-        break;
-    case PRAX_V_BYTES:
-        put_text(sh, v->u.bytes.data, v->u.bytes.size, PXI_BLOB);
-        break;
-    case PRAX_V_JSON:
-        put_text(sh, v->u.json.text, v->u.json.size, PXI_TEXT);
-        break;
-    case PRAX_V_UUID:
-        put_uuid(sh, v->u.uuid);
-        break;
-    case PRAX_V_RANGE:
-        pxi_shape_fail(sh, NULL, PRAX_ERANGE, "value %zu is beyond 63 bits", i + 1);
-        break;
-    default:
-        put_int(sh, v->type == PRAX_V_BOOL      ? v->u.boolean
-                    : v->type == PRAX_V_DATE    ? v->u.date.days
-                    : v->type == PRAX_V_TIME    ? v->u.time.us
-                    : v->type == PRAX_V_DECIMAL ? v->u.dec.units
-                                                : v->u.i64);
+    char name[32];
+    prax_column c = { .name = name };
+    struct pxi_value *to = pxi_shape_value(sh);
+    snprintf(name, sizeof name, "value %zu", i + 1);
+    if (v->type == PRAX_V_NULL) {
+        *to = (struct pxi_value){ .kind = PXI_NULL, .type = PXI_UNTYPED };
+    } else if (v->type == PRAX_V_RANGE) {
+        pxi_shape_fail(sh, &c, PRAX_ERANGE, "beyond 63 bits");
+    } else if (v->type == PRAX_V_LIST) {
+        c.type = types[v->item];
+        c.flags = PRAX_C_LIST;
+        c.scale = v->item == PRAX_V_DECIMAL ? scale_of(v->u.list.items, v->u.list.count) : 0;
+        pxi_value_array(sh, &c, v->u.list.items, v->u.list.count, PXI_USE_EQUAL, to);
+    } else {
+        c.type = types[v->type];
+        c.scale = v->type == PRAX_V_DECIMAL ? scale_of(&v->u.dec, 1) : 0;
+        pxi_value_of(sh, &c, &v->u, PXI_USE_EQUAL, to);
+        if (v->type == PRAX_V_TEXT) /* a date, a number, whatever the database wants there */
+            to->type = PXI_UNTYPED;
     }
 }
 
@@ -78,25 +64,41 @@ static int check_values(const struct pxi_op *op, size_t n)
     return d->read_only(op->stmt) ? 0 : pxi_op_may_write(op);
 }
 
-static int start(struct pxi_op *op, const char *sql, const prax_val *v, size_t n)
+/* Before it starts: PostgreSQL would do what it says. */
+static int check_rows(const struct pxi_op *op, size_t n)
+{
+    if (op->link->driver->columns(op->stmt) == 0)
+        return pxi_op_fail(op, PRAX_EINVAL, "the statement has no rows; use prax_sql_exec");
+    return check_values(op, n);
+}
+
+int pxi_raw_start(struct pxi_op *op, const char *sql, size_t size, const prax_val *v, size_t n,
+                  unsigned flags)
 {
     struct pxi_shape sh;
-    bool cached;
-    if (!sql || (n && !v))
-        return pxi_op_fail(op, PRAX_EINVAL, "no statement");
-    pxi_shape_begin(&sh, NULL, &op->s->scratch, &op->s->err);
+    struct pxi_plan *plan = NULL;
+    bool cached = false;
+    pxi_op_shape(op, &sh);
     for (size_t i = 0; i < n && !sh.code; i++)
         put_value(&sh, &v[i], i);
-    struct pxi_plan *plan =
-        sh.code ? NULL : pxi_raw_plan(&op->s->db->plans, &sh, sql, strlen(sql), &cached);
+    if (!sh.code)
+        plan =
+            pxi_raw_plan(flags & PXI_RAW_KEEP ? &op->s->db->plans : NULL, &sh, sql, size, &cached);
     if (!plan)
         return sh.code;
-    op->check = check_values;
+    op->check = flags & PXI_RAW_ROWS ? check_rows : check_values;
     return pxi_op_start_plan(op, &sh, plan, cached);
 }
 
+static int start(struct pxi_op *op, const char *sql, const prax_val *v, size_t n, unsigned flags)
+{
+    if (!sql || (n && !v))
+        return pxi_op_fail(op, PRAX_EINVAL, "no statement");
+    return pxi_raw_start(op, sql, strlen(sql), v, n, PXI_RAW_KEEP | flags);
+}
+
 /* Guards must know of every transaction. */
-static int check_tx(struct pxi_op *op, bool before)
+int pxi_raw_check_tx(const struct pxi_op *op, bool before)
 {
     const struct pxi_driver *d = op->link->driver;
     bool now = d->in_tx(op->link->conn);
@@ -117,13 +119,13 @@ int64_t prax_sql_exec_with(prax_session *s, const char *sql, const prax_val *v, 
         const struct pxi_driver *d = op.link->driver;
         bool in_tx = d->in_tx(op.link->conn);
         int64_t total = d->total(op.link->conn);
-        rc = start(&op, sql, v, n);
+        rc = start(&op, sql, v, n, 0);
         if (rc == 0)
             rc = pxi_op_change(&op);
         pxi_op_finish(&op);
         if (rc >= 0 && d->total(op.link->conn) == total)
             rc = 0; /* neither INSERT nor UPDATE nor DELETE */
-        if (rc >= 0 && check_tx(&op, in_tx) < 0)
+        if (rc >= 0 && pxi_raw_check_tx(&op, in_tx) < 0)
             rc = PRAX_EINVAL;
     }
     return pxi_op_end(&op, rc, rc > 0 ? (uint64_t)rc : 0);
@@ -141,97 +143,6 @@ prax_cursor *prax_sql_open_with(prax_session *s, const char *sql, const prax_val
     }
     c->op.keep = &c->arena;
     if (rc == 0)
-        rc = start(&c->op, sql, v, n);
-    if (rc == 0 && c->op.link->driver->columns(c->op.stmt) == 0)
-        rc = pxi_op_fail(&c->op, PRAX_EINVAL, "the statement has no rows; use prax_sql_exec");
+        rc = start(&c->op, sql, v, n, PXI_RAW_ROWS);
     return pxi_cursor_ready(c, rc);
-}
-
-/* ---- columns ---- */
-
-/* Column accessors take const cursors, as readers do; the session's error is not the cursor's. */
-static int column_fails(const prax_cursor *c, int code, const char *what)
-{
-    prax_cursor *mine = (prax_cursor *)c;
-    if (c->s && !c->column_error) {
-        pxi_error_set(&c->s->err, code, "%s", what);
-        mine->column_error = c->s->err.e.code;
-    }
-    return code;
-}
-
-int prax_col(const prax_cursor *c, const char *name)
-{
-    const struct pxi_driver *d = c->s ? c->op.link->driver : NULL;
-    for (unsigned i = 0; d && i < d->columns(c->op.stmt); i++) {
-        if (strcmp(d->column_name(c->op.stmt, i), name) == 0)
-            return (int)i;
-    }
-    return column_fails(c, PRAX_EINVAL, "no column of that name");
-}
-
-static struct pxi_value cell(const prax_cursor *c, int col)
-{
-    if (c->s && c->on_row && col >= 0 && (unsigned)col < c->op.link->driver->columns(c->op.stmt))
-        return c->op.link->driver->column(c->op.stmt, (unsigned)col);
-    column_fails(c, PRAX_EINVAL, c->on_row ? "no such column" : "no row");
-    return (struct pxi_value){ .kind = PXI_NULL };
-}
-
-static bool is(const prax_cursor *c, const struct pxi_value *v, bool fits)
-{
-    if (!fits && v->kind != PXI_NULL)
-        column_fails(c, PRAX_ETYPE, "the column has a value of another type");
-    return fits;
-}
-
-bool prax_col_is_null(const prax_cursor *c, int col)
-{
-    return cell(c, col).kind == PXI_NULL;
-}
-
-int64_t prax_col_i64(const prax_cursor *c, int col)
-{
-    struct pxi_value v = cell(c, col);
-    return is(c, &v, v.kind == PXI_INT) ? v.u.i : 0;
-}
-
-double prax_col_f64(const prax_cursor *c, int col)
-{
-    struct pxi_value v = cell(c, col);
-    if (v.kind == PXI_INT)
-        return (double)v.u.i;
-    return is(c, &v, v.kind == PXI_REAL) ? v.u.f : 0;
-}
-
-const char *prax_col_text(const prax_cursor *c, int col)
-{
-    struct pxi_value v = cell(c, col);
-    return is(c, &v, v.kind == PXI_TEXT && !memchr(v.u.p, '\0', v.size)) ? v.u.p : NULL;
-}
-
-prax_bytes prax_col_bytes(const prax_cursor *c, int col)
-{
-    struct pxi_value v = cell(c, col);
-    if (!is(c, &v, v.kind == PXI_BLOB || v.kind == PXI_TEXT))
-        return prax_bytes_of(NULL, 0);
-    return prax_bytes_of(v.u.p ? v.u.p : "", v.size);
-}
-
-prax_time prax_col_time(const prax_cursor *c, int col)
-{
-    return (prax_time){ .us = prax_col_i64(c, col) };
-}
-
-prax_uuid prax_col_uuid(const prax_cursor *c, int col)
-{
-    struct pxi_value v = cell(c, col);
-    prax_uuid u = { .b = { 0 } };
-    bool fits = v.kind == PXI_TEXT && pxi_uuid_read(v.u.p, v.size, u.b);
-    return is(c, &v, fits) ? u : (prax_uuid){ .b = { 0 } };
-}
-
-prax_decimal prax_col_decimal(const prax_cursor *c, int col, int32_t scale)
-{
-    return prax_decimal_of(prax_col_i64(c, col), scale);
 }

@@ -4,44 +4,55 @@
 
 enum { LIST_FIRST = 16, LIST_HINT_BYTES = 4 << 20 };
 
-/* NULL = nothing chosen, so all columns. */
-static const void *chosen(const prax_model *m, const void *select)
+static int check_lock(const struct pxi_op *op, unsigned lock)
 {
-    const uint8_t *p = select;
-    for (unsigned i = 0; i < m->fields_size; i++) {
-        if (p[i])
-            return select;
+    if (lock != PRAX_FOR_UPDATE && lock != (PRAX_FOR_UPDATE | PRAX_SKIP_LOCKED) &&
+        lock != (PRAX_FOR_UPDATE | PRAX_NOWAIT)) {
+        return pxi_op_fail(op, PRAX_EINVAL,
+                           "lock is PRAX_FOR_UPDATE, alone or with one of the others");
     }
-    return NULL;
+    if (op->s->tx.depth == 0)
+        return pxi_op_fail(op, PRAX_EINVAL, "lock outside of a transaction");
+    return pxi_op_may_write(op);
 }
 
-static int check_query(const struct pxi_op *op, const prax_query_head *q)
+int pxi_query_check(const struct pxi_op *op, const prax_query_head *q, bool rows)
 {
-    if (q && q->size != 0)
-        return 0;
-    return pxi_op_fail(op, PRAX_EINVAL, "the query is not initialised: its size is 0");
+    if (!q || q->size == 0)
+        return pxi_op_fail(op, PRAX_EINVAL, "the query is not initialised: its size is 0");
+    if (q->lock && (!rows || q->total == PRAX_TOTAL_ONLY))
+        return pxi_op_fail(op, PRAX_EINVAL, "lock where there are no rows");
+    int rc = q->lock ? check_lock(op, q->lock) : 0;
+    if (rc == 0 && op->m->n_relations)
+        rc = pxi_include_check(op, (const char *)q + op->m->query_select_off,
+                               pxi_query_include(op->m, q));
+    return rc;
 }
 
-struct pxi_request pxi_request_of(const prax_model *m, enum prax_verb verb, const void *query)
+struct pxi_request pxi_request_of(const struct pxi_op *op, const void *query)
 {
+    const prax_model *m = op->m;
     const prax_query_head *q = query;
     const char *base = query;
     return (struct pxi_request){ .m = m,
-                                 .verb = verb,
-                                 .select = chosen(m, base + m->query_select_off),
+                                 .verb = op->verb,
+                                 .select = pxi_op_select(op, base + m->query_select_off,
+                                                         pxi_query_include(m, query)),
                                  .where = base + m->query_where_off,
                                  .order_by = q->order_by,
                                  .take = q->take,
-                                 .skip = q->skip };
+                                 .skip = q->skip,
+                                 .lock = q->lock };
 }
 
 /* ---- one row ---- */
 
-static const void *one_row(struct pxi_op *op, const struct pxi_request *r)
+static const void *one_row(struct pxi_op *op, const struct pxi_request *r, const void *select,
+                           const void *include)
 {
     struct pxi_shape sh;
     prax_session *s = op->s;
-    pxi_shape_begin(&sh, r->m, &s->scratch, &s->err);
+    pxi_op_shape(op, &sh);
     int rc = pxi_op_start(op, &sh, r);
     if (rc == 0)
         rc = pxi_op_step(op);
@@ -53,6 +64,10 @@ static const void *one_row(struct pxi_op *op, const struct pxi_request *r)
         pxi_op_phase(op, PRAX_PHASE_MAP);
         row = pxi_arena_get(&s->arena, r->m->row_size, 16);
         rc = row ? pxi_op_row(op, row, &s->arena) : pxi_op_full(op, &s->arena);
+        if (rc == 0 && r->m->n_relations && select) {
+            pxi_op_finish(op);
+            rc = pxi_include(op, select, include, row, 1);
+        }
         if (rc < 0)
             pxi_arena_release(&s->arena, mark);
     }
@@ -77,10 +92,15 @@ const void *prax_gen_get(prax_session *s, const prax_model *m, const void *key, 
         rc = pxi_op_fail(&op, PRAX_EINVAL, "the fetch is not initialised: its size is 0");
     if (rc < 0)
         return no_row(&op, rc);
+    const char *select = f ? (const char *)fetch + m->fetch_select_off : NULL;
+    const char *include = f && m->fetch_include_off != PRAX_NO_OFF
+                              ? (const char *)fetch + m->fetch_include_off
+                              : NULL;
+    if (select && m->n_relations && (rc = pxi_include_check(&op, select, include)) < 0)
+        return no_row(&op, rc);
     struct pxi_request r = { .m = m, .verb = PRAX_GET, .by = by, .key = key };
-    if (f)
-        r.select = chosen(m, (const char *)fetch + m->fetch_select_off);
-    return one_row(&op, &r);
+    r.select = pxi_op_select(&op, select, include);
+    return one_row(&op, &r, select, include);
 }
 
 const void *prax_gen_find_first(prax_session *s, const prax_model *m, const void *query)
@@ -88,21 +108,20 @@ const void *prax_gen_find_first(prax_session *s, const prax_model *m, const void
     struct pxi_op op;
     int rc = pxi_op_begin(&op, s, m, PRAX_FIND_FIRST, NULL);
     if (rc == 0)
-        rc = check_query(&op, query);
+        rc = pxi_query_check(&op, query, true);
     if (rc < 0)
         return no_row(&op, rc);
-    struct pxi_request r = pxi_request_of(m, PRAX_FIND_FIRST, query);
+    struct pxi_request r = pxi_request_of(&op, query);
     r.take = 1;
-    return one_row(&op, &r);
+    return one_row(&op, &r, (const char *)query + m->query_select_off, pxi_query_include(m, query));
 }
 
 /* ---- numbers ---- */
 
-/* The first column of the first row, or 0 rows: -1. */
-static int64_t scalar(struct pxi_op *op, const struct pxi_request *r, int64_t none)
+int64_t pxi_op_scalar(struct pxi_op *op, const struct pxi_request *r, int64_t none)
 {
     struct pxi_shape sh;
-    pxi_shape_begin(&sh, r->m, &op->s->scratch, &op->s->err);
+    pxi_op_shape(op, &sh);
     int rc = pxi_op_start(op, &sh, r);
     if (rc == 0)
         rc = pxi_op_step(op);
@@ -116,13 +135,13 @@ static int64_t count(prax_session *s, const prax_model *m, const void *query, en
     struct pxi_op op;
     int64_t n = pxi_op_begin(&op, s, m, verb, NULL);
     if (n == 0)
-        n = check_query(&op, query);
+        n = pxi_query_check(&op, query, false);
     if (n == 0) {
-        struct pxi_request r = pxi_request_of(m, verb, query);
+        struct pxi_request r = pxi_request_of(&op, query);
         r.order_by = NULL;
         r.select = NULL;
         r.take = verb == PRAX_EXISTS ? 1 : r.take;
-        n = scalar(&op, &r, 0);
+        n = pxi_op_scalar(&op, &r, 0);
     }
     return pxi_op_end(&op, n, n >= 0);
 }
@@ -139,29 +158,25 @@ int prax_gen_exists(prax_session *s, const prax_model *m, const void *query)
 
 /* ---- lists ---- */
 
-struct rows {
-    char *items;
-    size_t count, room, size; /* size: bytes a row */
-};
-
 /* Room for as many rows as lists of this plan lately had, so that a warm list moves nothing. */
-static bool first_room(struct rows *rows, struct pxi_arena *a, const struct pxi_plan *p,
+static bool first_room(struct pxi_rows *rows, struct pxi_arena *a, const struct pxi_plan *p,
                        uint32_t take)
 {
     size_t n = __atomic_load_n(&p->rows_hint, __ATOMIC_RELAXED);
     size_t most = LIST_HINT_BYTES / rows->size;
     n = n > most && take == 0 ? most : n < LIST_FIRST ? LIST_FIRST : n;
     rows->room = take && take < n ? take : n;
-    rows->items = pxi_arena_get(a, rows->room * rows->size, 16);
+    rows->items = pxi_arena_get(a, rows->room * rows->size + rows->extra, 16);
     return rows->items != NULL;
 }
 
-static bool more_room(struct rows *rows, struct pxi_arena *a)
+static bool more_room(struct pxi_rows *rows, struct pxi_arena *a)
 {
     size_t old = rows->room * rows->size, bytes;
-    if (__builtin_mul_overflow(old, 2, &bytes))
+    if (__builtin_mul_overflow(old, 2, &bytes) ||
+        __builtin_add_overflow(bytes, rows->extra, &bytes))
         return false;
-    char *more = pxi_arena_extend(a, rows->items, old, bytes);
+    char *more = pxi_arena_extend(a, rows->items, old + rows->extra, bytes);
     if (!more)
         return false;
     rows->items = more;
@@ -179,7 +194,7 @@ static void learn(struct pxi_plan *p, size_t count)
         __atomic_store_n(&p->rows_hint, next, __ATOMIC_RELAXED);
 }
 
-static int next_row(struct pxi_op *op, struct rows *rows)
+int pxi_rows_next(struct pxi_op *op, struct pxi_rows *rows)
 {
     struct pxi_arena *a = &op->s->arena;
     if (op->s->rows_max && rows->count == op->s->rows_max) {
@@ -191,14 +206,17 @@ static int next_row(struct pxi_op *op, struct rows *rows)
     return pxi_op_row(op, rows->items + rows->count++ * rows->size, a);
 }
 
-static int read_rows(struct pxi_op *op, struct rows *rows, uint32_t take)
+int pxi_rows_begin(struct pxi_op *op, struct pxi_rows *rows, uint32_t take)
 {
-    int rc = 0;
-    if (!first_room(rows, &op->s->arena, op->plan, take))
-        return pxi_op_full(op, &op->s->arena);
+    return first_room(rows, &op->s->arena, op->plan, take) ? 0 : pxi_op_full(op, &op->s->arena);
+}
+
+int pxi_read_rows(struct pxi_op *op, struct pxi_rows *rows, uint32_t take)
+{
+    int rc = pxi_rows_begin(op, rows, take);
     while (rc >= 0 && (rc = pxi_op_step(op)) == 1) {
         pxi_op_phase(op, PRAX_PHASE_MAP);
-        rc = next_row(op, rows);
+        rc = pxi_rows_next(op, rows);
         pxi_op_phase(op, PRAX_PHASE_EXECUTE);
     }
     if (rc == 0)
@@ -210,7 +228,7 @@ static int64_t total_of(struct pxi_op *op, const struct pxi_request *r)
 {
     struct pxi_request all = { .m = r->m, .verb = PRAX_COUNT, .where = r->where };
     struct pxi_plan *rows = op->plan;
-    int64_t n = scalar(op, &all, 0);
+    int64_t n = pxi_op_scalar(op, &all, 0);
     if (rows)
         pxi_op_show(op, rows); /* the operation is known by its rows */
     return n;
@@ -223,7 +241,8 @@ static int begin_moment(struct pxi_op *op, bool wanted, bool *began)
     *began = false;
     if (rc < 0 || !wanted || op->s->tx.depth)
         return rc;
-    rc = op->link->driver->exec(op->link->conn, "BEGIN");
+    const struct pxi_driver *d = op->link->driver;
+    rc = d->exec(op->link->conn, d->begin(PRAX_REPEATABLE, true));
     *began = rc == 0;
     return rc < 0 ? pxi_op_explain(op, rc) : 0;
 }
@@ -231,7 +250,7 @@ static int begin_moment(struct pxi_op *op, bool wanted, bool *began)
 static int find(struct pxi_op *op, const struct pxi_request *r, prax_any_list *list,
                 enum prax_total total)
 {
-    struct rows rows = { .size = r->m->row_size };
+    struct pxi_rows rows = { .size = r->m->row_size };
     struct pxi_shape sh;
     int64_t rc = 0;
     bool began, paged = r->take || r->skip;
@@ -239,11 +258,11 @@ static int find(struct pxi_op *op, const struct pxi_request *r, prax_any_list *l
         return (list->total = total_of(op, r)) < 0 ? (int)list->total : 0;
     rc = begin_moment(op, total == PRAX_TOTAL_ALSO && paged, &began);
     if (rc == 0) {
-        pxi_shape_begin(&sh, r->m, &op->s->scratch, &op->s->err);
+        pxi_op_shape(op, &sh);
         rc = pxi_op_start(op, &sh, r);
     }
     if (rc == 0)
-        rc = read_rows(op, &rows, r->take);
+        rc = pxi_read_rows(op, &rows, r->take);
     pxi_op_finish(op);
     list->items = rows.items;
     list->count = rows.count;
@@ -261,15 +280,18 @@ const void *prax_gen_find_many(prax_session *s, const prax_model *m, const void 
     struct pxi_mark mark = pxi_arena_mark(&s->arena);
     int rc = pxi_op_begin(&op, s, m, PRAX_FIND_MANY, NULL);
     if (rc == 0)
-        rc = check_query(&op, q);
+        rc = pxi_query_check(&op, q, true);
     if (rc < 0)
         return no_row(&op, rc);
-    struct pxi_request r = pxi_request_of(m, PRAX_FIND_MANY, query);
+    struct pxi_request r = pxi_request_of(&op, query);
     prax_any_list *list = pxi_arena_get(&s->arena, sizeof *list, 16);
     if (!list)
         return no_row(&op, pxi_op_full(&op, &s->arena));
     *list = (prax_any_list){ .total = -1 };
     rc = find(&op, &r, list, q->total);
+    if (rc == 0 && list->count && m->n_relations)
+        rc = pxi_include(&op, (const char *)query + m->query_select_off,
+                         pxi_query_include(m, query), (char *)list->items, list->count);
     if (rc < 0)
         pxi_arena_release(&s->arena, mark);
     return pxi_op_end(&op, rc, rc == 0 ? list->count : 0) < 0 ? NULL : list;

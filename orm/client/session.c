@@ -61,6 +61,7 @@ prax_session *prax_session_open_with(prax_db *db, const prax_session_opts *o)
     s->read_only = all.read_only;
     s->watch = (struct pxi_watch){ 0, 0 };
     s->kept_error = 0;
+    s->suspect = false;
     s->serial = 0;
     memset(&s->tx, 0, sizeof s->tx);
     pxi_error_clear(&s->err);
@@ -173,7 +174,7 @@ const void *prax_keep(prax_session *s, const void *p, size_t size)
 void prax_keep_list(prax_session *s, void *filter, size_t item_size)
 {
     prax_f_i64 *f = filter; /* every filter begins alike */
-    if (f->op != PRAX_OP_IN && f->op != PRAX_OP_NOT_IN)
+    if (f->op != PRAX_OP_IN && f->op != PRAX_OP_NOT_IN && f->op < PRAX_OP_HAS_ALL)
         return;
     f->list = prax_keep(s, f->list, f->n * item_size);
     if (!f->list)

@@ -2,23 +2,23 @@
 #include "orm/driver/driver.h"
 #include <string.h>
 
+#define URL_HELP "write sqlite:FILE, sqlite::memory: or postgres://USER@HOST/DATABASE"
+
 const struct pxi_driver *pxi_driver_find(const char *url, struct pxi_error *err)
 {
     if (!url || !*url) {
-        pxi_error_set(err, PRAX_EINVAL, "url: missing; write sqlite:FILE or sqlite::memory:");
+        pxi_error_set(err, PRAX_EINVAL, "url: missing; " URL_HELP);
         return NULL;
     }
     if (strncmp(url, "sqlite:", 7) == 0)
         return &pxi_sqlite;
+    if (strncmp(url, "postgres:", 9) == 0 || strncmp(url, "postgresql:", 11) == 0)
+        return &pxi_postgres;
     /* What stands before the colon only: behind it there may be a password. */
-    int scheme = (int)strcspn(url, ":/@?");
-    if (strncmp(url, "postgres:", 9) == 0 || strncmp(url, "postgresql:", 11) == 0) {
-        pxi_error_set(err, PRAX_EUNSUPPORTED, "url: %.*s: this build has SQLite only", scheme, url);
-    } else {
-        pxi_error_set(err, PRAX_EINVAL,
-                      "url: %.40s%s: no such database; write sqlite:FILE or sqlite::memory:", url,
-                      strlen(url) > 40 ? "..." : "");
-    }
+    int scheme = (int)strcspn(url, ":/@?=");
+    bool has_scheme = url[scheme] == ':';
+    pxi_error_set(err, PRAX_EINVAL, "url: %.*s%sno such database; " URL_HELP,
+                  has_scheme ? (scheme < 40 ? scheme : 40) : 0, url, has_scheme ? ": " : "");
     return NULL;
 }
 
@@ -59,12 +59,21 @@ const struct pxi_layout pxi_layouts[PRAX_TYPES] = {
     [PRAX_T_Uuid] = OPT(uuid, prax_uuid),
     [PRAX_T_DateTime] = OPT_ORD(time, prax_time),
     [PRAX_T_Date] = OPT_ORD(date, prax_date),
+    [PRAX_T_Time] = OPT_ORD(tod, prax_tod),
+    [PRAX_T_Ulid] = OPT_ORD(ulid, prax_ulid),
     [PRAX_T_Bytes] = PTR(bytes, prax_bytes, 0),
     [PRAX_T_Json] = PTR(json, prax_json, 0),
     [PRAX_T_Enum] = { sizeof(int), offsetof(enum_opt, val), offsetof(enum_write, v), 0 },
 };
 
+/* All lists are laid out as this one. */
+const struct pxi_layout pxi_list_layout = { sizeof(prax_list_i64), 0, offsetof(prax_w_list_i64, v),
+                                            0 };
+
 _Static_assert(offsetof(prax_f_i64, v) == 8 && offsetof(prax_f_uuid, v) == 8 &&
                    offsetof(prax_f_bool, v) == 8 && offsetof(prax_f_text, n) == 4 &&
-                   offsetof(prax_f_json, path) == 8,
+                   offsetof(prax_f_json, path) == 8 && offsetof(prax_f_list_ulid, item) == 8,
                "filters share one head");
+_Static_assert(offsetof(prax_list_i64, items) == 0 && offsetof(prax_list_ulid, count) == 8 &&
+                   offsetof(prax_w_list_bool, v) == offsetof(prax_w_list_i64, v),
+               "lists are laid out alike");

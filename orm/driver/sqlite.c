@@ -122,6 +122,25 @@ static bool in_tx(struct pxi_conn *c)
     return sqlite3_get_autocommit(pxi_sqlite_of(c)->db) == 0;
 }
 
+/* A write lock is taken at once: a reader that turns writer cannot wait for another writer, since
+ * it would wait with an old snapshot. Every transaction is serializable, whatever was asked for. */
+static const char *begin(enum prax_isolation isolation, bool read_only)
+{
+    (void)isolation;
+    return read_only ? "BEGIN" : "BEGIN IMMEDIATE";
+}
+
+static bool broken(struct pxi_conn *c)
+{
+    (void)c;
+    return false; /* a file: what fails now may succeed later */
+}
+
+static int reset(struct pxi_conn *c)
+{
+    return in_tx(c) ? exec(c, "ROLLBACK") : 0;
+}
+
 static int has_table(struct pxi_conn *c, const char *table)
 {
     sqlite3_stmt *st = NULL;
@@ -200,6 +219,9 @@ const struct pxi_driver pxi_sqlite = {
     .read_only = read_only,
     .exec = exec,
     .in_tx = in_tx,
+    .begin = begin,
+    .broken = broken,
+    .reset = reset,
     .has_table = has_table,
     .explain = pxi_sqlite_explain,
     .watch = pxi_sqlite_watch,

@@ -128,6 +128,14 @@ static int read_uuid(sqlite3_value *v, char *to)
     return good ? 0 : PRAX_ETYPE;
 }
 
+static int read_ulid(sqlite3_value *v, char *to)
+{
+    const char *text = (const char *)sqlite3_value_text(v);
+    bool good = text && sqlite3_value_bytes(v) == PXI_ULID_TEXT &&
+                pxi_ulid_read(text, PXI_ULID_TEXT, (uint8_t *)to);
+    return good ? 0 : PRAX_ETYPE;
+}
+
 static inline int read_integer(sqlite3_value *v, int64_t *x)
 {
     *x = sqlite3_value_int64(v);
@@ -147,6 +155,9 @@ static int read_small(sqlite3_value *v, const struct pxi_out *o, char *to)
     case PRAX_T_Date:
         memcpy(to, &days, sizeof days);
         return x == days ? rc : PRAX_ETYPE;
+    case PRAX_T_Time:
+        memcpy(to, &x, sizeof x);
+        return x >= 0 && x <= PXI_TOD_MAX ? rc : PRAX_ETYPE;
     default:
         memcpy(to, &d, sizeof d);
         return rc;
@@ -183,12 +194,15 @@ static inline int read_fixed(sqlite3_value *v, const struct pxi_out *o, char *to
     switch (o->type) {
     case PRAX_T_Uuid:
         return read_uuid(v, to);
+    case PRAX_T_Ulid:
+        return read_ulid(v, to);
     case PRAX_T_Enum:
         return read_label(v, o, to);
     case PRAX_T_Float:
         return read_real(v, to);
     case PRAX_T_Boolean:
     case PRAX_T_Date:
+    case PRAX_T_Time:
     case PRAX_T_Decimal:
         return read_small(v, o, to);
     default:

@@ -169,25 +169,47 @@ static const struct {
 
 struct pxi_ctype pxi_ctype_of(const struct pxi_schema *schema, const struct pxi_column *c)
 {
-    struct pxi_ctype t = { .pointer = types[c->type].null == PTR };
-    const char *stem = types[c->type].stem, *space = "prax", *value = types[c->type].value;
-    t.ordered = types[c->type].ops <= TEXT;
+    struct pxi_ctype t = { .pointer = c->list || types[c->type].null == PTR };
+    const char *stem = types[c->type].stem, *space = "prax", *list = c->list ? "list_" : "";
+    t.ordered = !c->list && types[c->type].ops <= TEXT;
     if (c->enum_type) {
         stem = c->enum_type->c_name;
         space = schema->prefix;
-        snprintf(t.value, sizeof t.value, "%s_%s", space, stem);
+    }
+    if (c->list || c->enum_type) {
+        snprintf(t.value, sizeof t.value, "%s_%s%s", space, list, stem);
     } else {
-        snprintf(t.value, sizeof t.value, "%s", value);
+        snprintf(t.value, sizeof t.value, "%s", types[c->type].value);
     }
     bool opt = c->optional && !t.pointer;
-    snprintf(t.filter, sizeof t.filter, "%s_f_%s", space, stem);
-    snprintf(t.write, sizeof t.write, "%s_w_%s", space, stem);
+    snprintf(t.filter, sizeof t.filter, "%s_f_%s%s", space, list, stem);
+    snprintf(t.write, sizeof t.write, "%s_w_%s%s", space, list, stem);
     if (opt) {
         snprintf(t.row, sizeof t.row, "%s_opt_%s", space, stem);
     } else {
         snprintf(t.row, sizeof t.row, "%s", t.value);
     }
-    t.guarded = !strncmp(t.value, "prax_", 5) || c->enum_type;
-    t.plain = c->def == PRAX_D_NONE && !opt;
+    t.guarded = c->list || c->enum_type || !strncmp(t.value, "prax_", 5);
+    t.plain = pxi_default_of(c) == PRAX_D_NONE && !opt;
     return t;
+}
+
+const struct pxi_relation *pxi_c_relation(const struct pxi_schema *schema,
+                                          const struct pxi_model *m, uint32_t n)
+{
+    for (uint32_t i = 0; i < m->relations.count; i++) {
+        const struct pxi_relation *r = &m->relations.items[i];
+        if (!schema->models.items[r->target].ignore && n-- == 0)
+            return r;
+    }
+    return NULL;
+}
+
+const struct pxi_column *pxi_version_column(const struct pxi_model *m)
+{
+    for (uint32_t i = 0; i < m->c_columns; i++) {
+        if (m->columns.items[i].version)
+            return &m->columns.items[i];
+    }
+    return NULL;
 }

@@ -27,8 +27,8 @@ void pxi_emit_doc(struct pxi_emit *e, const char *doc, unsigned indent);
 
 /* What a column is in C. */
 struct pxi_ctype {
-    char value[160];  /* int64_t, const char *, blog_role: a key, a plain member of _new */
-    char row[160];    /* the same, or prax_opt_i64 */
+    char value[160]; /* int64_t, const char *, blog_role, prax_list_text: a key, a member of _new */
+    char row[160];   /* the same, or prax_opt_i64 */
     char filter[160]; /* prax_f_i64 */
     char write[160];  /* prax_w_i64 */
     bool pointer;     /* NULL stands for SQL NULL */
@@ -37,10 +37,27 @@ struct pxi_ctype {
     bool plain;       /* _new has the value as it is: always sent, NULL pointer = SQL NULL */
 };
 struct pxi_ctype pxi_ctype_of(const struct pxi_schema *schema, const struct pxi_column *c);
-/* A field that is the key by itself never changes; parts of a composite key may. */
-static inline bool pxi_in_set(const struct pxi_column *c)
+
+/* Where a column can be written. The key by itself never changes; parts of a composite key may. */
+static inline bool pxi_in_new(const struct pxi_model *m, const struct pxi_column *c)
 {
-    return !c->id;
+    return !m->view && !c->version && !c->more->generated;
 }
+static inline bool pxi_in_set(const struct pxi_model *m, const struct pxi_column *c)
+{
+    return pxi_in_new(m, c) && !c->id;
+}
+static inline const struct pxi_column *pxi_key_column(const struct pxi_model *m,
+                                                      const struct pxi_key *key, uint32_t i)
+{
+    return &m->columns.items[key->columns.items[i]];
+}
+
+/* Relations to a model that is not in C are not, either. The n-th one that is, or NULL. */
+const struct pxi_relation *pxi_c_relation(const struct pxi_schema *schema,
+                                          const struct pxi_model *m, uint32_t n);
+/* Parts of them: model behind $M is e->model. */
+const struct pxi_column *pxi_version_column(const struct pxi_model *m); /* or NULL */
+void pxi_emit_columns(struct pxi_emit *e); /* columns.c: M_defaults, rules, M_columns */
 
 #endif

@@ -1,6 +1,6 @@
-/* gen.h - from a checked schema to C: PREFIX.h with the structs and declarations, PREFIX.c with the
- * tables of prax/model.h and one-line wrappers. All behaviour is in libprax, which reads the
- * tables.
+/* gen.h - from a checked schema to C: PREFIX.h with the structs and declarations, PREFIX_model.c
+ * with the tables of prax/model.h and one-line wrappers for each model, PREFIX.c with the enums and
+ * the DDL. All behaviour is in libprax, which reads the tables.
  *
  * Output is a function of the schema alone: no dates, no paths, no order of a hash table. It keeps
  * within 100 columns unless a single word is longer. Pure: text goes into the caller's buffer,
@@ -13,11 +13,48 @@
 
 /* source is the schema's file name, for the first line. */
 void pxi_gen_header(struct pxi_buf *out, const struct pxi_schema *schema, const char *source);
-void pxi_gen_source(struct pxi_buf *out, const struct pxi_schema *schema, const char *source);
+/* Models with ignore have no file. */
+void pxi_gen_model(struct pxi_buf *out, const struct pxi_schema *schema, const struct pxi_model *m,
+                   const char *source);
+void pxi_gen_main(struct pxi_buf *out, const struct pxi_schema *schema, const char *source);
+/* The same as one PREFIX.c, models included. */
+void pxi_gen_single(struct pxi_buf *out, const struct pxi_schema *schema, const char *source);
 
-/* CREATE TABLE and CREATE INDEX for SQLite 3.37 or later, without a semicolon behind. */
-void pxi_gen_sqlite_table(struct pxi_buf *out, const struct pxi_model *m);
-void pxi_gen_sqlite_index(struct pxi_buf *out, const struct pxi_model *m,
-                          const struct pxi_key *key);
+/* What @version and @updatedAt imply stands in for a default that is not written. */
+static inline enum prax_default pxi_default_of(const struct pxi_column *c)
+{
+    if (c->def != PRAX_D_NONE)
+        return c->def;
+    return c->version ? PRAX_D_VALUE : c->updated_at ? PRAX_D_NOW : PRAX_D_NONE;
+}
+/* How a label is stored. */
+static inline const char *pxi_gen_label(const struct pxi_label *l)
+{
+    return l->db_name ? l->db_name : l->name.text;
+}
+static inline int64_t pxi_default_number(const struct pxi_column *c)
+{
+    return c->def == PRAX_D_NONE && c->version ? 1 : c->number;
+}
+
+/* All statements that make the schema's tables in an empty database, in the order in which they
+ * must run, without a semicolon behind; each ends in a NUL. Returns their number. SQLite 3.37 or
+ * later, PostgreSQL 12 or later. */
+uint32_t pxi_gen_ddl(struct pxi_buf *out, const struct pxi_schema *schema, enum pxi_database db);
+
+/* Its pieces, one statement each; column is the part of CREATE TABLE that begins with its name.
+ * Foreign keys are part of SQLite's tables, and statements of their own in PostgreSQL. */
+void pxi_gen_column(struct pxi_buf *out, const struct pxi_column *c, enum pxi_database db);
+void pxi_gen_table(struct pxi_buf *out, const struct pxi_schema *schema, const struct pxi_model *m,
+                   enum pxi_database db);
+void pxi_gen_foreign_key(struct pxi_buf *out, const struct pxi_schema *schema,
+                         const struct pxi_model *m, const struct pxi_relation *r);
+void pxi_gen_join_table(struct pxi_buf *out, const struct pxi_schema *schema,
+                        const struct pxi_model *m, const struct pxi_relation *r,
+                        enum pxi_database db);
+void pxi_gen_join_index(struct pxi_buf *out, const struct pxi_relation *r);
+void pxi_gen_index(struct pxi_buf *out, const struct pxi_model *m, const struct pxi_key *key,
+                   enum pxi_database db);
+void pxi_gen_view(struct pxi_buf *out, const struct pxi_model *m, enum pxi_database db);
 
 #endif

@@ -1,4 +1,7 @@
-/* header.c - PREFIX.h: enums, then for each model keys, row, filter, query, writes and verbs. */
+/* header.c - PREFIX.h: enums, then for each model keys, row, filter, query, writes and verbs.
+ *
+ * A model may refer to one that comes later, so the names of all come first. Views have no writes,
+ * and what has no unique key has no get. */
 #include "orm/gen/emit.h"
 #include <string.h>
 
@@ -19,6 +22,7 @@ static const char intro[] =
     " *   get_with          by a unique key; NULL and ENOTFOUND if there is none\n"
     " *   find_first_with   the first row of a query; NULL and ENOTFOUND if there is none\n"
     " *   find_many_with    a list, maybe empty; ELIMIT beyond the session's rows_max\n"
+    " *   from_sql_with     rows of raw SQL, v[n] its values; columns are found by name\n"
     " *   count_with        the number of rows\n"
     " *   exists_with       1 or 0\n"
     " *   update_with       by key: 1, or 0 if there is no such row\n"
@@ -27,7 +31,22 @@ static const char intro[] =
     " *   delete_many_with  as update_many_with\n"
     " *   open_with, next   a cursor: 1 row, 0 end, < 0 error; a row lives until the next one\n"
     " *   where_keep        deep copy into the session: lists, nested filters, text\n"
+    " *\n"
+    " * A relation is read where .select has its bit or .include its query; unless its bit of\n"
+    " * .loaded is set, NULL and an empty list say nothing.\n"
     " */\n\n";
+
+static bool has_list(const struct pxi_schema *schema, const struct pxi_enum *en)
+{
+    for (uint32_t i = 0; i < schema->models.count; i++) {
+        const struct pxi_model *m = &schema->models.items[i];
+        for (uint32_t j = 0; j < m->columns.count; j++) {
+            if (m->columns.items[j].enum_type == en && m->columns.items[j].list)
+                return true;
+        }
+    }
+    return false;
+}
 
 static void emit_enum(struct pxi_emit *e, const struct pxi_enum *en)
 {
@@ -44,8 +63,13 @@ static void emit_enum(struct pxi_emit *e, const struct pxi_enum *en)
          "PRAX_OPT($P_opt_$0, $P_$0);\nPRAX_FILTER_EQ($P_f_$0, $P_$0);\n"
          "PRAX_WRITE($P_w_$0, $P_$0);\n",
          n);
-    emit(e, "/* \"$1\"; NULL if v is no label */\nPRAX_API const char *$P_$0_label($P_$0 v);\n", n,
-         en->labels.items[0].name.text);
+    if (has_list(e->schema, en))
+        emit(e,
+             "PRAX_LIST_OF($P_list_$0, $P_$0);\nPRAX_FILTER_LIST($P_f_list_$0, $P_$0);\n"
+             "PRAX_WRITE($P_w_list_$0, $P_list_$0);\n",
+             n);
+    emit(e, "/* The label as it is stored; NULL if v is none. */\n");
+    emit(e, "PRAX_API const char *$P_$0_label($P_$0 v);\n", n);
     emit(e,
          "/* 0, or EINVAL and *out as it was if label is NULL or unknown */\n"
          "PRAX_API PRAX_MUST int $P_$0_parse(const char *label, $P_$0 *out);\n\n",
@@ -61,14 +85,14 @@ static void emit_declaration(struct pxi_emit *e, const char *type, const char *n
 enum member { IN_WHERE, IN_NEW, IN_SET };
 
 /* The type of a column's member, or NULL where it has none. */
-static const char *member_type(const struct pxi_column *c, const struct pxi_ctype *t,
-                               enum member kind)
+static const char *member_type(const struct pxi_model *m, const struct pxi_column *c,
+                               const struct pxi_ctype *t, enum member kind)
 {
     if (kind == IN_WHERE)
         return t->filter;
     if (kind == IN_SET)
-        return pxi_in_set(c) ? t->write : NULL;
-    return t->plain ? t->value : t->write;
+        return pxi_in_set(m, c) ? t->write : NULL;
+    return !pxi_in_new(m, c) ? NULL : t->plain ? t->value : t->write;
 }
 
 /* A struct's first member decides whether = {0} compiles: a guard in it refuses a bare value. */
@@ -76,10 +100,10 @@ static bool wants_pad(const struct pxi_emit *e, enum member kind)
 {
     if (kind == IN_WHERE)
         return false;
-    for (uint32_t i = 0; i < e->model->columns.count; i++) {
+    for (uint32_t i = 0; i < e->model->c_columns; i++) {
         const struct pxi_column *c = &e->model->columns.items[i];
         struct pxi_ctype t = pxi_ctype_of(e->schema, c);
-        const char *type = member_type(c, &t, kind);
+        const char *type = member_type(e->model, c, &t, kind);
         if (type)
             return type == t.write || t.guarded;
     }
@@ -92,10 +116,10 @@ static void emit_members(struct pxi_emit *e, enum member kind)
     char last[160] = "";
     if (wants_pad(e, kind))
         emit(e, "    uint8_t zero_; /* lets = {0} work */\n");
-    for (uint32_t i = 0; i < e->model->columns.count; i++) {
+    for (uint32_t i = 0; i < e->model->c_columns; i++) {
         const struct pxi_column *c = &e->model->columns.items[i];
         struct pxi_ctype t = pxi_ctype_of(e->schema, c);
-        const char *type = member_type(c, &t, kind);
+        const char *type = member_type(e->model, c, &t, kind);
         if (!type)
             continue;
         if (!strcmp(type, last)) {
@@ -109,10 +133,20 @@ static void emit_members(struct pxi_emit *e, enum member kind)
     emit(e, *last ? ";\n" : "");
 }
 
-static const struct pxi_column *key_column(const struct pxi_emit *e, const struct pxi_key *key,
-                                           uint32_t i)
+/* A line a relation; $0 is the name of the target, $1 that of the field. */
+static void emit_relations(struct pxi_emit *e, const char *to_one, const char *to_many)
 {
-    return &e->model->columns.items[key->columns.items[i]];
+    const struct pxi_relation *r;
+    for (uint32_t i = 0; (r = pxi_c_relation(e->schema, e->model, i)) != NULL; i++) {
+        bool many = r->kind == PXI_RELATION_MANY || r->kind == PXI_RELATION_JOIN;
+        emit(e, many ? to_many : to_one, e->schema->models.items[r->target].c_name,
+             r->field.c_name);
+    }
+}
+
+static bool has_relations(const struct pxi_emit *e)
+{
+    return pxi_c_relation(e->schema, e->model, 0) != NULL;
 }
 
 static void emit_key_member(struct pxi_emit *e, const struct pxi_key *key)
@@ -120,7 +154,7 @@ static void emit_key_member(struct pxi_emit *e, const struct pxi_key *key)
     bool many = key->columns.count > 1;
     emit(e, many ? "struct { " : "");
     for (uint32_t i = 0; i < key->columns.count; i++) {
-        const struct pxi_column *c = key_column(e, key, i);
+        const struct pxi_column *c = pxi_key_column(e->model, key, i);
         struct pxi_ctype t = pxi_ctype_of(e->schema, c);
         emit_declaration(e, t.value, c->c_name);
         emit(e, "; ");
@@ -134,23 +168,25 @@ static void emit_key_function(struct pxi_emit *e, const struct pxi_key *key)
 {
     emit(e, "static inline $M_key $M_by_$0(", key->c_name);
     for (uint32_t i = 0; i < key->columns.count; i++) {
-        const struct pxi_column *c = key_column(e, key, i);
+        const struct pxi_column *c = pxi_key_column(e->model, key, i);
         struct pxi_ctype t = pxi_ctype_of(e->schema, c);
         emit(e, i ? ", " : "");
         emit_declaration(e, t.value, c->c_name);
     }
-    emit(e, ")\n{\n    $M_key key_ = PRAX_ZERO; key_.by = $U_BY_$^0; ", key->c_name);
+    emit(e, ")\n{ $M_key key_ = PRAX_ZERO; key_.by = $U_BY_$^0; ", key->c_name);
     for (uint32_t i = 0; i < key->columns.count; i++) {
-        const char *name = key_column(e, key, i)->c_name;
+        const char *name = pxi_key_column(e->model, key, i)->c_name;
         emit(e, key->columns.count > 1 ? "key_.u.$0.$1 = $1; " : "key_.u.$0 = $1; ", key->c_name,
              name);
     }
-    emit(e, "return\tkey_;\n}\n");
+    emit(e, "return\tkey_; }\n");
 }
 
 static void emit_keys(struct pxi_emit *e)
 {
     const struct pxi_model *m = e->model;
+    if (m->unique_keys == 0)
+        return;
     emit(e, "enum $M_by { $U_BY_NOTHING");
     for (uint32_t i = 0; i < m->unique_keys; i++)
         emit(e, ", $U_BY_$^0", m->keys.items[i].c_name);
@@ -166,12 +202,13 @@ static void emit_row(struct pxi_emit *e)
 {
     const struct pxi_model *m = e->model;
     emit(e, "typedef struct $M_fields {\n    bool ");
-    for (uint32_t i = 0; i < m->columns.count; i++)
+    for (uint32_t i = 0; i < m->c_columns; i++)
         emit(e, i ? ", $0 : 1" : "$0 : 1", m->columns.items[i].c_name);
+    emit_relations(e, ", $1 : 1", ", $1 : 1");
     emit(e, ";\n} $M_fields;\n");
     pxi_emit_doc(e, m->doc, 0);
     emit(e, "struct $M {\n    $M_fields loaded; /* which of these were asked for */\n");
-    for (uint32_t i = 0; i < m->columns.count; i++) {
+    for (uint32_t i = 0; i < m->c_columns; i++) {
         const struct pxi_column *c = &m->columns.items[i];
         struct pxi_ctype t = pxi_ctype_of(e->schema, c);
         pxi_emit_doc(e, c->doc, 4);
@@ -179,6 +216,7 @@ static void emit_row(struct pxi_emit *e)
         emit_declaration(e, t.row, c->c_name);
         emit(e, ";\n");
     }
+    emit_relations(e, "    const $P_$0 *$1;\n", "    $P_$0_list $1;\n");
     emit(e, "};\n");
 }
 
@@ -187,7 +225,7 @@ static void emit_order(struct pxi_emit *e)
 {
     static const char *const names[] = { "ASC", "DESC", "ASC_NULLS_FIRST", "DESC_NULLS_LAST" };
     emit(e, "enum $M_order {\n    $U_ORDER_NONE,\n");
-    for (uint32_t i = 0; i < e->model->columns.count; i++) {
+    for (uint32_t i = 0; i < e->model->c_columns; i++) {
         const struct pxi_column *c = &e->model->columns.items[i];
         struct pxi_ctype t = pxi_ctype_of(e->schema, c);
         if (!t.ordered)
@@ -201,22 +239,39 @@ static void emit_order(struct pxi_emit *e)
     emit(e, "};\n");
 }
 
+static void emit_include(struct pxi_emit *e)
+{
+    if (!has_relations(e))
+        return;
+    emit(e, "typedef struct $M_include {\n");
+    emit_relations(e, "    const $P_$0_query *$1;\n", "    const $P_$0_query *$1;\n");
+    emit(e, "} $M_include;\n");
+}
+
 static void emit_query(struct pxi_emit *e)
 {
+    bool include = has_relations(e);
     emit(e, "struct $M_where {\n    $M_where_list any_of, all_of, none_of;\n");
     emit_members(e, IN_WHERE);
+    emit_relations(e, "    const $P_$0_where *$1;\n", "    $P_$0_match $1;\n");
     emit(e, "};\n");
     emit_order(e);
+    emit_include(e);
     emit(e, "struct $M_query { /* take 0 = all rows */\n"
             "    size_t size;\n"
             "    uint32_t take, skip;\n"
             "    enum prax_total total;\n"
-            "    enum $M_order order_by[4];\n"
-            "    $M_fields select; /* none: all columns */\n"
-            "    $M_where where;\n"
+            "    enum $M_order order_by[4]; unsigned lock; /* PRAX_FOR_UPDATE | ... */\n");
+    emit(e, include
+                ? "    $M_fields select; /* no column: all of them */\n    $M_include include;\n"
+                : "    $M_fields select; /* none: all columns */\n");
+    emit(e, "    $M_where where;\n"
             "};\n"
-            "#define $M_q(...) PRAX_ARGS($M_query, __VA_ARGS__)\n"
-            "typedef struct $M_fetch { size_t size; $M_fields select; } $M_fetch;\n");
+            "#define $M_q(...) PRAX_ARGS($M_query, __VA_ARGS__)\n");
+    emit(e, include
+                ? "typedef struct $M_fetch { size_t size; $M_fields select; $M_include include; } "
+                  "$M_fetch;\n"
+                : "typedef struct $M_fetch { size_t size; $M_fields select; } $M_fetch;\n");
 }
 
 static void emit_writes(struct pxi_emit *e)
@@ -225,6 +280,9 @@ static void emit_writes(struct pxi_emit *e)
     emit_members(e, IN_NEW);
     emit(e, "};\ntypedef struct $M_set {\n");
     emit_members(e, IN_SET);
+    if (pxi_version_column(e->model))
+        emit(e, "    prax_opt_i64 if_version; /* prax_some(row->$0), or else ECONFLICT */\n",
+             pxi_version_column(e->model)->c_name);
     emit(
         e,
         "} $M_set;\n"
@@ -236,56 +294,93 @@ static void emit_writes(struct pxi_emit *e)
         "$M_delete_many_args;\n\n");
 }
 
-static const char functions[] =
+static const char get_function[] =
+    "PRAX_API PRAX_MUST const $M *$M_get_with(prax_session *s, $M_key key, const $M_fetch *f);\n";
+static const char read_functions[] =
+    "PRAX_API PRAX_MUST const $M *$M_find_first_with(prax_session *s, const $M_query *q);\n"
+    "PRAX_API PRAX_MUST const $M_list *$M_find_many_with(prax_session *s, const $M_query *q);\n"
+    "PRAX_API PRAX_MUST const $M_list *$M_from_sql_with(prax_session *s, const char *sql, "
+    "const prax_val *v, size_t n);\n"
+    "PRAX_API PRAX_MUST int64_t $M_count_with(prax_session *s, const $M_query *q);\n"
+    "PRAX_API PRAX_MUST int $M_exists_with(prax_session *s, const $M_query *q);\n"
+    "PRAX_API PRAX_MUST prax_cursor *$M_open_with(prax_session *s, const $M_query *q);\n"
+    "PRAX_API PRAX_MUST int $M_next(prax_cursor *c, const $M **row);\n"
+    "PRAX_API PRAX_MUST const $M_where *$M_where_keep(prax_session *s, const $M_where *w);\n";
+static const char write_functions[] =
     "PRAX_API PRAX_MUST const $M *$M_create_with(prax_session *s, const $M_new *row);\n"
     "PRAX_API PRAX_MUST int64_t $M_create_many_with(prax_session *s, const $M_new *rows, size_t n, "
     "const $M_create_many_args *a);\n"
-    "PRAX_API PRAX_MUST const $M *$M_get_with(prax_session *s, $M_key key, const $M_fetch *f);\n"
-    "PRAX_API PRAX_MUST const $M *$M_find_first_with(prax_session *s, const $M_query *q);\n"
-    "PRAX_API PRAX_MUST const $M_list *$M_find_many_with(prax_session *s, const $M_query *q);\n"
-    "PRAX_API PRAX_MUST int64_t $M_count_with(prax_session *s, const $M_query *q);\n"
-    "PRAX_API PRAX_MUST int $M_exists_with(prax_session *s, const $M_query *q);\n"
     "PRAX_API PRAX_MUST int $M_update_with(prax_session *s, $M_key key, const $M_set *set);\n"
     "PRAX_API PRAX_MUST int64_t $M_update_many_with(prax_session *s, "
     "const $M_update_many_args *a);\n"
     "PRAX_API PRAX_MUST int $M_delete(prax_session *s, $M_key key);\n"
     "PRAX_API PRAX_MUST int64_t $M_delete_many_with(prax_session *s, "
-    "const $M_delete_many_args *a);\n"
-    "PRAX_API PRAX_MUST prax_cursor *$M_open_with(prax_session *s, const $M_query *q);\n"
-    "PRAX_API PRAX_MUST int $M_next(prax_cursor *c, const $M **row);\n"
-    "PRAX_API PRAX_MUST const $M_where *$M_where_keep(prax_session *s, const $M_where *w);\n";
+    "const $M_delete_many_args *a);\n";
 
-static const char macros[] =
-    "#define $M_create(s, ...) $M_create_with((s), &(const $M_new){ __VA_ARGS__ })\n"
-    "#define $M_create_many(s, rows, n, ...) $M_create_many_with((s), (rows), (n), "
-    "PRAX_ARGS($M_create_many_args, __VA_ARGS__))\n"
-    "#define $M_get(s, key, ...) $M_get_with((s), (key), PRAX_ARGS($M_fetch, __VA_ARGS__))\n"
+static const char get_macro[] =
+    "#define $M_get(s, key, ...) $M_get_with((s), (key), PRAX_ARGS($M_fetch, __VA_ARGS__))\n";
+static const char read_macros[] =
     "#define $M_find_first(s, ...) $M_find_first_with((s), $M_q(__VA_ARGS__))\n"
     "#define $M_find_many(s, ...) $M_find_many_with((s), $M_q(__VA_ARGS__))\n"
+    "#define $M_from_sql(s, ...) PRAX_SQL_($M_from_sql_with, s, __VA_ARGS__)\n"
     "#define $M_count(s, ...) $M_count_with((s), $M_q(__VA_ARGS__))\n"
     "#define $M_exists(s, ...) $M_exists_with((s), $M_q(__VA_ARGS__))\n"
-    "#define $M_update(s, key, ...) $M_update_with((s), (key), &(const $M_set){ __VA_ARGS__ })\n"
-    "#define $M_update_many(s, ...) $M_update_many_with((s), "
-    "PRAX_ARGS($M_update_many_args, __VA_ARGS__))\n"
-    "#define $M_delete_many(s, ...) $M_delete_many_with((s), "
-    "PRAX_ARGS($M_delete_many_args, __VA_ARGS__))\n"
     "#define $M_open(s, ...) $M_open_with((s), $M_q(__VA_ARGS__))\n"
     "#define $M_each(u, s, ...) \\\n"
     "    for (prax_cursor *u##_c PRAX_CLEAN(prax_cursor_cleanup_) = $M_open((s), __VA_ARGS__), \\\n"
     "                     *u##_go = u##_c; \\\n"
     "         u##_go; u##_go = NULL) \\\n"
-    "        for (const $M *u = NULL; $M_next(u##_c, &u) == 1;)\n\n";
+    "        for (const $M *u = NULL; $M_next(u##_c, &u) == 1;)\n";
+static const char write_macros[] =
+    "#define $M_create(s, ...) $M_create_with((s), &(const $M_new){ __VA_ARGS__ })\n"
+    "#define $M_create_many(s, rows, n, ...) $M_create_many_with((s), (rows), (n), "
+    "PRAX_ARGS($M_create_many_args, __VA_ARGS__))\n"
+    "#define $M_update(s, key, ...) $M_update_with((s), (key), &(const $M_set){ __VA_ARGS__ })\n"
+    "#define $M_update_many(s, ...) $M_update_many_with((s), "
+    "PRAX_ARGS($M_update_many_args, __VA_ARGS__))\n"
+    "#define $M_delete_many(s, ...) $M_delete_many_with((s), "
+    "PRAX_ARGS($M_delete_many_args, __VA_ARGS__))\n";
 
 static void emit_model(struct pxi_emit *e)
 {
-    emit(e, "/* ---- $0 ---- */\nPRAX_SHAPES($M);\n", e->model->name.text);
+    const struct pxi_model *m = e->model;
+    emit(e, m->view ? "/* ---- $0: a view ---- */\n" : "/* ---- $0 ---- */\n", m->name.text);
     emit_keys(e);
     emit_row(e);
     emit_query(e);
-    emit_writes(e);
-    emit(e, functions);
-    emit(e, macros);
+    if (!m->view)
+        emit_writes(e);
+    emit(e, m->unique_keys ? get_function : "");
+    emit(e, read_functions);
+    emit(e, m->view ? "" : write_functions);
+    emit(e, m->unique_keys ? get_macro : "");
+    emit(e, read_macros);
+    emit(e, m->view ? "\n" : write_macros);
+    emit(e, m->view ? "" : "\n");
 }
+
+/* Calls fn for each model that is in C. */
+static void each_model(struct pxi_emit *e, void (*fn)(struct pxi_emit *))
+{
+    for (uint32_t i = 0; i < e->schema->models.count; i++) {
+        e->model = &e->schema->models.items[i];
+        if (!e->model->ignore)
+            fn(e);
+    }
+}
+
+static void emit_shapes(struct pxi_emit *e)
+{
+    emit(e, "PRAX_SHAPES($M);\n");
+}
+
+static const char create_tables[] =
+    "/* Creates all tables in an empty database; ESCHEMA, and nothing changed, if one exists.\n"
+    " * Details: prax_db_error. */\n"
+    "PRAX_API PRAX_MUST int $P_create_tables(prax_db *db);\n";
+static const char open_function[] =
+    "/* Opens the schema's database, $0, as prax_db_open does with no other options. */\n"
+    "PRAX_API PRAX_MUST int $P_open(prax_db **out);\n";
 
 void pxi_gen_header(struct pxi_buf *out, const struct pxi_schema *schema, const char *source)
 {
@@ -293,15 +388,13 @@ void pxi_gen_header(struct pxi_buf *out, const struct pxi_schema *schema, const 
     emit(&e, intro, source);
     for (uint32_t i = 0; i < schema->enums.count; i++)
         emit_enum(&e, &schema->enums.items[i]);
-    for (uint32_t i = 0; i < schema->models.count; i++) {
-        e.model = &schema->models.items[i];
-        emit_model(&e);
-    }
-    emit(
-        &e,
-        "/* Creates all tables in an empty database; ESCHEMA, and nothing changed, if one exists.\n"
-        " * Details: prax_db_error. */\n"
-        "PRAX_API PRAX_MUST int $P_create_tables(prax_db *db);\n\n"
-        "#ifdef __cplusplus\n}\n#endif\n#endif\n");
+    each_model(&e, emit_shapes);
+    emit(&e, "\n");
+    each_model(&e, emit_model);
+    emit(&e, create_tables);
+    if (schema->url)
+        emit(&e, open_function,
+             schema->url_is_env ? "whose URL is in the environment" : "whose URL is written there");
+    emit(&e, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
     pxi_buf_free(&e.line);
 }

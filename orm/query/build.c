@@ -4,16 +4,27 @@
 #include "orm/query/build.h"
 #include "orm/base/map.h"
 #include "orm/query/fingerprint.h"
+#include "orm/query/scan.h"
 #include <string.h>
 
 /* What every key begins with. No padding: it is compared as bytes. */
 struct key_head {
     const prax_model *m;
     uint8_t verb, by, page, flags;
-    uint16_t rows, zero;
+    uint16_t rows, grouped;
     uint16_t order[PRAX_ORDER_MAX];
 };
 _Static_assert(sizeof(struct key_head) == 24, "no padding");
+
+static uint8_t flags_of(const struct pxi_request *r)
+{
+    unsigned flags = r->lock << 4;
+    flags |= r->skip_duplicates ? 1 : 0;
+    flags |= r->select ? 2 : 0;
+    flags |= r->given ? 4 : 0;
+    flags |= r->arrays ? 8 : 0;
+    return (uint8_t)flags;
+}
 
 static void put_head(struct pxi_shape *sh, const struct pxi_request *r)
 {
@@ -23,14 +34,17 @@ static void put_head(struct pxi_shape *sh, const struct pxi_request *r)
         .verb = (uint8_t)(r->verb == PRAX_EACH ? PRAX_FIND_MANY : r->verb),
         .by = (uint8_t)r->by,
         .page = (uint8_t)((r->take != 0) | (r->skip != 0) << 1),
-        .flags = (uint8_t)((r->skip_duplicates) | (r->select != NULL) << 1),
+        .flags = flags_of(r),
         .rows = (uint16_t)r->rows,
+        .grouped = r->group != NULL,
     };
     for (unsigned i = 0; r->order_by && i < PRAX_ORDER_MAX && r->order_by[i]; i++)
         h.order[i] = (uint16_t)r->order_by[i];
     pxi_shape_key(sh, &h, sizeof h);
     if (r->select)
         pxi_shape_key(sh, r->select, r->m->fields_size);
+    if (r->given)
+        pxi_shape_key(sh, r->given, r->m->fields_size);
 }
 
 /* ---- statements ---- */
@@ -47,19 +61,20 @@ static void add_name(struct pxi_shape *sh, const char *name)
         pxi_sql_name(sh->sql, name);
 }
 
-static bool is_selected(const struct pxi_request *r, unsigned i)
+static bool has_bit(const void *bits, unsigned i, bool none)
 {
-    return !r->select || (((const uint8_t *)r->select)[i / 8] >> i % 8 & 1);
+    return bits ? ((const uint8_t *)bits)[i / 8] >> i % 8 & 1 : none;
 }
 
-static void write_columns(struct pxi_shape *sh, const struct pxi_request *r)
+/* What columns a statement names: those that the bits say, or that they do not say. */
+static void write_columns(struct pxi_shape *sh, const prax_model *m, const void *bits, bool wanted)
 {
     bool first = true;
-    for (unsigned i = 0; i < r->m->n_columns; i++) {
-        if (!is_selected(r, i))
+    for (unsigned i = 0; i < m->n_columns; i++) {
+        if (has_bit(bits, i, true) != wanted)
             continue;
         pxi_sql_add(sh->sql, first ? "" : ", ");
-        pxi_sql_name(sh->sql, r->m->columns[i].db_name);
+        pxi_sql_name(sh->sql, m->columns[i].db_name);
         first = false;
     }
 }
@@ -75,13 +90,24 @@ static void rest_of_query(struct pxi_shape *sh, const struct pxi_request *r)
     if (r->order_by)
         pxi_clause_order(sh, r->order_by);
     pxi_clause_page(sh, r->take, r->skip);
+    if (r->lock)
+        add(sh, sh->d->lock[r->lock >> 1]);
+}
+
+void pxi_request_columns(struct pxi_shape *sh, const struct pxi_request *r)
+{
+    write_columns(sh, r->m, r->select, true);
 }
 
 static void select_rows(struct pxi_shape *sh, const struct pxi_request *r)
 {
+    if (r->group) {
+        pxi_clause_groups(sh, r);
+        return;
+    }
     add(sh, "SELECT ");
     if (sh->sql)
-        write_columns(sh, r);
+        write_columns(sh, r->m, r->select, true);
     rest_of_query(sh, r);
 }
 
@@ -92,23 +118,68 @@ static void count(struct pxi_shape *sh, const struct pxi_request *r)
             : paged                ? "SELECT count(*) FROM (SELECT 1"
                                    : "SELECT count(*)");
     rest_of_query(sh, r);
-    add(sh, paged && r->verb == PRAX_COUNT ? ")" : "");
+    add(sh, paged && r->verb == PRAX_COUNT ? ") AS page" : "");
+}
+
+static unsigned count_given(const struct pxi_request *r)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < r->m->n_columns; i++)
+        n += has_bit(r->given, i, true);
+    return n;
+}
+
+static void write_rows(struct pxi_shape *sh, unsigned rows, unsigned columns)
+{
+    pxi_sql_add(sh->sql, "VALUES (");
+    for (unsigned i = 0; i < rows; i++) {
+        pxi_sql_add(sh->sql, i ? "), (" : "");
+        pxi_sql_params(sh->sql, columns);
+    }
+    pxi_sql_add(sh->sql, ")");
+}
+
+static void write_arrays(struct pxi_shape *sh, const struct pxi_request *r)
+{
+    bool first = true;
+    pxi_sql_add(sh->sql, "SELECT * FROM unnest(");
+    for (unsigned i = 0; i < r->m->n_columns; i++) {
+        if (!has_bit(r->given, i, true))
+            continue;
+        pxi_sql_add(sh->sql, first ? "" : ", ");
+        pxi_sql_param(sh->sql);
+        pxi_sql_add(sh->sql, "::");
+        pxi_sql_add(sh->sql, sh->d->item[r->m->columns[i].type]);
+        pxi_sql_add(sh->sql, "[]");
+        first = false;
+    }
+    pxi_sql_add(sh->sql, ")");
 }
 
 static void insert(struct pxi_shape *sh, const struct pxi_request *r)
 {
     if (!sh->sql)
         return;
+    unsigned columns = count_given(r);
     pxi_sql_add(sh->sql, "INSERT INTO ");
     pxi_sql_name(sh->sql, r->m->table);
-    pxi_sql_add(sh->sql, " (");
-    write_columns(sh, r);
-    pxi_sql_add(sh->sql, ") VALUES (");
-    for (unsigned i = 0; i < r->rows; i++) {
-        pxi_sql_add(sh->sql, i ? "), (" : "");
-        pxi_sql_params(sh->sql, r->m->n_columns);
+    if (columns == 0) { /* and no row can conflict by what it gives */
+        pxi_sql_add(sh->sql, " DEFAULT VALUES");
+    } else {
+        pxi_sql_add(sh->sql, " (");
+        write_columns(sh, r->m, r->given, true);
+        pxi_sql_add(sh->sql, ") ");
+        if (r->arrays) {
+            write_arrays(sh, r);
+        } else {
+            write_rows(sh, r->rows, columns);
+        }
     }
-    pxi_sql_add(sh->sql, r->skip_duplicates ? ") ON CONFLICT DO NOTHING" : ")");
+    pxi_sql_add(sh->sql, r->skip_duplicates && columns ? " ON CONFLICT DO NOTHING" : "");
+    if (r->verb == PRAX_CREATE && r->given) {
+        pxi_sql_add(sh->sql, " RETURNING ");
+        write_columns(sh, r->m, r->given, false);
+    }
 }
 
 static void update(struct pxi_shape *sh, const struct pxi_request *r)
@@ -121,6 +192,7 @@ static void update(struct pxi_shape *sh, const struct pxi_request *r)
         pxi_clause_key(sh, r->key, r->by);
     if (r->where)
         pxi_clause_where(sh, r->where);
+    pxi_clause_version(sh, r->set, r->key || sh->conditional ? " AND " : " WHERE ");
 }
 
 static void statement(struct pxi_shape *sh, const struct pxi_request *r)
@@ -150,11 +222,37 @@ static void statement(struct pxi_shape *sh, const struct pxi_request *r)
 
 /* ---- plans ---- */
 
+/* Of a join table: behind the row. */
+static struct pxi_out parent_key(const struct pxi_request *r)
+{
+    const prax_relation *rel = r->group->relation;
+    const prax_column *c = &r->group->parent->columns[rel->columns[0]];
+    return (struct pxi_out){ .off = (uint16_t)pxi_group_key_off(r->m),
+                             .type = c->type,
+                             .scale = c->scale,
+                             .labels = c->enum_type,
+                             .name = rel->join_own };
+}
+
+struct pxi_out pxi_out_of(const prax_column *c)
+{
+    return (struct pxi_out){ .off = c->row_off,
+                             .type = c->type,
+                             .null = (c->flags & PRAX_C_NULL) != 0,
+                             .scale = c->scale,
+                             .list = (c->flags & PRAX_C_LIST) != 0,
+                             .labels = c->enum_type,
+                             .name = c->db_name };
+}
+
+/* What the rows of a statement bring: the selected columns; of CREATE those that it did not give,
+ * beside which the caller has the rest. */
 static void put_program(struct pxi_shape *sh, const struct pxi_request *r, struct pxi_plan *p)
 {
     const prax_model *m = r->m;
-    struct pxi_out *out = pxi_arena_zero(sh->scratch, m->n_columns, sizeof *out);
+    struct pxi_out *out = pxi_arena_zero(sh->scratch, m->n_columns + 1u, sizeof *out);
     uint8_t *loaded = pxi_arena_zero(sh->scratch, 1, m->fields_size);
+    bool create = r->verb == PRAX_CREATE;
     unsigned n = 0;
     if (!out || !loaded) {
         pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
@@ -162,19 +260,18 @@ static void put_program(struct pxi_shape *sh, const struct pxi_request *r, struc
     }
     for (unsigned i = 0; i < m->n_columns; i++) {
         const prax_column *c = &m->columns[i];
-        if (!is_selected(r, i))
+        bool brought = create ? !has_bit(r->given, i, true) : has_bit(r->select, i, true);
+        if (brought || create)
+            loaded[i / 8] = (uint8_t)(loaded[i / 8] | 1u << i % 8);
+        if (!brought)
             continue;
-        loaded[i / 8] = (uint8_t)(loaded[i / 8] | 1u << i % 8);
-        out[n++] = (struct pxi_out){ .off = c->row_off,
-                                     .type = c->type,
-                                     .null = (c->flags & PRAX_C_NULL) != 0,
-                                     .scale = c->scale,
-                                     .labels = c->enum_type,
-                                     .name = c->db_name };
+        out[n++] = pxi_out_of(c);
     }
-    p->program = (struct pxi_program){ out, n };
     p->loaded = loaded;
-    p->partial = n < m->n_columns;
+    p->partial = !create && n < m->n_columns;
+    if (r->group && r->group->relation->kind == PRAX_R_JOIN)
+        out[n++] = parent_key(r);
+    p->program = (struct pxi_program){ out, n };
 }
 
 static struct pxi_plan *finish(struct pxi_plans *plans, struct pxi_shape *sh, uint64_t hash,
@@ -190,7 +287,8 @@ static struct pxi_plan *finish(struct pxi_plans *plans, struct pxi_shape *sh, ui
     p->sql_size = (uint32_t)q->size;
     p->values = q->params;
     p->fingerprint = pxi_fingerprint(q->text, q->size);
-    return pxi_plans_add(plans, hash, p);
+    p->id = PXI_PLAN_ONCE;
+    return plans ? pxi_plans_add(plans, hash, p) : p;
 }
 
 static struct pxi_plan *build(struct pxi_plans *plans, struct pxi_shape *sh, uint64_t hash,
@@ -202,7 +300,7 @@ static struct pxi_plan *build(struct pxi_plans *plans, struct pxi_shape *sh, uin
         pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
         return NULL;
     }
-    pxi_sql_begin(&q, &pxi_dialect_sqlite, sh->scratch);
+    pxi_sql_begin(&q, sh->d, sh->scratch);
     p->model = r->m;
     put_program(sh, r, p);
     sh->sql = &q;
@@ -228,38 +326,35 @@ struct pxi_plan *pxi_request_plan(struct pxi_plans *plans, struct pxi_shape *sh,
 
 /* ---- raw SQL ---- */
 
-/* The place of a ?? outside of quotes and comments, or NULL. */
-static const char *find_doubled(const char *p)
+/* The text that the database gets: its own placeholders for the question marks. */
+static int rewrite(struct pxi_shape *sh, const char *sql, size_t size, struct pxi_sql *q)
 {
-    static const char quotes[] = "'\"`[";
-    while (*p) {
-        const char *opening = strchr(quotes, *p);
-        if (opening) {
-            static const char *const closing[] = { "'", "\"", "`", "]" };
-            p += 1 + strcspn(p + 1, closing[opening - quotes]);
-        } else if (p[0] == '-' && p[1] == '-') {
-            p += strcspn(p, "\n");
-        } else if (p[0] == '/' && p[1] == '*') {
-            const char *end = strstr(p + 2, "*/");
-            p = end ? end + 1 : p + strlen(p) - 1;
-        } else if (p[0] == '?' && p[1] == '?') {
-            return p;
+    struct pxi_marks marks;
+    enum pxi_engine engine = sh->d->engine;
+    size_t need = pxi_scan_marks(engine, sql, size, &marks, NULL, 0);
+    if (engine == PXI_SQLITE && marks.doubled)
+        return pxi_shape_fail(sh, NULL, PRAX_EUNSUPPORTED, "?? is an operator that SQLite has not");
+    if (engine == PXI_POSTGRES && marks.dollars && marks.single)
+        return pxi_shape_fail(sh, NULL, PRAX_EINVAL, "$1 beside ?: write ? for all values");
+    if (engine == PXI_SQLITE || !(marks.single | marks.doubled)) {
+        *q = (struct pxi_sql){ .text = pxi_arena_text(sh->scratch, sql, size), .size = size };
+    } else {
+        *q = (struct pxi_sql){ .text = pxi_arena_get(sh->scratch, need + 1, 1), .size = need };
+        if (q->text) {
+            pxi_scan_marks(engine, sql, size, &marks, q->text, need);
+            q->text[need] = '\0';
         }
-        p += *p != '\0';
     }
-    return NULL;
+    return q->text ? 0 : pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
 }
 
 static struct pxi_plan *build_raw(struct pxi_plans *plans, struct pxi_shape *sh, uint64_t hash,
                                   const char *sql, size_t size)
 {
     struct pxi_plan *p = pxi_arena_zero(sh->scratch, 1, sizeof *p);
-    struct pxi_sql q = { .text = pxi_arena_text(sh->scratch, sql, size), .size = size };
-    if (!p || !q.text) {
+    struct pxi_sql q = { .text = NULL };
+    if (!p || rewrite(sh, sql, size, &q) < 0)
         pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
-    } else if (find_doubled(sql)) {
-        pxi_shape_fail(sh, NULL, PRAX_EUNSUPPORTED, "?? is an operator that SQLite has not");
-    }
     return finish(plans, sh, hash, p, &q);
 }
 
@@ -272,6 +367,8 @@ struct pxi_plan *pxi_raw_plan(struct pxi_plans *plans, struct pxi_shape *sh, con
         pxi_shape_fail(sh, NULL, PRAX_ELIMIT, "statement of more than %d bytes", PXI_VALUE_MAX);
         return NULL;
     }
+    if (!plans)
+        return build_raw(NULL, sh, 0, sql, size);
     pxi_shape_key(sh, &head, sizeof head);
     pxi_shape_key(sh, sql, size);
     if (sh->code)

@@ -7,7 +7,7 @@ static void write_key(struct pxi_shape *sh, const prax_key *k)
 {
     for (unsigned i = 0; i < k->n_columns; i++) {
         pxi_sql_add(sh->sql, i ? " AND " : " WHERE ");
-        pxi_sql_template(sh->sql, "@ = ?", sh->m->columns[k->columns[i]].db_name);
+        pxi_sql_template(sh->sql, "@ = ?#", &sh->m->columns[k->columns[i]]);
     }
 }
 
@@ -23,7 +23,9 @@ void pxi_clause_key(struct pxi_shape *sh, const void *key, unsigned by)
         const char *src = (const char *)key + k->offs[i];
         struct pxi_value *v = pxi_shape_value(sh);
         if (c->type == PRAX_T_Int || c->type == PRAX_T_BigInt) { /* most keys: nothing to check */
-            *v = (struct pxi_value){ .kind = PXI_INT, .u.i = *(const int64_t *)(const void *)src };
+            *v = (struct pxi_value){ .kind = PXI_INT,
+                                     .type = c->type,
+                                     .u.i = *(const int64_t *)(const void *)src };
         } else {
             pxi_value_of(sh, c, src, PXI_USE_EQUAL, v);
         }
@@ -43,7 +45,7 @@ static void collect_operand(struct pxi_shape *sh, const prax_column *c, unsigned
                             const void *src)
 {
     struct pxi_value v = { .kind = PXI_NULL };
-    if (!is_number(c)) {
+    if (!is_number(c) || c->flags & PRAX_C_LIST) {
         pxi_shape_fail(sh, c, PRAX_EINVAL, "prax_add and prax_mul are for numbers");
         return;
     }
@@ -51,14 +53,18 @@ static void collect_operand(struct pxi_shape *sh, const prax_column *c, unsigned
         const prax_decimal *d = src;
         if (d->scale < 0 || d->scale > PXI_DECIMAL_DIGITS)
             pxi_shape_fail(sh, c, PRAX_EINVAL, "scale of a decimal is not 0 to 18");
-        v = (struct pxi_value){ .kind = PXI_INT, .u.i = d->units };
+        v = (struct pxi_value){
+            .kind = PXI_INT, .type = c->type, .scale = (uint8_t)d->scale, .u.i = d->units
+        };
         pxi_shape_key(sh, &d->scale, sizeof d->scale);
     } else if (c->type == PRAX_T_Float || c->type == PRAX_T_Decimal) {
         pxi_value_of(sh, c, src, PXI_USE_WRITE, &v);
     } else { /* any 64 bits: -40000 may be added to a SmallInt of 30000 */
-        v = (struct pxi_value){ .kind = PXI_INT, .u.i = *(const int64_t *)src };
+        v = (struct pxi_value){ .kind = PXI_INT,
+                                .type = PRAX_T_BigInt,
+                                .u.i = *(const int64_t *)src };
     }
-    for (unsigned i = pxi_sql_arithmetic_params(c, wr); i > 0; i--)
+    for (unsigned i = sh->d->arithmetic_params(c, wr); i > 0; i--)
         *pxi_shape_value(sh) = v;
 }
 
@@ -89,11 +95,27 @@ static void write_set(struct pxi_shape *sh, unsigned i, unsigned wr, const void 
     } else if (wr == PRAX_WR_NULL) {
         pxi_sql_add(sh->sql, "NULL");
     } else {
-        pxi_sql_arithmetic(sh->sql, c, wr,
-                           c->type == PRAX_T_Decimal ? ((const prax_decimal *)src)->scale : 0);
+        sh->d->arithmetic(sh->sql, c, wr,
+                          c->type == PRAX_T_Decimal ? ((const prax_decimal *)src)->scale : 0);
     }
 }
 
+/* What an update writes though the call does not say so: the time and the next version. */
+static void imply(struct pxi_shape *sh, const prax_column *c)
+{
+    bool version = (c->flags & PRAX_C_VERSION) != 0;
+    if (!sh->sql) {
+        prax_time now = prax_time_now();
+        if (!version)
+            pxi_value_of(sh, c, &now, PXI_USE_WRITE, pxi_shape_value(sh));
+        return;
+    }
+    pxi_sql_add(sh->sql, ", ");
+    pxi_sql_name(sh->sql, c->db_name);
+    pxi_sql_template(sh->sql, version ? " = @ + 1" : " = ?", c);
+}
+
+/* All that is set, then what follows from that: one that is set is not implied. */
 void pxi_clause_set(struct pxi_shape *sh, const void *set)
 {
     bool first = true;
@@ -103,7 +125,7 @@ void pxi_clause_set(struct pxi_shape *sh, const void *set)
             continue;
         const char *w = (const char *)set + c->set_off;
         unsigned wr = (uint8_t)*w;
-        const void *src = w + pxi_layouts[c->type].write_v;
+        const void *src = w + pxi_layout_of(c)->write_v;
         if (wr == PRAX_WR_NONE)
             continue;
         if (sh->sql) {
@@ -115,11 +137,44 @@ void pxi_clause_set(struct pxi_shape *sh, const void *set)
     }
     if (first)
         pxi_shape_fail(sh, NULL, PRAX_EINVAL, "nothing is set");
+    bool implied = sh->m->traits & PRAX_M_UPDATED || sh->m->set_version_off != PRAX_NO_OFF;
+    for (unsigned i = 0; implied && i < sh->m->n_columns && !sh->code; i++) {
+        const prax_column *c = &sh->m->columns[i];
+        bool updated = c->flags & PRAX_C_UPDATED &&
+                       (c->set_off == PRAX_NO_OFF || !((const char *)set)[c->set_off]);
+        if (updated || c->flags & PRAX_C_VERSION)
+            imply(sh, c);
+    }
     if (!sh->sql)
         pxi_shape_key(sh, &(uint16_t){ 0xffff }, sizeof(uint16_t));
 }
 
+void pxi_clause_version(struct pxi_shape *sh, const void *set, const char *before)
+{
+    const prax_model *m = sh->m;
+    if (m->set_version_off == PRAX_NO_OFF)
+        return;
+    const prax_opt_i64 *want = (const void *)((const char *)set + m->set_version_off);
+    for (unsigned i = 0; want->set && i < m->n_columns; i++) {
+        const prax_column *c = &m->columns[i];
+        if (!(c->flags & PRAX_C_VERSION))
+            continue;
+        if (sh->sql) {
+            pxi_sql_add(sh->sql, before);
+            pxi_sql_template(sh->sql, "@ = ?#", c);
+        } else {
+            pxi_shape_key(sh, &(uint16_t){ 0xfffe }, sizeof(uint16_t));
+            pxi_value_of(sh, c, &want->val, PXI_USE_EQUAL, pxi_shape_value(sh));
+        }
+    }
+}
+
 /* ---- pages and order; their shape is in the head of the key ---- */
+
+static void put_number(struct pxi_shape *sh, uint32_t x)
+{
+    *pxi_shape_value(sh) = (struct pxi_value){ .kind = PXI_INT, .type = PRAX_T_BigInt, .u.i = x };
+}
 
 void pxi_clause_page(struct pxi_shape *sh, uint32_t take, uint32_t skip)
 {
@@ -130,19 +185,27 @@ void pxi_clause_page(struct pxi_shape *sh, uint32_t take, uint32_t skip)
         if (take) {
             pxi_sql_param(sh->sql);
         } else {
-            pxi_sql_add(sh->sql, sh->sql->d->no_limit);
+            pxi_sql_add(sh->sql, sh->d->no_limit);
         }
-        if (skip)
-            pxi_sql_template(sh->sql, " OFFSET ?", "");
+        if (skip) {
+            pxi_sql_add(sh->sql, " OFFSET ");
+            pxi_sql_param(sh->sql);
+        }
         return;
     }
     if (take)
-        *pxi_shape_value(sh) = (struct pxi_value){ .kind = PXI_INT, .u.i = take };
+        put_number(sh, take);
     if (skip)
-        *pxi_shape_value(sh) = (struct pxi_value){ .kind = PXI_INT, .u.i = skip };
+        put_number(sh, skip);
 }
 
 void pxi_clause_order(struct pxi_shape *sh, const uint32_t order[PRAX_ORDER_MAX])
+{
+    pxi_clause_order_from(sh, order, " ORDER BY ");
+}
+
+void pxi_clause_order_from(struct pxi_shape *sh, const uint32_t order[PRAX_ORDER_MAX],
+                           const char *before)
 {
     for (unsigned i = 0; i < PRAX_ORDER_MAX && order[i] && !sh->code; i++) {
         unsigned column = (order[i] - 1) / 4, kind = (order[i] - 1) % 4 + 1;
@@ -154,8 +217,10 @@ void pxi_clause_order(struct pxi_shape *sh, const uint32_t order[PRAX_ORDER_MAX]
             continue;
         const prax_column *c = &sh->m->columns[column];
         bool null = (c->flags & PRAX_C_NULL) != 0;
-        pxi_sql_add(sh->sql, i ? ", " : " ORDER BY ");
+        pxi_sql_add(sh->sql, i ? ", " : before);
         pxi_sql_name(sh->sql, c->db_name);
-        pxi_sql_add(sh->sql, null ? sh->sql->d->nulls[kind] : kind % 2 ? "" : " DESC");
+        if (c->type == PRAX_T_String || c->type == PRAX_T_Enum)
+            pxi_sql_add(sh->sql, sh->d->order);
+        pxi_sql_add(sh->sql, null ? sh->d->nulls[kind] : kind % 2 ? "" : " DESC");
     }
 }

@@ -7,6 +7,7 @@
  * of them; none_of: none of them holds, where one that compares NULL does not hold (IS NOT TRUE,
  * not SQL's NOT). A member without conditions holds always; a list without members is no condition.
  */
+#include "orm/base/json.h"
 #include "orm/query/shape.h"
 #include <string.h>
 
@@ -25,9 +26,10 @@ struct where_list {
     const void *items;
     size_t count;
 };
-enum {
-    MARK_BEGIN = 0xfff0,
-    MARK_END = 0xfff8
+enum { /* 0xffe0 to 0xffe2 are relation.c's */
+       MARK_IN = 0xffe8,
+       MARK_BEGIN = 0xfff0,
+       MARK_END = 0xfff8
 }; /* in a key, where an index of a column may stand */
 
 static void key_u16(struct pxi_shape *sh, unsigned a, unsigned b)
@@ -49,22 +51,20 @@ enum {
     OPS_NUM = OPS_ORD,
     OPS_TEXT = OPS_ORD | PATTERN,
     OPS_PATH = ANY | 1 << PRAX_OP_PATH_EQ,
+    OPS_LIST =
+        ANY | 1 << PRAX_OP_HAS | 1 << PRAX_OP_HAS_ALL | 1 << PRAX_OP_HAS_ANY | 1 << PRAX_OP_LIST_EQ,
 };
 static const uint32_t type_ops[PRAX_TYPES] = {
 #define PRAX_TYPE(schema, ctype, stem, null, ops, ...) [PRAX_T_##schema] = OPS_##ops,
 #include <prax/types.def>
 };
 
-static bool is_text(const prax_column *c)
-{
-    return c->type == PRAX_T_String || c->type == PRAX_T_Numeric;
-}
-
 static bool check_op(struct pxi_shape *sh, const prax_column *c, const struct head *f)
 {
-    if (f->op > PRAX_OP_PATH_EQ || !(type_ops[c->type] & 1u << f->op)) {
+    uint32_t ops = c->flags & PRAX_C_LIST ? (uint32_t)OPS_LIST : type_ops[c->type];
+    if (f->op >= PXI_OPS || !(ops & 1u << f->op)) {
         pxi_shape_fail(sh, c, PRAX_EINVAL, "operator %u is none of this type", f->op);
-    } else if (f->nocase && !is_text(c)) {
+    } else if (f->nocase && (c->type != PRAX_T_String || c->flags & PRAX_C_LIST)) {
         pxi_shape_fail(sh, c, PRAX_EINVAL, "nocase on a type without case");
     } else if (++sh->terms > PXI_FILTER_TERMS) {
         pxi_shape_fail(sh, NULL, PRAX_ELIMIT, "filter of more than %d conditions",
@@ -73,16 +73,18 @@ static bool check_op(struct pxi_shape *sh, const prax_column *c, const struct he
     return sh->code == 0;
 }
 
-/* ---- lists: one array, but for types that JSON cannot hold exactly ---- */
+/* ---- lists: one array, but for types that JSON, which is SQLite's array, cannot hold exactly ----
+ */
 
 static bool is_list(const struct head *f)
 {
     return f->op == PRAX_OP_IN || f->op == PRAX_OP_NOT_IN;
 }
 
-static bool wants_padding(const prax_column *c, const struct head *f)
+static bool wants_padding(const struct pxi_shape *sh, const prax_column *c, const struct head *f)
 {
-    return is_list(f) && (c->type == PRAX_T_Bytes || c->type == PRAX_T_Float);
+    return is_list(f) && !sh->d->item[c->type] &&
+           (c->type == PRAX_T_Bytes || c->type == PRAX_T_Float);
 }
 
 /* The next power of two, so that few lengths make few plans; 0 stays 0. */
@@ -113,7 +115,7 @@ static void collect_padded(struct pxi_shape *sh, const prax_column *c, const str
 
 static void write_padded(struct pxi_shape *sh, const prax_column *c, const struct head *f)
 {
-    pxi_sql_template(sh->sql, f->op == PRAX_OP_IN ? "@ IN (" : "@ NOT IN (", c->db_name);
+    pxi_sql_template(sh->sql, f->op == PRAX_OP_IN ? "@ IN (" : "@ NOT IN (", c);
     pxi_sql_params(sh->sql, padded(f->n));
     pxi_sql_add(sh->sql, ")");
 }
@@ -142,14 +144,15 @@ static void collect_path(struct pxi_shape *sh, const prax_column *c, const void 
         pxi_shape_fail(sh, c, PRAX_EINVAL, "NULL pointer; prax_path_eq wants a path and JSON text");
         return;
     }
-    const char *texts[] = { f->path, f->value };
-    for (unsigned i = 0; i < 2; i++) {
-        *pxi_shape_value(sh) =
-            (struct pxi_value){ .kind = PXI_TEXT,
-                                .type = i ? PRAX_T_Json : PRAX_T_String,
-                                .size = (uint32_t)strnlen(texts[i], PXI_VALUE_MAX),
-                                .u.p = texts[i] };
+    size_t size = strnlen(f->value, PXI_VALUE_MAX), at;
+    if (!pxi_json_check(f->value, size, &at)) {
+        pxi_shape_fail(sh, c, PRAX_EINVAL, "the value is no JSON from byte %zu on", at);
+        return;
     }
+    pxi_value_path(sh, c, f->path, pxi_shape_value(sh));
+    *pxi_shape_value(sh) = (struct pxi_value){
+        .kind = PXI_TEXT, .type = PRAX_T_Json, .size = (uint32_t)size, .u.p = f->value
+    };
 }
 
 static void collect(struct pxi_shape *sh, const prax_column *c, const struct head *f)
@@ -160,7 +163,13 @@ static void collect(struct pxi_shape *sh, const prax_column *c, const struct hea
         break;
     case PRAX_OP_IN:
     case PRAX_OP_NOT_IN:
-        pxi_value_array(sh, c, f->u.list, f->n, pxi_shape_value(sh));
+    case PRAX_OP_HAS_ALL:
+    case PRAX_OP_HAS_ANY:
+    case PRAX_OP_LIST_EQ:
+        pxi_value_array(sh, c, f->u.list, f->n, PXI_USE_EQUAL, pxi_shape_value(sh));
+        break;
+    case PRAX_OP_HAS:
+        pxi_value_array(sh, c, f->u.v, 1, PXI_USE_EQUAL, pxi_shape_value(sh));
         break;
     case PRAX_OP_LIKE:
     case PRAX_OP_CONTAINS:
@@ -180,20 +189,24 @@ static void collect(struct pxi_shape *sh, const prax_column *c, const struct hea
     }
 }
 
-static void condition(struct pxi_shape *sh, unsigned i, const struct head *f)
+/* i: what the key says of the column. */
+static void condition(struct pxi_shape *sh, const prax_column *c, unsigned i, const struct head *f)
 {
-    const prax_column *c = &sh->m->columns[i];
-    bool pad = wants_padding(c, f);
+    bool pad = wants_padding(sh, c, f);
     if (sh->sql) {
         if (pad) {
             write_padded(sh, c, f);
         } else {
-            pxi_sql_template(sh->sql, sh->sql->d->compare[f->op][f->nocase], c->db_name);
+            pxi_sql_template(sh->sql, pxi_sql_compare(sh->d, c, f->op, f->nocase), c);
         }
         return;
     }
     if (!check_op(sh, c, f))
         return;
+    if (!pxi_sql_compare(sh->d, c, f->op, f->nocase)) {
+        pxi_shape_fail(sh, c, PRAX_EUNSUPPORTED, "this database has no such condition");
+        return;
+    }
     bool nocase = f->nocase && f->op != PRAX_OP_NULL && f->op != PRAX_OP_NOT_NULL;
     key_u16(sh, i, f->op | (unsigned)nocase << 8);
     if (pad) {
@@ -204,9 +217,13 @@ static void condition(struct pxi_shape *sh, unsigned i, const struct head *f)
     }
 }
 
-/* ---- the tree: recursion that PXI_FILTER_DEPTH bounds ---- */
+void pxi_filter_in(struct pxi_shape *sh, const prax_column *c, const void *list, uint32_t n)
+{
+    struct head f = { .op = PRAX_OP_IN, .n = n, .u.list = list };
+    condition(sh, c, MARK_IN, &f);
+}
 
-static void struct_of(struct pxi_shape *sh, const char *where, const char *before);
+/* ---- the tree: recursion that PXI_FILTER_DEPTH bounds ---- */
 
 static void add(struct pxi_shape *sh, const char *text)
 {
@@ -230,7 +247,7 @@ static void members(struct pxi_shape *sh, const struct where_list *l, unsigned k
     add(sh, before[k]);
     for (size_t i = 0; i < l->count && !sh->code; i++) {
         add(sh, i ? join[k] : "");
-        struct_of(sh, (const char *)l->items + i * sh->m->where_size, "TRUE");
+        pxi_filter_struct(sh, (const char *)l->items + i * sh->m->where_size, "TRUE");
     }
     add(sh, after[k]);
     sh->depth--;
@@ -259,9 +276,8 @@ static void lists(struct pxi_shape *sh, const char *where, bool *any)
     }
 }
 
-/* One where struct in parentheses; `empty` if it has no condition. */
 /* NOLINTNEXTLINE(misc-no-recursion) */
-static void struct_of(struct pxi_shape *sh, const char *where, const char *empty)
+void pxi_filter_struct(struct pxi_shape *sh, const char *where, const char *empty)
 {
     const uint16_t *off = sh->m->where_off;
     bool any = false;
@@ -272,8 +288,10 @@ static void struct_of(struct pxi_shape *sh, const char *where, const char *empty
         add(sh, any ? " AND " : "(");
         any = true;
         sh->conditional = true;
-        condition(sh, i, f);
+        condition(sh, &sh->m->columns[i], i, f);
     }
+    if (sh->m->n_relations)
+        pxi_filter_relations(sh, where, &any);
     lists(sh, where, &any);
     add(sh, any ? ")" : empty);
     if (!sh->sql)
@@ -283,9 +301,9 @@ static void struct_of(struct pxi_shape *sh, const char *where, const char *empty
 void pxi_clause_where(struct pxi_shape *sh, const void *where)
 {
     if (!sh->sql) {
-        struct_of(sh, where, "");
+        pxi_filter_struct(sh, where, "");
     } else if (sh->conditional) {
         pxi_sql_add(sh->sql, " WHERE ");
-        struct_of(sh, where, "TRUE");
+        pxi_filter_struct(sh, where, "TRUE");
     }
 }

@@ -34,18 +34,21 @@ struct pxi_plan {
     uint32_t rows_hint; /* atomic: rows of the last lists */
 };
 
+struct pxi_dialect;
 struct pxi_plan_slot {
     uint64_t hash;
     struct pxi_plan *plan; /* atomic; NULL = free */
 };
 struct pxi_plans {
-    struct pxi_plan_slot *slots; /* slots[PXI_PLAN_SLOTS] */
-    pthread_mutex_t lock;        /* of what follows, and of writing slots */
+    const struct pxi_dialect *dialect; /* whose statements */
+    struct pxi_plan_slot *slots;       /* slots[PXI_PLAN_SLOTS] */
+    pthread_mutex_t lock;              /* of what follows, and of writing slots */
     struct pxi_arena arena;
     uint32_t count;
     const struct pxi_heap *heap;
 };
 
+/* The dialect is the caller's to set, when it knows the database. */
 bool pxi_plans_init(struct pxi_plans *c, const struct pxi_heap *heap);
 void pxi_plans_free(struct pxi_plans *c);
 /* NULL: the arena is full. */

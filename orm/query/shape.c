@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-void pxi_shape_begin(struct pxi_shape *sh, const prax_model *m, struct pxi_arena *scratch,
-                     struct pxi_error *err)
+void pxi_shape_begin(struct pxi_shape *sh, const struct pxi_dialect *d, const prax_model *m,
+                     struct pxi_arena *scratch, struct pxi_error *err)
 {
+    sh->d = d;
     sh->m = m;
     sh->sql = NULL;
     sh->scratch = scratch;
@@ -73,8 +74,10 @@ int pxi_shape_fail(struct pxi_shape *sh, const prax_column *c, int code, const c
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    if (!sh->m) /* of raw SQL: a value has a number, the statement needs no name */
+        return pxi_error_set(sh->err, code, "%s%s%s", c ? c->name : "", c ? ": " : "", text);
     if (c)
         pxi_error_names(sh->err, sh->m->table, c->db_name);
-    return pxi_error_set(sh->err, code, "%s%s%s: %s", sh->m ? sh->m->name : "sql", c ? "." : "",
-                         c ? c->name : "", text);
+    return pxi_error_set(sh->err, code, "%s%s%s: %s", sh->m->name, c ? "." : "", c ? c->name : "",
+                         text);
 }

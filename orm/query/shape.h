@@ -18,10 +18,11 @@ enum {
     PXI_SHAPE_VALUES = 32,  /* values likewise */
     PXI_FILTER_DEPTH = 8,   /* any_of within all_of within ...: SQLite's stack, and readers */
     PXI_FILTER_TERMS = 500, /* conditions in all: SQLite takes expressions 1,000 deep */
-    PXI_LIST_BLOBS = 1024,  /* items of a list that cannot be one array (Bytes, Float) */
+    PXI_LIST_BLOBS = 1024,  /* items of a list that cannot be one array (SQLite: Bytes, Float) */
 };
 
 struct pxi_shape {
+    const struct pxi_dialect *d; /* whose values */
     const prax_model *m;
     struct pxi_sql *sql; /* the second run; else NULL */
     struct pxi_arena *scratch;
@@ -38,8 +39,8 @@ struct pxi_shape {
     struct pxi_value values_first[PXI_SHAPE_VALUES];
 };
 
-void pxi_shape_begin(struct pxi_shape *sh, const prax_model *m, struct pxi_arena *scratch,
-                     struct pxi_error *err);
+void pxi_shape_begin(struct pxi_shape *sh, const struct pxi_dialect *d, const prax_model *m,
+                     struct pxi_arena *scratch, struct pxi_error *err);
 /* Appends bytes to the key (first run only; callers check). */
 void pxi_shape_key(struct pxi_shape *sh, const void *p, size_t size);
 /* The next value, or a place that nobody reads if memory is out. */
@@ -66,24 +67,39 @@ enum pxi_use { /* what a value is for: how a Decimal is brought to its column's 
  * text, no label), ERANGE, ELIMIT, ENOMEM. */
 int pxi_value_of(struct pxi_shape *sh, const prax_column *c, const void *src, enum pxi_use use,
                  struct pxi_value *v);
-/* list[n] of a column's plain type as the text of one JSON array. */
-int pxi_value_array(struct pxi_shape *sh, const prax_column *c, const void *list, uint32_t n,
-                    struct pxi_value *v);
-/* A pattern for GLOB or, with nocase, LIKE. */
+/* list[n] of a column's plain type as one parameter: an array; for SQLite the text of a JSON array.
+ * use is EQUAL or WRITE. */
+int pxi_value_array(struct pxi_shape *sh, const prax_column *c, const void *list, size_t n,
+                    enum pxi_use use, struct pxi_value *v);
+/* A pattern for LIKE; for SQLite's GLOB where case counts. */
 int pxi_value_pattern(struct pxi_shape *sh, const prax_column *c, const char *text, enum prax_op op,
                       bool nocase, struct pxi_value *v);
+
+/* The path of a PATH_EQ. EINVAL, ELIMIT, ENOMEM. (path.c) */
+int pxi_value_path(struct pxi_shape *sh, const prax_column *c, const char *path,
+                   struct pxi_value *v);
 
 /* ---- clauses (filter.c, clause.c) ---- */
 
 /* " WHERE ..." if there is a condition; counts them in sh->terms. */
 void pxi_clause_where(struct pxi_shape *sh, const void *where);
+/* Its pieces: one struct in parentheses, `empty` if it has no condition; the conditions on
+ * relations, joined to those before (*any); a column of any table in list[n]. */
+void pxi_filter_struct(struct pxi_shape *sh, const char *where, const char *empty);
+void pxi_filter_relations(struct pxi_shape *sh, const char *where, bool *any);
+void pxi_filter_in(struct pxi_shape *sh, const prax_column *c, const void *list, uint32_t n);
 /* " WHERE key columns = ?"; by counts from 1. */
 void pxi_clause_key(struct pxi_shape *sh, const void *key, unsigned by);
 /* "a = ?, b = b + ?"; EINVAL if nothing is set. */
 void pxi_clause_set(struct pxi_shape *sh, const void *set);
+/* "version = ?" of a M_set's if_version, if it is given. */
+void pxi_clause_version(struct pxi_shape *sh, const void *set, const char *before);
 /* " LIMIT ? OFFSET ?" */
 void pxi_clause_page(struct pxi_shape *sh, uint32_t take, uint32_t skip);
 /* " ORDER BY ..." */
 void pxi_clause_order(struct pxi_shape *sh, const uint32_t order[PRAX_ORDER_MAX]);
+/* The same behind other words than " ORDER BY ". */
+void pxi_clause_order_from(struct pxi_shape *sh, const uint32_t order[PRAX_ORDER_MAX],
+                           const char *before);
 
 #endif

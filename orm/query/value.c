@@ -2,9 +2,11 @@
  *
  * Text and blobs are borrowed from the caller; what must be made (UUIDs, lists, patterns) lies in
  * scratch memory. Checks that PostgreSQL makes and SQLite does not (ranges, NUL, NaN, labels) are
- * here, so both refuse the same values.
+ * here, so both refuse the same values. PostgreSQL takes UUIDs as 16 bytes and lists as arrays;
+ * SQLite stores the former as text and takes the latter as the text of a JSON array.
  */
 #include "orm/base/value.h"
+#include "orm/base/json.h"
 #include "orm/query/shape.h"
 #include <math.h>
 #include <string.h>
@@ -16,7 +18,9 @@ static int put_text(struct pxi_shape *sh, const prax_column *c, const char *text
 {
     if (size > PXI_VALUE_MAX)
         return pxi_shape_fail(sh, c, PRAX_ELIMIT, "value of more than %d bytes", PXI_VALUE_MAX);
-    *v = (struct pxi_value){ .kind = PXI_TEXT, .size = (uint32_t)size, .u.p = text };
+    *v = (struct pxi_value){
+        .kind = PXI_TEXT, .type = c->type, .size = (uint32_t)size, .u.p = text
+    };
     return 0;
 }
 
@@ -60,15 +64,34 @@ static int put_real(struct pxi_shape *sh, const prax_column *c, double x, struct
     return isnan(x) ? pxi_shape_fail(sh, c, PRAX_EINVAL, "not a number") : 0;
 }
 
-static int put_uuid(struct pxi_shape *sh, const prax_column *c, const void *src,
-                    struct pxi_value *v)
+/* 16 bytes, or their text. */
+static int put_id(struct pxi_shape *sh, const prax_column *c, const void *src, struct pxi_value *v)
 {
-    prax_uuid u;
-    memcpy(&u, src, sizeof u);
-    char *text = pxi_arena_get(sh->scratch, 37, 1);
-    if (!text)
+    prax_uuid uuid;
+    prax_ulid ulid;
+    char *made = pxi_arena_get(sh->scratch, PXI_UUID_TEXT + 1, 1);
+    if (!made)
         return pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
-    return put_text(sh, c, prax_uuid_text(u, text), 36, v);
+    if (sh->d->engine == PXI_POSTGRES) {
+        memcpy(made, src, sizeof uuid);
+        *v = (struct pxi_value){ .kind = PXI_BLOB, .size = sizeof uuid, .u.p = made };
+        return 0;
+    }
+    if (c->type == PRAX_T_Uuid) {
+        memcpy(&uuid, src, sizeof uuid);
+        return put_text(sh, c, prax_uuid_text(uuid, made), PXI_UUID_TEXT, v);
+    }
+    memcpy(&ulid, src, sizeof ulid);
+    return put_text(sh, c, prax_ulid_text(ulid, made), PXI_ULID_TEXT, v);
+}
+
+static int put_tod(struct pxi_shape *sh, const prax_column *c, int64_t us, enum pxi_use use,
+                   struct pxi_value *v)
+{
+    *v = (struct pxi_value){ .kind = PXI_INT, .u.i = us };
+    if (use == PXI_USE_WRITE && (us < 0 || us > PXI_TOD_MAX))
+        return pxi_shape_fail(sh, c, PRAX_ERANGE, "no time of a day");
+    return 0;
 }
 
 static const char *label_of(struct pxi_shape *sh, const prax_column *c, const void *src)
@@ -86,10 +109,11 @@ static const char *label_of(struct pxi_shape *sh, const prax_column *c, const vo
 static int put_json(struct pxi_shape *sh, const prax_column *c, const prax_json *j,
                     enum pxi_use use, struct pxi_value *v)
 {
+    size_t at;
     if (!j->text)
         return null_pointer(sh, c, use);
-    if (memchr(j->text, '\0', j->size))
-        return pxi_shape_fail(sh, c, PRAX_EINVAL, "NUL inside of text");
+    if (!pxi_json_check(j->text, j->size, &at))
+        return pxi_shape_fail(sh, c, PRAX_EINVAL, "no JSON from byte %zu on", at);
     return put_text(sh, c, j->text, j->size, v);
 }
 
@@ -103,8 +127,9 @@ static int put_bytes(struct pxi_shape *sh, const prax_column *c, const prax_byte
     return rc;
 }
 
-int pxi_value_of(struct pxi_shape *sh, const prax_column *c, const void *src, enum pxi_use use,
-                 struct pxi_value *v)
+/* But for the type. */
+static int put_plain_type(struct pxi_shape *sh, const prax_column *c, const void *src,
+                          enum pxi_use use, struct pxi_value *v)
 {
     switch (c->type) {
     case PRAX_T_Boolean:
@@ -119,7 +144,10 @@ int pxi_value_of(struct pxi_shape *sh, const prax_column *c, const void *src, en
         return text ? put_text(sh, c, text, strlen(text), v) : null_pointer(sh, c, use);
     }
     case PRAX_T_Uuid:
-        return put_uuid(sh, c, src, v);
+    case PRAX_T_Ulid:
+        return put_id(sh, c, src, v);
+    case PRAX_T_Time:
+        return put_tod(sh, c, ((const prax_tod *)src)->us, use, v);
     case PRAX_T_Date:
         return put_int(sh, c, ((const prax_date *)src)->days, PXI_USE_EQUAL, v);
     case PRAX_T_Bytes:
@@ -135,7 +163,45 @@ int pxi_value_of(struct pxi_shape *sh, const prax_column *c, const void *src, en
     }
 }
 
+static int put_value(struct pxi_shape *sh, const prax_column *c, const void *src, enum pxi_use use,
+                     struct pxi_value *v)
+{
+    int rc = put_plain_type(sh, c, src, use, v);
+    v->type = c->type;
+    v->scale = c->scale;
+    return rc;
+}
+
+int pxi_value_of(struct pxi_shape *sh, const prax_column *c, const void *src, enum pxi_use use,
+                 struct pxi_value *v)
+{
+    if (__builtin_expect(c->flags & PRAX_C_LIST, 0)) {
+        const prax_list_i64 *list = src; /* all lists are laid out alike */
+        return pxi_value_array(sh, c, list->items, list->count, use, v);
+    }
+    return put_value(sh, c, src, use, v);
+}
+
 /* ---- lists ---- */
+
+static int put_array(struct pxi_shape *sh, const prax_column *c, const char *list, size_t n,
+                     enum pxi_use use, struct pxi_value *v)
+{
+    size_t size = pxi_layouts[c->type].size;
+    struct pxi_value *items = NULL;
+    if (n > PXI_VALUE_MAX / sizeof *items)
+        return pxi_shape_fail(sh, c, PRAX_ELIMIT, "list of %zu items", n);
+    if (n && !(items = pxi_arena_get(sh->scratch, n * sizeof *items, 16)))
+        return pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        if (put_value(sh, c, list + i * size, use, &items[i]) < 0)
+            return sh->code;
+    }
+    *v = (struct pxi_value){
+        .kind = PXI_ARRAY, .type = c->type, .scale = c->scale, .size = (uint32_t)n, .u.p = items
+    };
+    return 0;
+}
 
 /* Room for one item's JSON; texts are escaped to at most six times their size. */
 static size_t item_room(const struct pxi_value *v)
@@ -180,16 +246,14 @@ static char *put_digits(char *to, int64_t x)
     return to + (sizeof digits - at);
 }
 
-int pxi_value_array(struct pxi_shape *sh, const prax_column *c, const void *list, uint32_t n,
-                    struct pxi_value *v)
+static int put_json_array(struct pxi_shape *sh, const prax_column *c, const char *list, size_t n,
+                          struct pxi_value *v)
 {
     size_t size = pxi_layouts[c->type].size, used = 1, room = 256;
     char *text = pxi_arena_get(sh->scratch, room, 1);
-    if (n && !list)
-        return pxi_shape_fail(sh, c, PRAX_EINVAL, "list of %u without items", n);
-    for (uint32_t i = 0; text && i < n; i++) {
+    for (size_t i = 0; text && i < n; i++) {
         struct pxi_value item = { .kind = PXI_NULL };
-        int rc = pxi_value_of(sh, c, (const char *)list + i * size, PXI_USE_EQUAL, &item);
+        int rc = put_value(sh, c, list + i * size, PXI_USE_EQUAL, &item);
         if (rc < 0)
             return rc;
         size_t need = used + item_room(&item) + 2;
@@ -212,14 +276,26 @@ int pxi_value_array(struct pxi_shape *sh, const prax_column *c, const void *list
     return put_text(sh, c, text, used, v);
 }
 
-/* ---- patterns ---- */
+int pxi_value_array(struct pxi_shape *sh, const prax_column *c, const void *list, size_t n,
+                    enum pxi_use use, struct pxi_value *v)
+{
+    if (n && !list)
+        return pxi_shape_fail(sh, c, PRAX_EINVAL, "list of %zu without items", n);
+    if (sh->d->item[c->type])
+        return put_array(sh, c, list, n, use, v);
+    if (c->flags & PRAX_C_LIST)
+        return pxi_shape_fail(sh, c, PRAX_EUNSUPPORTED, "this database has no lists");
+    return put_json_array(sh, c, list, n, v);
+}
+
+/* ---- patterns: of LIKE, or of GLOB ---- */
 
 /* One character of the value, so that it means itself. */
-static char *put_plain(char *to, char c, bool nocase)
+static char *put_plain(char *to, char c, bool like)
 {
-    if (nocase && strchr("%_\\", c)) {
+    if (like && strchr("%_\\", c)) {
         *to++ = '\\';
-    } else if (!nocase && strchr("*?[", c)) {
+    } else if (!like && strchr("*?[", c)) {
         *to++ = '[';
         *to++ = c;
         c = ']';
@@ -229,16 +305,16 @@ static char *put_plain(char *to, char c, bool nocase)
 }
 
 /* LIKE's own pattern: for GLOB it must be translated. */
-static char *put_pattern(char *to, const char *text, bool nocase)
+static char *put_pattern(char *to, const char *text, bool like)
 {
     for (; *text; text++) {
         bool escaped = *text == '\\';
         text += escaped;
         if (escaped || (*text != '%' && *text != '_')) {
-            to = put_plain(to, *text, nocase);
+            to = put_plain(to, *text, like);
         } else {
             const char *glob = *text == '%' ? "*" : "?";
-            *to++ = *(nocase ? text : glob);
+            *to++ = *(like ? text : glob);
         }
     }
     return to;
@@ -254,32 +330,38 @@ static bool ends_in_escape(const char *text)
     return false;
 }
 
+static char *put_any(char *to, const char *text, enum prax_op op, bool like)
+{
+    char any = like ? '%' : '*';
+    if (op == PRAX_OP_LIKE)
+        return put_pattern(to, text, like);
+    if (op != PRAX_OP_STARTS)
+        *to++ = any;
+    for (; *text; text++)
+        to = put_plain(to, *text, like);
+    if (op != PRAX_OP_ENDS)
+        *to++ = any;
+    return to;
+}
+
+/* Where it is no pattern for SQLite, its length has no limit. */
 int pxi_value_pattern(struct pxi_shape *sh, const prax_column *c, const char *text, enum prax_op op,
                       bool nocase, struct pxi_value *v)
 {
     if (!text)
         return null_pointer(sh, c, PXI_USE_EQUAL);
     size_t size = strlen(text);
-    if (op == PRAX_OP_CONTAINS && !nocase)
+    bool sqlite = sh->d->engine == PXI_SQLITE, plain = op == PRAX_OP_CONTAINS && !nocase;
+    if (sqlite && plain)
         return put_text(sh, c, text, size, v);
     if (op == PRAX_OP_LIKE && ends_in_escape(text))
         return pxi_shape_fail(sh, c, PRAX_EINVAL, "pattern ends in its escape character");
-    char *start = size <= LIKE_MAX ? pxi_arena_get(sh->scratch, 3 * size + 2, 1) : NULL;
-    if (!start && size <= LIKE_MAX)
+    size_t most = plain ? PXI_VALUE_MAX / 2 : LIKE_MAX;
+    char *start = size <= most ? pxi_arena_get(sh->scratch, 3 * size + 2, 1) : NULL;
+    if (!start && size <= most)
         return pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
-    char *to = start;
-    char any = nocase ? '%' : '*';
-    if (start && op == PRAX_OP_LIKE) {
-        to = put_pattern(to, text, nocase);
-    } else if (start) {
-        if (op != PRAX_OP_STARTS)
-            *to++ = any;
-        for (; *text; text++)
-            to = put_plain(to, *text, nocase);
-        if (op != PRAX_OP_ENDS)
-            *to++ = any;
-    }
-    if (to - start > LIKE_MAX || size > LIKE_MAX)
-        return pxi_shape_fail(sh, c, PRAX_ELIMIT, "pattern of more than %d bytes", LIKE_MAX);
-    return put_text(sh, c, start, (size_t)(to - start), v);
+    char *end = start ? put_any(start, text, op, nocase || !sqlite) : NULL;
+    if (!end || (size_t)(end - start) > most)
+        return pxi_shape_fail(sh, c, PRAX_ELIMIT, "pattern of more than %zu bytes", most);
+    return put_text(sh, c, start, (size_t)(end - start), v);
 }

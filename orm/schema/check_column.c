@@ -1,205 +1,95 @@
-/* check_column.c - the fields of a model: names, types, attributes and defaults. */
+/* check_column.c - the fields of a model: names, types and attributes.
+ *
+ * Columns come first, in the order of the schema with those of @ignore behind them; the relations
+ * share their names. What needs the names of all columns (the SQL of a check) comes last.
+ */
 #include "orm/schema/check.h"
-#include <errno.h>
-#include <stdlib.h>
+#include "orm/schema/parser.h"
 #include <string.h>
 
-/* What a default of each type looks like, for the diagnostic. */
-static const char *const default_forms[] = {
-    [PRAX_T_Int] = "a whole number",
-    [PRAX_T_SmallInt] = "a whole number",
-    [PRAX_T_BigInt] = "a whole number",
-    [PRAX_T_Boolean] = "true or false",
-    [PRAX_T_Float] = "a number",
-    [PRAX_T_Decimal] = "a number with no more digits behind the point than its scale",
-    [PRAX_T_String] = "a string",
-    [PRAX_T_Uuid] = "uuid(), or 36 characters such as \"123e4567-e89b-12d3-a456-426614174000\"",
-    [PRAX_T_DateTime] = "now()",
-    [PRAX_T_Date] = "not supported yet",
-    [PRAX_T_Bytes] = "not supported yet",
-    [PRAX_T_Json] = "not supported yet",
-    [PRAX_T_Enum] = "one of its labels",
-};
+/* ---- names ---- */
 
-static const char *const type_names[] = {
-#define PRAX_TYPE(schema, ...) #schema,
-#include <prax/types.def>
-};
-
-static void wrong_default(struct pxi_checker *k, const struct pxi_column *c,
-                          const struct pxi_value *v)
+static const struct pxi_column *field_of(const struct pxi_model *m, uint32_t item)
 {
-    const char *hint = NULL;
-    if (c->type == PRAX_T_Enum && v->kind == PXI_VALUE_TEXT) {
-        hint = "write the label without quotes";
-    } else if (c->type == PRAX_T_String && v->kind != PXI_VALUE_CALL) {
-        hint = "put it in quotes";
-    }
-    pxi_diag(k->diags, DEFAULT_TYPE, v->at, c->type_name.text, default_forms[c->type], hint);
+    return item & PXI_RELATION_ITEM ? &m->relations.items[item - PXI_RELATION_ITEM].field
+                                    : &m->columns.items[item];
 }
 
-static void default_call(struct pxi_checker *k, struct pxi_column *c, const struct pxi_value *v)
+static const char *field_owner(struct pxi_checker *k, const struct pxi_column *c)
 {
-    bool now = !strcmp(v->text, "now"), uuid = !strcmp(v->text, "uuid");
-    if (!now && !uuid) {
-        pxi_diag(k->diags, UNKNOWN_FUNCTION, v->at, v->text);
-    } else if (now ? c->type != PRAX_T_DateTime : c->type != PRAX_T_Uuid) {
-        wrong_default(k, c, v);
-    } else {
-        c->def = now ? PRAX_D_NOW : PRAX_D_UUID;
-    }
+    return pxi_concat(k->arena, "field '", c->name.text, "'");
 }
 
-static void default_label(struct pxi_checker *k, struct pxi_column *c, const struct pxi_value *v)
+/* The C name, before it is known whether it is taken; NULL after a diagnostic. */
+static const char *make_c_name(struct pxi_checker *k, const struct pxi_column *c)
 {
-    const struct pxi_enum *e = c->enum_type;
-    struct pxi_suggest s = { .word = v->text };
-    for (uint32_t i = 0; i < e->labels.count; i++) {
-        if (!strcmp(e->labels.items[i].name.text, v->text)) {
-            c->def = PRAX_D_VALUE;
-            c->number = i + 1;
-            return;
-        }
-        pxi_suggest_offer(&s, e->labels.items[i].name.text);
+    const struct pxi_attr *named = pxi_find_attr(&c->attrs, PXI_A_NAME);
+    if (named)
+        return pxi_check_c_name(k, named);
+    if (!pxi_name_shape(c->name.text)) {
+        pxi_diag(k->diags, NAME_SHAPE, c->name.at, c->name.text);
+        return NULL;
     }
-    pxi_diag(k->diags, UNKNOWN_LABEL, v->at, e->name.text, v->text, s.best);
+    const char *name = pxi_snake(k->arena, c->name.text);
+    const char *reserved = name ? pxi_name_reserved(name) : NULL;
+    if (reserved)
+        pxi_diag(k->diags, NAME_RESERVED, c->name.at, c->name.text, name, reserved);
+    return reserved ? NULL : name;
 }
 
-static void default_word(struct pxi_checker *k, struct pxi_column *c, const struct pxi_value *v)
+/* The C name, or NULL after a diagnostic. */
+static const char *check_name(struct pxi_checker *k, const struct pxi_model *m,
+                              const struct pxi_column *c, uint32_t item)
 {
-    bool yes = !strcmp(v->text, "true"), no = !strcmp(v->text, "false");
-    if (c->type == PRAX_T_Enum) {
-        default_label(k, c, v);
-    } else if (c->type == PRAX_T_Boolean && (yes || no)) {
-        c->def = PRAX_D_VALUE;
-        c->number = yes;
-    } else {
-        wrong_default(k, c, v);
+    uint32_t other = pxi_set_add(&k->fields, c->name.text, item);
+    if (other != PXI_SET_NONE) {
+        pxi_diag(k->diags, TWICE, c->name.at, "field", c->name.text,
+                 pxi_check_line(k, field_of(m, other)->name.at.start));
+        return NULL;
     }
+    if (pxi_find_attr(&c->attrs, PXI_A_IGNORE))
+        return c->name.text; /* C does not see it */
+    const char *name = make_c_name(k, c);
+    other = name ? pxi_set_add(&k->c_fields, name, item) : PXI_SET_NONE;
+    if (other == PXI_SET_NONE)
+        return name;
+    pxi_diag(k->diags, NAME_CLASH, c->name.at, field_owner(k, c), name,
+             field_owner(k, field_of(m, other)));
+    return NULL;
 }
 
-static void default_integer(struct pxi_checker *k, struct pxi_column *c, const struct pxi_value *v)
+static void check_db_column(struct pxi_checker *k, const struct pxi_model *m,
+                            const struct pxi_column *c, uint32_t item)
 {
-    int64_t max = c->type == PRAX_T_SmallInt ? INT16_MAX
-                  : c->type == PRAX_T_Int    ? INT32_MAX
-                                             : INT64_MAX;
-    errno = 0;
-    c->number = strtoll(v->text, NULL, 10);
-    if (strchr(v->text, '.')) {
-        wrong_default(k, c, v);
-    } else if (errno || c->number > max || c->number < -max - 1) {
-        pxi_diag(k->diags, DEFAULT_RANGE, v->at, v->text, c->type_name.text);
-    } else {
-        c->def = PRAX_D_VALUE;
-    }
+    const char *name = pxi_lower(k->arena, c->db_name);
+    uint32_t other = name ? pxi_set_add(&k->db_fields, name, item) : PXI_SET_NONE;
+    if (other != PXI_SET_NONE)
+        pxi_diag(k->diags, DB_CLASH, c->name.at, field_owner(k, c), c->db_name,
+                 field_owner(k, field_of(m, other)));
 }
 
-/* 12.5 with scale 2 is 1250 units. */
-static void default_decimal(struct pxi_checker *k, struct pxi_column *c, const struct pxi_value *v)
+/* ---- types ---- */
+
+const char *pxi_check_type_text(struct pxi_checker *k, const struct pxi_column *c)
 {
-    const char *point = strchr(v->text, '.');
-    unsigned behind = point ? (unsigned)strlen(point + 1) : 0, digits = 0;
-    int64_t units = 0;
-    if (behind > c->scale) {
-        wrong_default(k, c, v);
-        return;
-    }
-    for (const char *p = v->text; *p && digits <= c->precision; p++) {
-        if (*p >= '0' && *p <= '9') {
-            units = units * 10 + (*p - '0');
-            digits += units > 0;
-        }
-    }
-    for (; behind < c->scale && digits <= c->precision; behind++) {
-        units *= 10;
-        digits += units > 0;
-    }
-    if (digits > c->precision) {
-        pxi_diag(k->diags, DEFAULT_RANGE, v->at, v->text, c->type_name.text);
-    } else {
-        c->def = PRAX_D_VALUE;
-    }
-    c->number = v->text[0] == '-' ? -units : units;
+    return c->list ? pxi_concat(k->arena, c->type_name.text, "[]") : c->type_name.text;
 }
 
-static void default_number(struct pxi_checker *k, struct pxi_column *c, const struct pxi_value *v)
+static bool small_number(const struct pxi_value *v, int low, int high, uint8_t *out)
 {
-    switch (c->type) {
-    case PRAX_T_Int:
-    case PRAX_T_SmallInt:
-    case PRAX_T_BigInt:
-        default_integer(k, c, v);
-        break;
-    case PRAX_T_Decimal:
-        default_decimal(k, c, v);
-        break;
-    case PRAX_T_Float:
-        c->def = PRAX_D_VALUE;
-        c->text = v->text;
-        break;
-    default:
-        wrong_default(k, c, v);
-    }
-}
-
-static bool is_uuid(const char *text)
-{
-    if (strlen(text) != 36)
+    size_t size = strlen(v->text ? v->text : "");
+    int n = 0;
+    if (v->kind != PXI_VALUE_NUMBER || v->name || size > 2 || strspn(v->text, "0123456789") != size)
         return false;
-    for (int i = 0; i < 36; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? text[i] != '-' : !strchr("0123456789abcdefABCDEF", text[i]))
-            return false;
-    }
-    return true;
-}
-
-static void default_text(struct pxi_checker *k, struct pxi_column *c, const struct pxi_value *v)
-{
-    if (c->type == PRAX_T_String) {
-        c->text = v->text;
-    } else if (c->type == PRAX_T_Uuid && is_uuid(v->text)) {
-        c->text = pxi_lower(k->arena, v->text);
-    } else {
-        wrong_default(k, c, v);
-    }
-    c->def = c->text ? PRAX_D_VALUE : PRAX_D_NONE;
-}
-
-void pxi_check_default(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a)
-{
-    if (a->args.count != 1 || a->args.items[0].kind == PXI_VALUE_LIST) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, "one value");
-        return;
-    }
-    const struct pxi_value *v = &a->args.items[0];
-    switch (v->kind) {
-    case PXI_VALUE_CALL:
-        default_call(k, c, v);
-        break;
-    case PXI_VALUE_WORD:
-        default_word(k, c, v);
-        break;
-    case PXI_VALUE_NUMBER:
-        default_number(k, c, v);
-        break;
-    default:
-        default_text(k, c, v);
-    }
-}
-
-static bool small_number(const struct pxi_value *v, long low, long high, uint8_t *out)
-{
-    if (v->kind != PXI_VALUE_NUMBER || strchr(v->text, '.') || strlen(v->text) > 3)
-        return false;
-    long n = strtol(v->text, NULL, 10);
+    for (const char *p = v->text; *p; p++)
+        n = n * 10 + (*p - '0');
     *out = (uint8_t)n;
     return n >= low && n <= high;
 }
 
 static bool check_type_args(struct pxi_checker *k, struct pxi_column *c)
 {
-    const pxi_values *args = &c->type_args;
+    const pxi_values *args = &c->more->type_args;
     const char *takes = "no arguments";
     if (c->type == PRAX_T_Decimal) {
         if (args->count == 2 && small_number(&args->items[0], 1, 18, &c->precision) &&
@@ -213,12 +103,33 @@ static bool check_type_args(struct pxi_checker *k, struct pxi_column *c)
     return false;
 }
 
+/* What other languages call our types. */
+static const char *foreign_type(const char *name)
+{
+    static const char *const pairs[][2] = {
+        { "Bool", "Boolean" },       { "Integer", "Int" },    { "Long", "BigInt" },
+        { "Text", "String" },        { "Varchar", "String" }, { "Char", "String" },
+        { "Double", "Float" },       { "Real", "Float" },     { "Money", "Decimal" },
+        { "Timestamp", "DateTime" }, { "Blob", "Bytes" },     { "Binary", "Bytes" },
+        { "Cuid", "Ulid" },          { "Guid", "Uuid" },
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (!strcmp(pairs[i][0], name))
+            return pairs[i][1];
+    }
+    return NULL;
+}
+
 static void unknown_type(struct pxi_checker *k, const struct pxi_column *c)
 {
     struct pxi_suggest s = { .word = c->type_name.text };
-    for (uint32_t i = 0; i < k->types.size && !pxi_diag_full(k->diags); i++) {
-        if (k->types.table[i] && k->types.table[i]->owner != pxi_owner_model)
-            pxi_suggest_offer(&s, k->types.table[i]->name);
+    s.best = foreign_type(c->type_name.text);
+    if (!s.best && !pxi_diag_full(k->diags) && k->offers >= k->types.size) {
+        k->offers -= k->types.size;
+        for (uint32_t i = 0; i < k->types.size; i++) {
+            if (k->types.table[i])
+                pxi_suggest_offer(&s, k->types.table[i]->name);
+        }
     }
     pxi_diag(k->diags, UNKNOWN_TYPE, c->type_name.at, c->type_name.text, s.best);
 }
@@ -230,47 +141,39 @@ static bool check_type(struct pxi_checker *k, struct pxi_column *c)
         unknown_type(k, c);
         return false;
     }
-    if (type->owner == pxi_owner_model) {
-        pxi_diag(k->diags, NO_RELATIONS, c->type_at, c->type_name.text,
-                 c->list ? NULL : c->name.text);
+    if (type->owner == pxi_owner_enum) {
+        c->type = PRAX_T_Enum;
+        c->enum_type = type->value;
+    } else {
+        c->type = (enum prax_type)(type->at.start);
+    }
+    if (c->list &&
+        !pxi_check_pg_only(k, c->type_at, "a list", "use a Json field, or a model of its own"))
         return false;
-    }
-    if (c->list) {
-        pxi_diag(k->diags, NO_LISTS, c->type_at);
+    if (c->type == PRAX_T_Numeric &&
+        !pxi_check_pg_only(k, c->type_at, "Numeric", "use Decimal(18, 4) or String"))
         return false;
-    }
-    c->type = PRAX_T_Enum;
-    c->enum_type = type->owner == pxi_owner_enum ? type->value : NULL;
-    for (unsigned i = 0; i < PRAX_T_Enum && !c->enum_type; i++) {
-        if (!strcmp(type_names[i], c->type_name.text))
-            c->type = (enum prax_type)i;
-    }
-    if (c->type == PRAX_T_Numeric) {
-        pxi_diag(k->diags, PG_ONLY, c->type_at, c->type_name.text);
-        return false;
-    }
     return check_type_args(k, c);
 }
 
-static const struct pxi_attr *find_attr(const pxi_attrs *attrs, const char *name)
+/* ---- attributes ---- */
+
+#define BIT(word) (UINT64_C(1) << PXI_A_##word)
+_Static_assert(PXI_ATTR_WORDS <= 64, "a set of words is 64 bits");
+
+static bool is_integer(const struct pxi_column *c)
 {
-    for (uint32_t i = 0; i < attrs->count; i++) {
-        if (!strcmp(attrs->items[i].name.text, name))
-            return &attrs->items[i];
-    }
-    return NULL;
+    return !c->list &&
+           (c->type == PRAX_T_Int || c->type == PRAX_T_SmallInt || c->type == PRAX_T_BigInt);
 }
 
-static void check_auto(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a)
+void pxi_check_auto(struct pxi_checker *k, struct pxi_column *c, const char *what,
+                    struct pxi_span at)
 {
-    bool integer = c->type == PRAX_T_Int || c->type == PRAX_T_SmallInt || c->type == PRAX_T_BigInt;
-    if (find_attr(&c->attrs, "@default")) {
-        pxi_diag(k->diags, ATTRIBUTE_CLASH, a->at, "@auto", "@default",
-                 "@auto lets the database count");
-    } else if (!find_attr(&c->attrs, "@id")) {
-        pxi_diag(k->diags, AUTO_NO_ID, a->at);
-    } else if (!integer) {
-        pxi_diag(k->diags, AUTO_TYPE, a->at, c->type_name.text);
+    if (!pxi_find_attr(&c->attrs, PXI_A_ID)) {
+        pxi_diag(k->diags, AUTO_NO_ID, at, what);
+    } else if (!is_integer(c)) {
+        pxi_diag(k->diags, AUTO_TYPE, at, pxi_check_type_text(k, c), what);
     } else {
         c->is_auto = true;
         c->def = PRAX_D_AUTO;
@@ -279,95 +182,266 @@ static void check_auto(struct pxi_checker *k, struct pxi_column *c, const struct
 
 static void check_id(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a)
 {
-    c->id = true;
+    c->id = pxi_check_no_args(k, a);
     if (c->optional)
         pxi_diag(k->diags, OPTIONAL_ID, c->type_at);
-    if (find_attr(&c->attrs, "@unique")) {
-        pxi_diag(k->diags, ATTRIBUTE_CLASH, a->at, "@id", "@unique",
-                 "a primary key is unique anyway");
-    }
 }
 
-static void check_attr(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a,
-                       bool typed)
+static void check_version(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a)
 {
-    const char *name = a->name.text;
-    if (!strcmp(name, "@map")) {
-        c->db_name = pxi_check_map(k, a, "column");
-    } else if (!strcmp(name, "@default") && typed) {
-        pxi_check_default(k, c, a);
-    } else if (strcmp(name, "@default") != 0 && a->parens) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, name, "no arguments");
-    } else if (!strcmp(name, "@id")) {
-        check_id(k, c, a);
-    } else if (!strcmp(name, "@auto") && typed) {
-        check_auto(k, c, a);
+    if (!pxi_check_no_args(k, a))
+        return;
+    c->version = is_integer(c) && !c->optional;
+    if (!c->version) {
+        const char *type = pxi_check_type_text(k, c);
+        pxi_diag(k->diags, ATTRIBUTE_TYPE, a->at, a->name.text, "a whole number without ?",
+                 c->optional ? pxi_concat(k->arena, type, "?") : type);
     }
 }
 
-struct column_names {
-    struct pxi_symbols schema, c, db;
+static void check_updated_at(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a)
+{
+    if (!pxi_check_no_args(k, a))
+        return;
+    c->updated_at = c->type == PRAX_T_DateTime && !c->list;
+    if (!c->updated_at) {
+        pxi_diag(k->diags, ATTRIBUTE_TYPE, a->at, a->name.text, "DateTime",
+                 pxi_check_type_text(k, c));
+    } else if (c->def == PRAX_D_NONE) {
+        c->def = PRAX_D_NOW;
+    } else if (c->def != PRAX_D_NOW) {
+        pxi_diag(k->diags, ATTRIBUTE_CLASH, a->at, a->name.text, "@default",
+                 "a new row has the time of its making");
+    }
+}
+
+static void check_generated(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a)
+{
+    static const char *const names[] = { "sql", "stored" };
+    static const struct pxi_args args = { names, 2, 1,
+                                          "its SQL in quotes, and stored: true or false" };
+    const struct pxi_value *found[2];
+    if (!pxi_check_args(k, a, &args, found))
+        return;
+    const struct pxi_value *sql = found[0], *stored = found[1];
+    bool no = stored && stored->kind == PXI_VALUE_WORD && !strcmp(stored->text, "false");
+    bool yes = stored && stored->kind == PXI_VALUE_WORD && !strcmp(stored->text, "true");
+    if (!sql || sql->kind != PXI_VALUE_TEXT || (stored && !yes && !no)) {
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, args.takes);
+        return;
+    }
+    if (no && k->schema->database[PXI_DB_POSTGRES])
+        pxi_diag(k->diags, VIRTUAL, stored->at);
+    struct pxi_column_more *more = pxi_column_more(k->arena, c);
+    if (more && pxi_check_sql(k, sql->text, a->name.text, sql->at)) {
+        more->generated = sql->text;
+        more->stored = !no;
+    }
+}
+
+static void check_was(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a)
+{
+    struct pxi_column_more *more = pxi_column_more(k->arena, c);
+    if (more)
+        more->was = pxi_check_map(k, a, "column");
+}
+
+/* Attributes of columns that do what nothing else depends on. */
+static void check_attr(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a)
+{
+    switch (a->word) {
+    case PXI_A_ID:
+        check_id(k, c, a);
+        break;
+    case PXI_A_AUTO:
+        if (pxi_check_no_args(k, a))
+            pxi_check_auto(k, c, "@auto", a->at);
+        break;
+    case PXI_A_DEFAULT:
+        pxi_check_default(k, c, a);
+        break;
+    case PXI_A_DB:
+        pxi_check_native(k, c, a);
+        break;
+    case PXI_A_OMIT:
+        c->omit = pxi_check_no_args(k, a);
+        break;
+    case PXI_A_IGNORE:
+        c->ignore = pxi_check_no_args(k, a);
+        break;
+    case PXI_A_VERSION:
+        check_version(k, c, a);
+        break;
+    case PXI_A_GENERATED:
+        check_generated(k, c, a);
+        break;
+    case PXI_A_VALIDATE:
+        pxi_check_validate(k, c, a);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Two attributes that exclude each other, and why. */
+static const struct clash {
+    uint64_t word, others;
+    const char *why;
+} clashes[] = {
+    { BIT(AUTO), BIT(DEFAULT), "@auto lets the database count" },
+    { BIT(ID), BIT(UNIQUE), "a primary key is unique anyway" },
+    { BIT(ID), BIT(OMIT), "a row is always read with its key" },
+    { BIT(ID), BIT(GENERATED), "SQLite cannot compute a primary key" },
+    { BIT(VERSION), BIT(ID) | BIT(DEFAULT) | BIT(AUTO) | BIT(GENERATED) | BIT(VALIDATE) | BIT(OMIT),
+      "the library counts versions from 1" },
+    { BIT(GENERATED), BIT(DEFAULT) | BIT(AUTO) | BIT(VALIDATE) | BIT(UPDATED_AT) | BIT(UPDATED_AT_),
+      "the database computes it" },
+    { BIT(UPDATED_AT), BIT(UPDATED_AT_), "they are the same" },
+    { BIT(IGNORE),
+      BIT(ID) | BIT(UNIQUE) | BIT(AUTO) | BIT(VERSION) | BIT(UPDATED_AT) | BIT(UPDATED_AT_) |
+          BIT(OMIT) | BIT(VALIDATE) | BIT(NAME),
+      "C does not know the field" },
 };
 
-static const char *field_owner(struct pxi_checker *k, const struct pxi_column *c)
+static const struct pxi_attr *attr_in(const pxi_attrs *attrs, uint64_t words)
 {
-    return pxi_concat(k->arena, "field '", c->name.text, "'");
+    for (uint32_t i = 0; i < attrs->count; i++) {
+        if (words >> attrs->items[i].word & 1)
+            return &attrs->items[i];
+    }
+    return NULL;
 }
 
-/* The C name, or NULL after a diagnostic. */
-static const char *check_name(struct pxi_checker *k, struct column_names *names,
-                              const struct pxi_column *c)
+/* One diagnostic at most; what clashes is not looked at any further. */
+static bool check_clashes(struct pxi_checker *k, const struct pxi_column *c, uint64_t words)
 {
-    struct pxi_symbol symbol = { .name = c->name.text, .at = c->name.at };
-    const struct pxi_symbol *other = pxi_symbol_add(&names->schema, &symbol);
-    if (other) {
-        pxi_diag(k->diags, TWICE, c->name.at, "field", c->name.text,
-                 pxi_check_line(k, other->at.start));
-        return NULL;
+    for (size_t i = 0; i < sizeof clashes / sizeof *clashes; i++) {
+        const struct clash *x = &clashes[i];
+        if (!(words & x->word) || !(words & x->others))
+            continue;
+        const struct pxi_attr *a = attr_in(&c->attrs, x->word), *b = attr_in(&c->attrs, x->others);
+        if (a && b)
+            pxi_diag(k->diags, ATTRIBUTE_CLASH, a->at, a->name.text, b->name.text, x->why);
+        return false;
     }
-    if (!pxi_name_shape(c->name.text)) {
-        pxi_diag(k->diags, NAME_SHAPE, c->name.at, c->name.text);
-        return NULL;
-    }
-    const char *name = pxi_snake(k->arena, c->name.text);
-    const char *reserved = name ? pxi_name_reserved(name) : NULL;
-    if (reserved) {
-        pxi_diag(k->diags, NAME_RESERVED, c->name.at, c->name.text, name, reserved);
-        return NULL;
-    }
-    symbol = (struct pxi_symbol){ .name = name, .owner = field_owner(k, c) };
-    other = name && symbol.owner ? pxi_symbol_add(&names->c, &symbol) : NULL;
-    if (other)
-        pxi_diag(k->diags, NAME_CLASH, c->name.at, symbol.owner, name, other->owner);
-    return other ? NULL : name;
+    return true;
 }
 
-static void check_db_column(struct pxi_checker *k, struct column_names *names,
-                            const struct pxi_column *c)
+/* The words of the attributes; one that stands twice is a diagnostic. */
+static uint64_t words_of(struct pxi_checker *k, const pxi_attrs *attrs)
 {
-    struct pxi_symbol symbol = { .name = pxi_lower(k->arena, c->db_name),
-                                 .owner = field_owner(k, c) };
-    const struct pxi_symbol *other =
-        symbol.name && symbol.owner ? pxi_symbol_add(&names->db, &symbol) : NULL;
-    if (other)
-        pxi_diag(k->diags, DB_CLASH, c->name.at, symbol.owner, c->db_name, other->owner);
+    uint64_t words = 0;
+    for (uint32_t i = 0; i < attrs->count; i++) {
+        const struct pxi_attr *a = &attrs->items[i];
+        uint64_t bit = UINT64_C(1) << a->word;
+        if (words & bit && a->word != PXI_A_VALIDATE)
+            pxi_diag(k->diags, ATTRIBUTE_TWICE, a->name.at, a->name.text);
+        words |= bit;
+    }
+    return words;
+}
+
+static void check_ignored(struct pxi_checker *k, const struct pxi_column *c)
+{
+    bool filled =
+        c->optional || c->def == PRAX_D_VALUE || c->def == PRAX_D_SQL || c->more->generated;
+    if (!filled)
+        pxi_diag(k->diags, IGNORED_REQUIRED, c->name.at, c->name.text);
+}
+
+static void check_column(struct pxi_checker *k, struct pxi_model *m, uint32_t i)
+{
+    struct pxi_column *c = &m->columns.items[i];
+    c->c_name = check_name(k, m, c, i);
+    c->db_name = c->name.text;
+    bool typed = check_type(k, c);
+    uint64_t words = words_of(k, &c->attrs);
+    const struct pxi_attr *a = words & BIT(MAP) ? pxi_find_attr(&c->attrs, PXI_A_MAP) : NULL;
+    if (a)
+        c->db_name = pxi_check_map(k, a, "column");
+    if (words & BIT(WAS))
+        check_was(k, c, pxi_find_attr(&c->attrs, PXI_A_WAS));
+    if (words & BIT(RELATION)) {
+        a = pxi_find_attr(&c->attrs, PXI_A_RELATION);
+        pxi_diag(k->diags, ATTRIBUTE_PLACE, a->at, a->name.text, "a field whose type is a model",
+                 NULL);
+    }
+    bool good = typed && check_clashes(k, c, words);
+    for (uint32_t j = 0; good && j < c->attrs.count && !pxi_diag_full(k->diags); j++)
+        check_attr(k, c, &c->attrs.items[j]);
+    a = good ? attr_in(&c->attrs, BIT(UPDATED_AT) | BIT(UPDATED_AT_)) : NULL;
+    if (a)
+        check_updated_at(k, c, a);
+    if (good && words & BIT(IGNORE))
+        check_ignored(k, c);
+    if (c->c_name && c->db_name)
+        check_db_column(k, m, c, i);
+}
+
+static void check_relation_field(struct pxi_checker *k, struct pxi_model *m, uint32_t i)
+{
+    struct pxi_column *c = &m->relations.items[i].field;
+    c->c_name = check_name(k, m, c, PXI_RELATION_ITEM | i);
+}
+
+static void check_one_version(struct pxi_checker *k, const struct pxi_model *m)
+{
+    const struct pxi_column *first = NULL;
+    for (uint32_t i = 0; i < m->columns.count; i++) {
+        const struct pxi_column *c = &m->columns.items[i];
+        if (c->version && first)
+            pxi_diag(k->diags, VERSION_TWICE, c->name.at, pxi_check_line(k, first->name.at.start));
+        if (c->version && !first)
+            first = c;
+    }
+}
+
+/* A column's name before a rename is no other's now. */
+static void check_old_name(struct pxi_checker *k, const struct pxi_model *m,
+                           const struct pxi_column *c)
+{
+    struct pxi_span at = pxi_find_attr(&c->attrs, PXI_A_WAS)->at;
+    const char *name = pxi_lower(k->arena, c->more->was);
+    uint32_t other = name ? pxi_set_find(&k->db_fields, name) : PXI_SET_NONE;
+    if (c->db_name && !strcmp(c->more->was, c->db_name)) {
+        pxi_diag(k->diags, WAS_SAME, at, field_owner(k, c), c->more->was);
+    } else if (other != PXI_SET_NONE && field_of(m, other) != c) {
+        pxi_diag(k->diags, WAS_TAKEN, at, c->more->was, field_owner(k, field_of(m, other)),
+                 field_owner(k, c));
+    }
+}
+
+/* What needs the names of all columns. */
+static void check_late(struct pxi_checker *k, const struct pxi_model *m, struct pxi_column *c)
+{
+    const struct pxi_attr *check = pxi_find_attr(&c->attrs, PXI_A_CHECK);
+    if (c->more->was)
+        check_old_name(k, m, c);
+    if (!check)
+        return;
+    const struct pxi_value *v = check->args.items;
+    if (check->args.count != 1 || v->kind != PXI_VALUE_TEXT || v->name) {
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, check->at, check->name.text,
+                 "SQL in quotes, or an expression such as age >= 0");
+        return;
+    }
+    struct pxi_column_more *more = pxi_column_more(k->arena, c);
+    if (more)
+        more->check = pxi_check_expression(k, m, check, v);
 }
 
 void pxi_check_columns(struct pxi_checker *k, struct pxi_model *m)
 {
-    struct column_names names = { .schema.arena = k->arena,
-                                  .c.arena = k->arena,
-                                  .db.arena = k->arena };
-    for (uint32_t i = 0; i < m->columns.count; i++) {
-        struct pxi_column *c = &m->columns.items[i];
-        c->c_name = check_name(k, &names, c);
-        c->db_name = c->name.text;
-        bool typed = check_type(k, c);
-        for (uint32_t j = 0; j < c->attrs.count && !pxi_diag_full(k->diags); j++) {
-            if (pxi_check_once(k, &c->attrs, j))
-                check_attr(k, c, &c->attrs.items[j], typed);
-        }
-        if (c->c_name && c->db_name)
-            check_db_column(k, &names, c);
+    pxi_set_clear(&k->fields);
+    pxi_set_clear(&k->c_fields);
+    pxi_set_clear(&k->db_fields);
+    for (uint32_t i = 0; i < m->columns.count; i++)
+        check_column(k, m, i);
+    for (uint32_t i = 0; i < m->relations.count; i++)
+        check_relation_field(k, m, i);
+    for (uint32_t i = 0; i < m->columns.count && !pxi_diag_full(k->diags); i++) {
+        if (m->columns.items[i].attrs.count)
+            check_late(k, m, &m->columns.items[i]);
     }
+    check_one_version(k, m);
 }

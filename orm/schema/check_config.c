@@ -1,4 +1,4 @@
-/* check_config.c - generator and datasource blocks. */
+/* check_config.c - generator and datasource blocks: prefix, out, providers, url. */
 #include "orm/schema/check.h"
 #include <string.h>
 
@@ -86,52 +86,89 @@ static void check_generator(struct pxi_checker *k, const struct pxi_config *conf
     }
 }
 
-static void check_provider(struct pxi_checker *k, const struct pxi_value *v)
+static void unknown_provider(struct pxi_checker *k, const struct pxi_value *v)
+{
+    struct pxi_suggest s = { .word = v->text };
+    pxi_suggest_offer(&s, "sqlite");
+    pxi_suggest_offer(&s, "postgresql");
+    pxi_suggest_offer(&s, "postgres");
+    const char *hint = "the providers are sqlite and postgresql";
+    if (s.best)
+        hint = pxi_concat(k->arena, "did you mean '", s.best, "'?");
+    pxi_diag(k->diags, UNKNOWN_PROVIDER, v->at, v->text, hint);
+}
+
+/* The database that a provider names; PXI_DATABASES after a diagnostic. */
+static enum pxi_database provider_of(struct pxi_checker *k, const struct pxi_value *v)
 {
     if (v->kind != PXI_VALUE_WORD) {
-        pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider", "sqlite or a list with it",
-                 "write provider = sqlite, without quotes");
+        pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider",
+                 "sqlite, postgresql or a list of both", "write provider = sqlite, without quotes");
+    } else if (!strcmp(v->text, "sqlite")) {
+        return PXI_DB_SQLITE;
     } else if (!strcmp(v->text, "postgres") || !strcmp(v->text, "postgresql")) {
-        pxi_diag(k->diags, PROVIDER_NOT_YET, v->at, v->text);
-    } else if (strcmp(v->text, "sqlite") != 0) {
-        struct pxi_suggest s = { .word = v->text };
-        pxi_suggest_offer(&s, "sqlite");
-        pxi_diag(k->diags, UNKNOWN_PROVIDER, v->at, v->text, s.best);
+        return PXI_DB_POSTGRES;
+    } else {
+        unknown_provider(k, v);
     }
+    return PXI_DATABASES;
 }
 
 static void check_providers(struct pxi_checker *k, const pxi_values *values)
 {
+    const struct pxi_value *v = values->items, *first[PXI_DATABASES + 1] = { NULL };
+    bool list = v->kind == PXI_VALUE_LIST;
+    if (list && v->items == 0) {
+        pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider",
+                 "sqlite, postgresql or a list of both", "write provider = sqlite");
+    }
+    for (uint32_t i = list; i < values->count; i = pxi_value_next(v, i)) {
+        enum pxi_database db = provider_of(k, &v[i]);
+        if (db < PXI_DATABASES && first[db]) {
+            pxi_diag(k->diags, PROPERTY_TWICE, v[i].at, v[i].text,
+                     pxi_check_line(k, first[db]->at.start));
+        }
+        first[db] = &v[i];
+    }
+    for (int db = 0; db < PXI_DATABASES; db++)
+        k->schema->database[db] = first[db] != NULL;
+}
+
+static bool is_variable(const char *name)
+{
+    size_t size = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+    return size > 0 && name[size] == 0 && !(name[0] >= '0' && name[0] <= '9');
+}
+
+/* "..." or env("NAME") */
+static void check_url(struct pxi_checker *k, const pxi_values *values)
+{
     const struct pxi_value *v = values->items;
-    if (v->kind != PXI_VALUE_LIST) {
-        check_provider(k, v);
+    struct pxi_schema *schema = k->schema;
+    bool env = v->kind == PXI_VALUE_CALL && !strcmp(v->text, "env") && v->items == 1 &&
+               v[1].kind == PXI_VALUE_TEXT && !v[1].name && is_variable(v[1].text);
+    if (env || (v->kind == PXI_VALUE_TEXT && *v->text)) {
+        schema->url = v[env].text;
+        schema->url_is_env = env;
         return;
     }
-    if (v->items == 0) {
-        pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider", "sqlite or a list with it",
-                 "write provider = sqlite");
-    }
-    for (uint32_t i = 1; i <= v->items; i++) {
-        check_provider(k, &v[i]);
-        if (i > 1 && v[i].kind == PXI_VALUE_WORD && !strcmp(v[i].text, "sqlite") &&
-            !strcmp(v[i - 1].text, "sqlite")) {
-            pxi_diag(k->diags, PROPERTY_TWICE, v[i].at, "sqlite",
-                     pxi_check_line(k, v[i - 1].at.start));
-        }
-    }
+    pxi_diag(k->diags, PROPERTY_VALUE, v->at, "url", "a string or env(\"NAME\")",
+             "write url = env(\"DATABASE_URL\")");
 }
 
 static void check_datasource(struct pxi_checker *k, const struct pxi_config *config)
 {
-    static const char *const names[] = { "provider" };
-    const struct pxi_property *found[1] = { NULL };
-    collect(k, config, "datasource", names, found, 1);
+    static const char *const names[] = { "provider", "url" };
+    const struct pxi_property *found[2] = { NULL, NULL };
+    collect(k, config, "datasource", names, found, 2);
     if (found[0]) {
         check_providers(k, &found[0]->value);
     } else {
         pxi_diag(k->diags, NO_PROPERTY, config->at, "the datasource", "provider",
                  "provider = sqlite");
     }
+    if (found[1])
+        check_url(k, &found[1]->value);
 }
 
 void pxi_check_config(struct pxi_checker *k)

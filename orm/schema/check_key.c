@@ -1,8 +1,9 @@
-/* check_key.c - primary key, unique keys and indexes of a model.
+/* check_key.c - primary key, unique keys, indexes and checks of a model.
  *
- * The tree gets them in one list: the primary key, then the unique ones in the order they were
- * written, fields before @@unique, then the indexes. Names in the database are those that
- * PostgreSQL would choose: TABLE_FIELDS_key and TABLE_FIELDS_idx.
+ * The tree gets the keys in one list: the primary key, then the unique ones in the order they were
+ * written, fields before @@unique, then the indexes, fields before @@index. Names in the database,
+ * unless map: says another, are those that PostgreSQL would choose: TABLE_FIELDS_key,
+ * TABLE_FIELDS_idx, TABLE_check. Tables, indexes and unique keys share one space of names there.
  */
 #include "orm/schema/check.h"
 #include <string.h>
@@ -27,25 +28,131 @@ static void add_key_column(struct pxi_checker *k, struct pxi_key *key, uint32_t 
         *room = (uint16_t)column;
 }
 
-/* A key of one field, from @id or @unique. */
-static void add_field_key(struct pxi_checker *k, struct pxi_model *m, uint32_t column,
-                          const char *attr, enum pxi_key_kind kind)
+/* ---- arguments ---- */
+
+enum { FIELDS, MAP, NAME, TYPE, WHERE, SORT, KEY_ARGS };
+static const char *const arg_names[KEY_ARGS] = { "fields", "map", "name", "type", "where", "sort" };
+
+static bool is_text(const struct pxi_value *v)
 {
-    const struct pxi_column *c = &m->columns.items[column];
-    for (uint32_t i = 0; i < c->attrs.count; i++) {
-        const struct pxi_attr *a = &c->attrs.items[i];
-        if (strcmp(a->name.text, attr) != 0)
+    return v->kind == PXI_VALUE_TEXT;
+}
+
+static bool set_type(struct pxi_checker *k, struct pxi_key *key, const struct pxi_value *v)
+{
+    static const char *const names[] = { "btree", "hash", "gin", "gist", "spgist", "brin" };
+    const char *name = v->kind == PXI_VALUE_WORD ? pxi_lower(k->arena, v->text) : "";
+    for (unsigned i = 0; name && i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], name) != 0)
             continue;
-        if (c->type == PRAX_T_Json)
-            pxi_diag(k->diags, KEY_TYPE, a->at, "Json");
-        struct pxi_key *key = add_key(k, m, kind, a->at);
-        if (key)
-            add_key_column(k, key, column);
-        return;
+        key->type = (enum pxi_index_type)i;
+        return i == PXI_INDEX_BTREE ||
+               pxi_check_pg_only(k, v->at, pxi_concat(k->arena, "an index of type ", v->text),
+                                 "remove the type: an index of SQLite is a BTree");
+    }
+    pxi_diag(k->diags, INDEX_TYPE, v->at, v->text ? v->text : "[]");
+    return false;
+}
+
+/* "Desc" or "Asc": 1 or 0; -1 after a diagnostic. */
+static int sort_of(struct pxi_checker *k, const struct pxi_value *v, const char *attr)
+{
+    bool desc = v->kind == PXI_VALUE_WORD && !strcmp(v->text, "Desc");
+    if (desc || (v->kind == PXI_VALUE_WORD && !strcmp(v->text, "Asc")))
+        return desc;
+    pxi_diag(k->diags, ATTRIBUTE_ARGS, v->at, attr, "sort: Asc or sort: Desc");
+    return -1;
+}
+
+static void key_map(struct pxi_checker *k, struct pxi_key *key, const struct pxi_value *v)
+{
+    if (is_text(v) && pxi_check_db_name(k, v->text, "key", v->at))
+        key->db_name = v->text;
+}
+
+/* name: of a key is what it is called in C (User.by_NAME); of an index, another word for map. */
+static void key_c_name(struct pxi_checker *k, struct pxi_key *key, const struct pxi_value *v)
+{
+    if (key->kind == PXI_KEY_INDEX) {
+        key_map(k, key, v);
+    } else if (!pxi_name_shape(v->text)) {
+        pxi_diag(k->diags, NAME_SHAPE, v->at, v->text);
+    } else {
+        key->c_name = pxi_snake(k->arena, v->text);
     }
 }
 
-static uint32_t find_column(const struct pxi_model *m, const char *name)
+/* The named arguments of a key; false after a diagnostic. */
+static bool key_args(struct pxi_checker *k, struct pxi_key *key, const struct pxi_attr *a,
+                     const struct pxi_value *const found[KEY_ARGS])
+{
+    for (int i = MAP; i <= WHERE; i++) {
+        if (i != TYPE && found[i] && !is_text(found[i])) {
+            pxi_diag(k->diags, ATTRIBUTE_ARGS, found[i]->at, a->name.text,
+                     pxi_concat(k->arena, arg_names[i], ": with a string"));
+            return false;
+        }
+    }
+    if (found[MAP])
+        key_map(k, key, found[MAP]);
+    if (found[NAME])
+        key_c_name(k, key, found[NAME]);
+    if (found[WHERE] && pxi_check_sql(k, found[WHERE]->text, a->name.text, found[WHERE]->at))
+        key->where = found[WHERE]->text;
+    return !found[TYPE] || set_type(k, key, found[TYPE]);
+}
+
+/* Which named arguments an attribute takes, of arg_names from `fields` on. */
+static struct pxi_args args_of(const struct pxi_attr *a)
+{
+    static const char *const list = "a list of fields, such as [userId, team]";
+    switch (a->word) {
+    case PXI_A_INDEXES:
+        return (struct pxi_args){ arg_names, SORT, 1, list };
+    case PXI_A_INDEX:
+        return (struct pxi_args){ arg_names, KEY_ARGS, 0, "map:, type:, where: and sort: only" };
+    case PXI_A_UNIQUE:
+        return (struct pxi_args){ arg_names, NAME, 0, "map: \"...\" only" };
+    default:
+        return (struct pxi_args){ arg_names, TYPE, 1, list };
+    }
+}
+
+/* ---- fields ---- */
+
+/* What an index of each type cannot be over; kinds of keys have the type BTREE. */
+static void check_key_type(struct pxi_checker *k, const struct pxi_key *key,
+                           const struct pxi_column *c, struct pxi_span at)
+{
+    bool open = key->type == PXI_INDEX_GIN || key->type == PXI_INDEX_GIST;
+    if ((c->type == PRAX_T_Json || c->list) && !open)
+        pxi_diag(k->diags, KEY_TYPE, at, pxi_check_type_text(k, c),
+                 k->schema->database[PXI_DB_SQLITE] ? NULL
+                                                    : "an index of type: Gin can be over it");
+    if (c->ignore && key->kind != PXI_KEY_INDEX)
+        pxi_diag(k->diags, IGNORED_KEY, at, c->name.text);
+}
+
+/* A key of one field, from @id, @unique or @index. */
+static void add_field_key(struct pxi_checker *k, struct pxi_model *m, uint32_t column,
+                          enum pxi_attr_word word, enum pxi_key_kind kind)
+{
+    const struct pxi_column *c = &m->columns.items[column];
+    const struct pxi_attr *a = pxi_find_attr(&c->attrs, word);
+    const struct pxi_value *found[KEY_ARGS] = { NULL };
+    const struct pxi_args args = a ? args_of(a) : (struct pxi_args){ 0 };
+    if (!a || (kind != PXI_KEY_ID && !pxi_check_args(k, a, &args, found)))
+        return;
+    struct pxi_key *key = add_key(k, m, kind, a->at);
+    if (!key || !key_args(k, key, a, found))
+        return;
+    check_key_type(k, key, c, a->at);
+    add_key_column(k, key, column);
+    if (found[SORT])
+        key->desc = sort_of(k, found[SORT], a->name.text) == 1;
+}
+
+uint32_t pxi_check_find_column(const struct pxi_model *m, const char *name)
 {
     uint32_t i = 0;
     while (i < m->columns.count && strcmp(m->columns.items[i].name.text, name) != 0)
@@ -53,11 +160,11 @@ static uint32_t find_column(const struct pxi_model *m, const char *name)
     return i;
 }
 
-static void unknown_column(struct pxi_checker *k, const struct pxi_model *m,
-                           const struct pxi_value *v)
+void pxi_check_unknown_column(struct pxi_checker *k, const struct pxi_model *m,
+                              const struct pxi_value *v)
 {
     struct pxi_suggest s = { .word = v->text };
-    for (uint32_t i = 0; i < m->columns.count; i++)
+    for (uint32_t i = 0; i < m->columns.count && !pxi_diag_full(k->diags); i++)
         pxi_suggest_offer(&s, m->columns.items[i].name.text);
     pxi_diag(k->diags, KEY_FIELD, v->at, m->name.text, v->text, s.best);
 }
@@ -71,67 +178,111 @@ static bool holds(const struct pxi_key *key, uint32_t column)
     return false;
 }
 
-static void list_column(struct pxi_checker *k, struct pxi_model *m, struct pxi_key *key,
-                        const struct pxi_value *v)
+/* createdAt(sort: Desc): behind the name stands one argument. */
+static void list_sort(struct pxi_checker *k, struct pxi_key *key, const struct pxi_attr *a,
+                      const struct pxi_value *v)
 {
-    uint32_t column = find_column(m, v->text);
-    const struct pxi_column *c = &m->columns.items[column];
-    if (column == m->columns.count && m->damaged)
-        return;
-    if (column == m->columns.count) {
-        unknown_column(k, m, v);
-    } else if (holds(key, column)) {
-        pxi_diag(k->diags, KEY_FIELD_TWICE, v->at, v->text);
-    } else if (c->type == PRAX_T_Json) {
-        pxi_diag(k->diags, KEY_TYPE, v->at, "Json");
-    } else if (key->kind == PXI_KEY_ID && c->optional) {
-        pxi_diag(k->diags, OPTIONAL_ID, c->type_at);
-    } else {
-        add_key_column(k, key, column);
+    const struct pxi_value *sort = v + 1;
+    bool good =
+        key->kind == PXI_KEY_INDEX && v->items == 1 && sort->name && !strcmp(sort->name, "sort");
+    if (!good) {
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, v->at, a->name.text,
+                 key->kind == PXI_KEY_INDEX ? "sort: Asc or sort: Desc behind a field"
+                                            : "fields without an order");
+    } else if (sort_of(k, sort, a->name.text) == 1) {
+        key->desc |= UINT32_C(1) << key->columns.count;
     }
 }
 
-static bool is_field_list(const pxi_values *args)
+static void list_column(struct pxi_checker *k, struct pxi_model *m, struct pxi_key *key,
+                        const struct pxi_attr *a, const struct pxi_value *v)
 {
-    if (args->count < 2 || args->items[0].kind != PXI_VALUE_LIST ||
-        args->items[0].items != args->count - 1)
+    uint32_t column = pxi_set_find(&k->fields, v->text);
+    if (column == PXI_SET_NONE || column & PXI_RELATION_ITEM) {
+        if (!m->damaged)
+            pxi_check_unknown_column(k, m, v);
+        return;
+    }
+    const struct pxi_column *c = &m->columns.items[column];
+    if (holds(key, column)) {
+        pxi_diag(k->diags, KEY_FIELD_TWICE, v->at, v->text);
+        return;
+    }
+    check_key_type(k, key, c, v->at);
+    if (key->kind == PXI_KEY_ID && c->optional)
+        pxi_diag(k->diags, OPTIONAL_ID, c->type_at);
+    if (key->kind == PXI_KEY_ID && c->omit)
+        pxi_diag(k->diags, ATTRIBUTE_CLASH, c->name.at, "@@id", "@omit",
+                 "a row is always read with its key");
+    if (v->kind == PXI_VALUE_CALL)
+        list_sort(k, key, a, v);
+    add_key_column(k, key, column);
+}
+
+/* Is this a list of names, each perhaps with arguments? *n of them. */
+static bool is_field_list(const struct pxi_value *list, uint32_t *n)
+{
+    *n = 0;
+    if (!list || list->kind != PXI_VALUE_LIST || list->items == 0)
         return false;
-    for (uint32_t i = 1; i < args->count; i++) {
-        if (args->items[i].kind != PXI_VALUE_WORD)
+    for (uint32_t i = 1; i <= list->items; i = pxi_value_next(list, i), (*n)++) {
+        if (list[i].kind != PXI_VALUE_WORD && list[i].kind != PXI_VALUE_CALL)
             return false;
     }
     return true;
 }
 
+/* What an index of its type can do: only BTree has an order, Hash takes one field. */
+static void check_index_parts(struct pxi_checker *k, const struct pxi_key *key)
+{
+    static const char *const names[] = { "BTree", "Hash", "Gin", "Gist", "SpGist", "Brin" };
+    if (key->type != PXI_INDEX_BTREE && key->desc)
+        pxi_diag(k->diags, INDEX_PART, key->at, names[key->type], "has no order", "remove sort:");
+    if ((key->type == PXI_INDEX_HASH || key->type == PXI_INDEX_SPGIST) && key->columns.count > 1)
+        pxi_diag(k->diags, INDEX_PART, key->at, names[key->type], "is over one field", NULL);
+}
+
 static void add_list_key(struct pxi_checker *k, struct pxi_model *m, const struct pxi_attr *a,
                          enum pxi_key_kind kind)
 {
-    if (!is_field_list(&a->args)) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text,
-                 "a list of fields, such as [userId, team]");
+    const struct pxi_args args = args_of(a);
+    const struct pxi_value *found[KEY_ARGS] = { NULL };
+    uint32_t n;
+    if (!pxi_check_args(k, a, &args, found))
+        return;
+    if (!is_field_list(found[FIELDS], &n)) {
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, args.takes);
         return;
     }
-    if (a->args.count - 1 > PXI_KEY_COLUMNS_MAX) {
-        pxi_diag(k->diags, TOO_MANY, a->args.items[0].at, "32", "fields in a key");
+    const struct pxi_value *list = found[FIELDS];
+    if (n > PXI_KEY_COLUMNS_MAX) {
+        pxi_diag(k->diags, TOO_MANY, list->at, "32", "fields in a key");
         return;
     }
     struct pxi_key *key = add_key(k, m, kind, a->at);
-    for (uint32_t i = 1; key && i < a->args.count; i++)
-        list_column(k, m, key, &a->args.items[i]);
+    if (!key || !key_args(k, key, a, found))
+        return;
+    for (uint32_t i = 1; i <= list->items; i = pxi_value_next(list, i))
+        list_column(k, m, key, a, &list[i]);
+    check_index_parts(k, key);
 }
 
-static void add_list_keys(struct pxi_checker *k, struct pxi_model *m, const char *attr,
+static void add_list_keys(struct pxi_checker *k, struct pxi_model *m, enum pxi_attr_word word,
                           enum pxi_key_kind kind)
 {
     for (uint32_t i = 0; i < m->attrs.count; i++) {
-        if (!strcmp(m->attrs.items[i].name.text, attr))
+        if (m->attrs.items[i].word == word)
             add_list_key(k, m, &m->attrs.items[i], kind);
     }
 }
 
+/* ---- names ---- */
+
+/* Two indexes over the same fields are none the wiser, unless they differ in what they hold. */
 static bool same_columns(const struct pxi_key *a, const struct pxi_key *b)
 {
-    return a->columns.count == b->columns.count && a->columns.count > 0 &&
+    return a->columns.count == b->columns.count && a->columns.count > 0 && a->type == b->type &&
+           a->desc == b->desc && !a->where && !b->where &&
            !memcmp(a->columns.items, b->columns.items, a->columns.count * sizeof *a->columns.items);
 }
 
@@ -171,13 +322,18 @@ static const char *key_name(struct pxi_checker *k, const struct pxi_model *m,
 
 static void name_key(struct pxi_checker *k, const struct pxi_model *m, struct pxi_key *key)
 {
-    key->c_name = key_name(k, m, key, false);
-    if (key->kind == PXI_KEY_ID)
-        return;
-    const char *suffix = key->kind == PXI_KEY_INDEX ? "_idx" : "_key";
-    key->db_name = pxi_concat(k->arena, m->table, "_", key_name(k, m, key, true), suffix);
-    const char *owner = key->kind == PXI_KEY_INDEX ? "an index" : NULL;
-    pxi_check_object(k, key->db_name, owner, key->at);
+    if (!key->c_name)
+        key->c_name = key_name(k, m, key, false);
+    bool view = m->view && !m->materialized;
+    if (!key->db_name && key->kind != PXI_KEY_ID && m->table && !view) {
+        const char *columns = key_name(k, m, key, true);
+        key->db_name = columns ? pxi_object_name(k->arena, m->table, columns,
+                                                 key->kind == PXI_KEY_INDEX ? "idx" : "key")
+                               : NULL;
+    }
+    if (key->db_name && !view)
+        pxi_check_object(k, key->db_name, key->kind == PXI_KEY_INDEX ? "an index" : "a unique key",
+                         key->at);
 }
 
 static void check_primary(struct pxi_checker *k, const struct pxi_model *m)
@@ -188,25 +344,82 @@ static void check_primary(struct pxi_checker *k, const struct pxi_model *m)
         if (key->kind == PXI_KEY_ID && n++ > 0)
             pxi_diag(k->diags, ID_TWICE, key->at, pxi_check_line(k, m->keys.items[0].at.start));
     }
-    if (n == 0 && !m->damaged)
+    if (n == 0 && !m->damaged && !m->view)
         pxi_diag(k->diags, NO_ID, m->name.at, m->name.text);
+}
+
+/* ---- checks ---- */
+
+static bool check_name_taken(const struct pxi_model *m, const char *name)
+{
+    for (uint32_t i = 0; i + 1 < m->checks.count; i++) {
+        const char *other = m->checks.items[i].db_name;
+        if (other && !strcmp(other, name))
+            return true;
+    }
+    return false;
+}
+
+/* TABLE_check, TABLE_check1, ... */
+static const char *check_db_name(struct pxi_checker *k, const struct pxi_model *m)
+{
+    uint32_t n = m->checks.count - 1;
+    const char *number = n ? pxi_check_number(k, n) : "";
+    return pxi_object_name(k->arena, m->table, NULL, pxi_concat(k->arena, "check", number));
+}
+
+static void add_check(struct pxi_checker *k, struct pxi_model *m, const struct pxi_attr *a)
+{
+    static const char *const names[] = { "sql", "name", "map" };
+    static const struct pxi_args args = { names, 3, 1,
+                                          "SQL in quotes and perhaps a name: \"...\", or an "
+                                          "expression such as a < b" };
+    const struct pxi_value *found[3];
+    if (!pxi_check_args(k, a, &args, found))
+        return;
+    const struct pxi_value *name = found[1] ? found[1] : found[2];
+    if (!found[0] || !is_text(found[0]) || (name && !is_text(name)) || (found[1] && found[2])) {
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, args.takes);
+        return;
+    }
+    if (m->checks.count == PXI_KEYS_MAX) {
+        pxi_diag(k->diags, TOO_MANY, a->at, "64", "checks in a model");
+        return;
+    }
+    const char *sql = pxi_check_expression(k, m, a, found[0]);
+    struct pxi_check *check = pxi_list_add(k->arena, &m->checks);
+    if (!sql || !check)
+        return;
+    check->sql = sql;
+    check->db_name = name ? name->text : check_db_name(k, m);
+    if (name && !pxi_check_db_name(k, name->text, "check", name->at))
+        return;
+    if (check->db_name && check_name_taken(m, check->db_name))
+        pxi_diag(k->diags, TWICE, a->at, "check", check->db_name,
+                 pxi_check_line(k, pxi_find_attr(&m->attrs, PXI_A_CHECKS)->at.start));
 }
 
 void pxi_check_keys(struct pxi_checker *k, struct pxi_model *m)
 {
     for (uint32_t i = 0; i < m->columns.count; i++)
-        add_field_key(k, m, i, "@id", PXI_KEY_ID);
-    add_list_keys(k, m, "@@id", PXI_KEY_ID);
+        add_field_key(k, m, i, PXI_A_ID, PXI_KEY_ID);
+    add_list_keys(k, m, PXI_A_IDS, PXI_KEY_ID);
     check_primary(k, m);
     for (uint32_t i = 0; i < m->columns.count; i++) {
-        if (!m->columns.items[i].id)
-            add_field_key(k, m, i, "@unique", PXI_KEY_UNIQUE);
+        if (!pxi_find_attr(&m->columns.items[i].attrs, PXI_A_ID))
+            add_field_key(k, m, i, PXI_A_UNIQUE, PXI_KEY_UNIQUE);
     }
-    add_list_keys(k, m, "@@unique", PXI_KEY_UNIQUE);
+    add_list_keys(k, m, PXI_A_UNIQUES, PXI_KEY_UNIQUE);
     m->unique_keys = m->keys.count;
-    add_list_keys(k, m, "@@index", PXI_KEY_INDEX);
+    for (uint32_t i = 0; i < m->columns.count; i++)
+        add_field_key(k, m, i, PXI_A_INDEX, PXI_KEY_INDEX);
+    add_list_keys(k, m, PXI_A_INDEXES, PXI_KEY_INDEX);
     for (uint32_t i = 0; i < m->keys.count; i++) {
         if (!is_twice(k, m, i))
             name_key(k, m, &m->keys.items[i]);
+    }
+    for (uint32_t i = 0; i < m->attrs.count && !pxi_diag_full(k->diags); i++) {
+        if (m->attrs.items[i].word == PXI_A_CHECKS)
+            add_check(k, m, &m->attrs.items[i]);
     }
 }

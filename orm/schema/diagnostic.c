@@ -114,22 +114,52 @@ void pxi_diag_sort(struct pxi_diags *d)
     }
 }
 
-struct pxi_place pxi_source_place(const char *text, size_t size, uint32_t at)
+uint32_t pxi_source_files(const struct pxi_source *src)
 {
-    struct pxi_place p = { .line = 1 };
-    if (at > size)
-        at = (uint32_t)size;
-    const char *line = text, *stop = text + at, *newline;
+    return src->n_files ? src->n_files : 1;
+}
+
+struct pxi_span pxi_source_file(const struct pxi_source *src, uint32_t i)
+{
+    uint32_t start = src->n_files ? src->files[i].start : 0;
+    uint32_t end = i + 1 < src->n_files ? src->files[i + 1].start : (uint32_t)src->size;
+    return (struct pxi_span){ start, end - start };
+}
+
+/* The file that `at` is in; the end of the text is in the last one. */
+static uint32_t file_of(const struct pxi_source *src, uint32_t at)
+{
+    uint32_t low = 0, high = pxi_source_files(src);
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (src->files[middle].start <= at) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+struct pxi_place pxi_source_place(const struct pxi_source *src, uint32_t at)
+{
+    struct pxi_place p = { .file = src->file, .line = 1 };
+    uint32_t i = file_of(src, at);
+    struct pxi_span in = pxi_source_file(src, i);
+    const char *line = src->text + in.start, *last = line + in.size, *newline;
+    const char *stop = at - in.start < in.size ? src->text + at : last;
+    if (src->n_files)
+        p.file = src->files[i].name;
     while (line < stop && (newline = memchr(line, '\n', (size_t)(stop - line)))) {
         line = newline + 1;
         p.line++;
     }
-    const char *end = line < text + size ? memchr(line, '\n', (size_t)(text + size - line)) : NULL;
+    const char *end = line < last ? memchr(line, '\n', (size_t)(last - line)) : NULL;
     if (!end)
-        end = text + size;
+        end = last;
     if (end > line && end[-1] == '\r')
         end--;
-    p.line_start = (uint32_t)(line - text);
+    p.line_start = (uint32_t)(line - src->text);
     p.line_size = (uint32_t)(end - line);
     p.column = pxi_char_count(line, (size_t)(stop - line)) + 1;
     return p;
@@ -195,8 +225,8 @@ void pxi_diag_render(struct pxi_buf *out, const struct pxi_source *src, const st
     static const struct style plain = { "", "", "", "" };
     static const struct style ansi = { "\033[1m", "\033[1;31m", "\033[1;32m", "\033[0m" };
     const struct style *s = color ? &ansi : &plain;
-    struct pxi_place p = pxi_source_place(src->text, src->size, diag->at.start);
-    pxi_buf_fmt(out, "%s%s:%u:%u:%s %serror[%s]:%s %s%s%s\n", s->bold, src->file, p.line, p.column,
+    struct pxi_place p = pxi_source_place(src, diag->at.start);
+    pxi_buf_fmt(out, "%s%s:%u:%u:%s %serror[%s]:%s %s%s%s\n", s->bold, p.file, p.line, p.column,
                 s->off, s->red, catalogue[diag->code].code, s->off, s->bold, diag->text, s->off);
     add_window(out, src, p, diag->at, s);
     if (diag->hint)
@@ -205,10 +235,10 @@ void pxi_diag_render(struct pxi_buf *out, const struct pxi_source *src, const st
 
 void pxi_diag_json(struct pxi_json *out, const struct pxi_source *src, const struct pxi_diag *diag)
 {
-    struct pxi_place p = pxi_source_place(src->text, src->size, diag->at.start);
+    struct pxi_place p = pxi_source_place(src, diag->at.start);
     pxi_json_begin(out, '{');
     pxi_json_key(out, "file");
-    pxi_json_text(out, src->file);
+    pxi_json_text(out, p.file);
     pxi_json_key(out, "line");
     pxi_json_u64(out, p.line);
     pxi_json_key(out, "column");

@@ -35,14 +35,22 @@ struct pxi_diags {
     uint32_t count, capacity;
 };
 
-/* Names the text that spans refer to. file is shown as it is. */
+/* The text that spans refer to. A schema in several files is one text, the files one behind the
+ * other: those of a folder, in order. Names are shown as they are. */
+struct pxi_file {
+    const char *name;
+    uint32_t start; /* bytes; it ends where the next one starts */
+};
 struct pxi_source {
-    const char *file;
+    const char *file; /* the file or the folder */
     const char *text; /* text[size] */
     size_t size;
+    const struct pxi_file *files; /* files[n_files]; none: the text is the file */
+    uint32_t n_files;
 };
 
 struct pxi_place {
+    const char *file;
     uint32_t line, column;          /* from 1; a column is a character, not a byte */
     uint32_t line_start, line_size; /* bytes; without the line's end */
 };
@@ -59,7 +67,10 @@ bool pxi_diag_full(const struct pxi_diags *d);
 void pxi_diag_sort(struct pxi_diags *d);
 
 const char *pxi_diag_code_text(enum pxi_diag_code code); /* "S004" */
-struct pxi_place pxi_source_place(const char *text, size_t size, uint32_t at);
+struct pxi_place pxi_source_place(const struct pxi_source *src, uint32_t at);
+/* The bounds of file i in the text: of the whole if there is but one. */
+uint32_t pxi_source_files(const struct pxi_source *src); /* at least 1 */
+struct pxi_span pxi_source_file(const struct pxi_source *src, uint32_t i);
 
 /* file:line:col: error[S004]: text, the source line, a caret span, the hint. */
 void pxi_diag_render(struct pxi_buf *out, const struct pxi_source *src, const struct pxi_diag *diag,

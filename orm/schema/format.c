@@ -122,6 +122,10 @@ static uint32_t piece_end(const struct job *j, uint8_t *kind)
         *kind = BLOCK_COMMENT;
         return find(j, j->at + 2, "*/");
     }
+    if (starts(j, "\"\"\"")) {
+        *kind = QUOTED;
+        return find(j, j->at + 3, "\"\"\"");
+    }
     if (c == '"' || c == '\'') {
         *kind = QUOTED;
         return c == '"' ? text_end(j) : sql_text_end(j);
@@ -150,6 +154,25 @@ static struct before skip_blanks(struct job *j)
     return b;
 }
 
+/* Is the last piece the ( of @check( or @@check( with SQL behind it? Then that is one piece. */
+static bool at_raw(const struct job *j, struct pxi_lexer *lx)
+{
+    const struct piece *p = &j->pieces.items[j->pieces.count - 1];
+    *lx = (struct pxi_lexer){ .text = j->text, .end = j->size, .at = j->at };
+    return j->pieces.count >= 3 && is_one_of(p, "(") && p[-1].kind == WORD && p[-1].size == 5 &&
+           !memcmp(p[-1].text, "check", 5) && p[-2].kind == MARK && p[-2].text[0] == '@' &&
+           pxi_lexer_at_raw(lx);
+}
+
+static bool add_raw(struct job *j, const struct pxi_lexer *lx, uint16_t parens)
+{
+    struct pxi_span at = pxi_lexer_raw_span(lx, &j->at);
+    struct piece *p = pxi_list_add(j->arena, &j->pieces);
+    if (p)
+        *p = (struct piece){ j->text + at.start, at.size, QUOTED, false, false, false, parens };
+    return p;
+}
+
 static bool split_pieces(struct job *j)
 {
     uint16_t parens = 0;
@@ -171,6 +194,9 @@ static bool split_pieces(struct job *j)
             parens = 0;
         }
         j->at = end;
+        struct pxi_lexer lx;
+        if (at_raw(j, &lx) && !add_raw(j, &lx, parens))
+            return false;
     }
 }
 
@@ -431,10 +457,23 @@ static void write_lines(struct job *j, struct pxi_buf *out)
 /* The text compiler's own view: open strings and comments, bytes that are no text. */
 static uint32_t check(struct pxi_diags *diags, const char *text, size_t size)
 {
+    const struct pxi_span top = { 0, 0 };
     struct pxi_lexer lx;
-    if (pxi_lexer_open(&lx, diags, text, size)) {
-        while (pxi_lexer_next(&lx).kind != PXI_T_END)
-            ;
+    if (size > PXI_SCHEMA_MAX) {
+        pxi_diag(diags, TOO_LARGE, top, "16777216");
+        return diags->count;
+    }
+    if (pxi_lexer_open(&lx, diags, text, (struct pxi_span){ 0, (uint32_t)size })) {
+        struct pxi_token t = pxi_lexer_next(&lx), before = t, at = t;
+        while (t.kind != PXI_T_END) {
+            bool check = t.kind == '(' && before.kind == PXI_T_NAME && at.kind == '@' &&
+                         !strcmp(before.text, "check");
+            if (check && pxi_lexer_at_raw(&lx))
+                pxi_lexer_raw(&lx);
+            at = before;
+            before = t;
+            t = pxi_lexer_next(&lx);
+        }
     }
     return diags->count;
 }

@@ -1,4 +1,9 @@
-/* lexer.c - see lexer.h. The cursor never passes size, and every call moves it or returns END. */
+/* lexer.c - see lexer.h. The cursor never passes the file's end, and every call moves it or returns
+ * END.
+ *
+ * What a token says is kept at the token's own place in one copy of the text, with a NUL behind
+ * it: that byte is a blank, a quote or a mark, whose text is a constant. Only where two tokens with
+ * text touch ("a-5") is the second one put elsewhere. So names cost no memory of their own. */
 #include "orm/schema/lexer.h"
 #include "orm/schema/text.h"
 #include <stdio.h>
@@ -9,47 +14,91 @@ static struct pxi_span span(uint32_t start, uint32_t end)
     return (struct pxi_span){ start, end - start };
 }
 
+/* What a byte can be part of. */
+enum { LETTER = 1, DIGIT = 2, PLAIN = 4 };
+static const uint8_t classes[256] = {
+    ['\t'] = PLAIN,
+    ['\n'] = PLAIN,
+    ['\r'] = PLAIN,
+    [' ' ... '/'] = PLAIN,
+    [':' ... '@'] = PLAIN,
+    ['[' ... '^'] = PLAIN,
+    ['`'] = PLAIN,
+    ['{' ... '~'] = PLAIN,
+    ['0' ... '9'] = PLAIN | DIGIT,
+    ['A' ... 'Z'] = PLAIN | LETTER,
+    ['a' ... 'z'] = PLAIN | LETTER,
+    ['_'] = PLAIN | LETTER,
+};
+
 static bool is_letter(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    return classes[(unsigned char)c] & LETTER;
 }
 
 static bool is_digit(char c)
 {
-    return c >= '0' && c <= '9';
+    return classes[(unsigned char)c] & DIGIT;
+}
+
+/* Whether a character at i may not stand there; *i moves behind it. */
+static void check_character(struct pxi_lexer *lx, uint32_t *i)
+{
+    char shown[16];
+    struct pxi_char c = pxi_char_at(lx->text + *i, lx->end - *i);
+    if (c.kind == PXI_CHAR_BROKEN) {
+        snprintf(shown, sizeof shown, "0x%02x", c.code);
+        pxi_diag(lx->diags, NOT_UTF8, span(*i, *i + 1), shown);
+    } else if (c.kind == PXI_CHAR_FORBIDDEN) {
+        snprintf(shown, sizeof shown, "U+%04X", c.code);
+        pxi_diag(lx->diags, CONTROL, span(*i, *i + c.size), shown);
+    }
+    *i += c.size;
 }
 
 static bool check_text(struct pxi_lexer *lx)
 {
-    char shown[16];
     uint32_t before = lx->diags->count;
-    struct pxi_char c;
-    for (uint32_t i = 0; i < lx->size && !pxi_diag_full(lx->diags); i += c.size) {
-        c = pxi_char_at(lx->text + i, lx->size - i);
-        if (c.kind == PXI_CHAR_BROKEN) {
-            snprintf(shown, sizeof shown, "0x%02x", c.code);
-            pxi_diag(lx->diags, NOT_UTF8, span(i, i + 1), shown);
-        } else if (c.kind == PXI_CHAR_FORBIDDEN) {
-            snprintf(shown, sizeof shown, "U+%04X", c.code);
-            pxi_diag(lx->diags, CONTROL, span(i, i + c.size), shown);
-        }
+    for (uint32_t i = lx->at; i < lx->end && !pxi_diag_full(lx->diags);) {
+        while (i < lx->end && classes[(unsigned char)lx->text[i]])
+            i++;
+        if (i < lx->end)
+            check_character(lx, &i);
     }
     return lx->diags->count == before;
 }
 
-bool pxi_lexer_open(struct pxi_lexer *lx, struct pxi_diags *diags, const char *text, size_t size)
+bool pxi_lexer_open(struct pxi_lexer *lx, struct pxi_diags *diags, const char *text,
+                    struct pxi_span file)
 {
-    *lx = (struct pxi_lexer){ .text = text, .diags = diags };
-    if (size > PXI_SCHEMA_MAX) {
-        char limit[16];
-        snprintf(limit, sizeof limit, "%d", PXI_SCHEMA_MAX);
-        pxi_diag(diags, TOO_LARGE, span(0, 0), limit);
+    *lx = (struct pxi_lexer){ .text = text, .start = file.start, .diags = diags };
+    lx->at = file.start;
+    lx->end = file.start + file.size;
+    if (file.size >= 3 && !memcmp(text + file.start, "\xef\xbb\xbf", 3))
+        lx->at += 3; /* a byte order mark says nothing in UTF-8 */
+    if (!check_text(lx))
         return false;
-    }
-    lx->size = (uint32_t)size;
-    if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
-        lx->at = 3; /* a byte order mark says nothing in UTF-8 */
-    return check_text(lx);
+    lx->copy = pxi_arena_get(diags->arena, (size_t)file.size + 1, 1);
+    return lx->copy;
+}
+
+/* Room for a text of size bytes that stands at start, and for its NUL. NULL: out of memory. */
+static char *keep_room(struct pxi_lexer *lx, uint32_t start, uint32_t size)
+{
+    if (start < lx->kept)
+        return pxi_arena_get(lx->diags->arena, size + 1, 1);
+    lx->kept = start + size + 1;
+    return lx->copy + (start - lx->start);
+}
+
+static const char *keep(struct pxi_lexer *lx, uint32_t start, uint32_t size)
+{
+    char *room = keep_room(lx, start, size);
+    if (!room)
+        return NULL;
+    memcpy(room, lx->text + start, size);
+    room[size] = 0;
+    return room;
 }
 
 struct docs {
@@ -59,8 +108,8 @@ struct docs {
 
 static uint32_t line_end(const struct pxi_lexer *lx, uint32_t from)
 {
-    const char *p = memchr(lx->text + from, '\n', lx->size - from);
-    return p ? (uint32_t)(p - lx->text) : lx->size;
+    const char *p = memchr(lx->text + from, '\n', lx->end - from);
+    return p ? (uint32_t)(p - lx->text) : lx->end;
 }
 
 /* A /// behind a token would document what follows it, which nobody means: it is refused. */
@@ -82,22 +131,22 @@ static void skip_line_comment(struct pxi_lexer *lx, struct docs *docs, bool firs
 static void skip_block_comment(struct pxi_lexer *lx)
 {
     uint32_t start = lx->at;
-    const char *p = memmem(lx->text + start + 2, lx->size - start - 2, "*/", 2);
+    const char *p = memmem(lx->text + start + 2, lx->end - start - 2, "*/", 2);
     if (p) {
         lx->at = (uint32_t)(p - lx->text) + 2;
         return;
     }
     pxi_diag(lx->diags, OPEN_COMMENT, span(start, start + 2));
-    lx->at = lx->size;
+    lx->at = lx->end;
 }
 
 /* Moves to the next token; true if a line ended on the way. */
 static bool skip_blanks(struct pxi_lexer *lx, struct docs *docs)
 {
-    bool first = lx->at == 0;
-    while (lx->at < lx->size) {
+    bool first = lx->at == lx->start;
+    while (lx->at < lx->end) {
         const char *p = lx->text + lx->at;
-        uint32_t left = lx->size - lx->at;
+        uint32_t left = lx->end - lx->at;
         if (*p == '\n')
             first = true;
         if (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n') {
@@ -117,8 +166,7 @@ static bool skip_blanks(struct pxi_lexer *lx, struct docs *docs)
  * what stands between them (blanks, other comments) is left out. */
 static const char *doc_text(struct pxi_lexer *lx, const struct docs *docs)
 {
-    struct pxi_arena *arena = lx->diags->arena;
-    char *text = pxi_arena_get(arena, docs->end - docs->start + 2, 1);
+    char *text = keep_room(lx, docs->start, docs->end - docs->start);
     if (!text)
         return NULL;
     size_t n = 0;
@@ -144,7 +192,7 @@ static const char *doc_text(struct pxi_lexer *lx, const struct docs *docs)
 static void read_name(struct pxi_lexer *lx, struct pxi_token *t)
 {
     uint32_t start = lx->at;
-    while (lx->at < lx->size && (is_letter(lx->text[lx->at]) || is_digit(lx->text[lx->at])))
+    while (lx->at < lx->end && classes[(unsigned char)lx->text[lx->at]] & (LETTER | DIGIT))
         lx->at++;
     uint32_t size = lx->at - start;
     if (size > PXI_NAME_MAX) {
@@ -152,7 +200,7 @@ static void read_name(struct pxi_lexer *lx, struct pxi_token *t)
         size = PXI_NAME_MAX;
     }
     t->kind = PXI_T_NAME;
-    t->text = pxi_arena_text(lx->diags->arena, lx->text + start, size);
+    t->text = keep(lx, start, size);
 }
 
 /* -? digits [. digits]; whatever letters, digits and points follow belong to it, to be refused. */
@@ -161,7 +209,7 @@ static void read_number(struct pxi_lexer *lx, struct pxi_token *t)
     uint32_t start = lx->at, at = start, points = 0, digits = 0;
     bool good = true;
     at += lx->text[at] == '-';
-    for (; at < lx->size; at++) {
+    for (; at < lx->end; at++) {
         char c = lx->text[at];
         if (is_digit(c)) {
             digits++;
@@ -177,35 +225,60 @@ static void read_number(struct pxi_lexer *lx, struct pxi_token *t)
     good = good && is_digit(lx->text[at - 1]) && size <= PXI_NUMBER_MAX;
     lx->at = at;
     t->kind = PXI_T_NUMBER;
-    t->text = pxi_arena_text(lx->diags->arena, lx->text + start, size < 63 ? size : 63);
+    t->text = keep(lx, start, size < 63 ? size : 63);
     if (!good && t->text)
         pxi_diag(lx->diags, NUMBER, span(start, at), t->text);
     if (!good)
         t->text = "0";
 }
 
-/* The character that an escape stands for, or 0. */
-static char unescape(char c)
+/* The four digits of \uXXXX at p[left]; 0 if they are none, or stand for no character. */
+static uint32_t hex_escape(const char *p, size_t left)
 {
-    switch (c) {
-    case 'n':
-        return '\n';
-    case 't':
-        return '\t';
-    case '"':
-    case '\\':
-        return c;
-    default:
-        return 0;
+    uint32_t code = 0;
+    for (size_t i = 0; i < 4; i++) {
+        char c = i < left ? pxi_ascii_lower(p[i]) : 0;
+        if (!is_digit(c) && !(c >= 'a' && c <= 'f'))
+            return 0;
+        code = code * 16 + (uint32_t)(is_digit(c) ? c - '0' : c - 'a' + 10);
     }
+    return code >= 0xd800 && code <= 0xdfff ? 0 : code;
 }
 
-static void bad_escape(struct pxi_lexer *lx, uint32_t at)
+static char *add_utf8(char *out, uint32_t code)
 {
-    char c[5] = "";
-    uint32_t n = pxi_char_at(lx->text + at + 1, lx->size - at - 1).size;
-    memcpy(c, lx->text + at + 1, n);
-    pxi_diag(lx->diags, ESCAPE, span(at, at + 1 + n), c);
+    if (code < 0x80) {
+        *out++ = (char)code;
+    } else if (code < 0x800) {
+        *out++ = (char)(0xc0 | (code >> 6));
+        *out++ = (char)(0x80 | (code & 0x3f));
+    } else {
+        *out++ = (char)(0xe0 | (code >> 12));
+        *out++ = (char)(0x80 | ((code >> 6) & 0x3f));
+        *out++ = (char)(0x80 | (code & 0x3f));
+    }
+    return out;
+}
+
+/* The escape at text[at] becomes a character at *out; returns its bytes in the text, at least 2. */
+static uint32_t unescape(struct pxi_lexer *lx, uint32_t at, uint32_t end, char **out)
+{
+    static const char letters[] = "\"\\ntr", stand_for[] = "\"\\\n\t\r";
+    const char *p = lx->text + at, *letter = p[1] ? strchr(letters, p[1]) : NULL;
+    uint32_t code = p[1] == 'u' ? hex_escape(p + 2, end - at - 2) : 0;
+    if (letter) {
+        *(*out)++ = stand_for[letter - letters];
+    } else if (code) {
+        *out = add_utf8(*out, code);
+        return 6;
+    } else {
+        char c[5] = "";
+        uint32_t n = pxi_char_at(p + 1, end - at - 1).size;
+        memcpy(c, p + 1, n);
+        pxi_diag(lx->diags, ESCAPE, span(at, at + 1 + n), c);
+        return 1 + n;
+    }
+    return 2;
 }
 
 /* Where the string that begins at `at` ends: its closing quote, or the end of its line. */
@@ -220,7 +293,7 @@ static uint32_t text_end(const struct pxi_lexer *lx, uint32_t at)
 static void read_text(struct pxi_lexer *lx, struct pxi_token *t)
 {
     uint32_t start = lx->at, end = text_end(lx, start);
-    bool closed = end < lx->size && lx->text[end] == '"';
+    bool closed = end < lx->end && lx->text[end] == '"';
     if (end - start - 1 > PXI_TEXT_MAX)
         pxi_diag(lx->diags, LONG_TEXT, span(start, end), "4096");
     if (!closed)
@@ -228,31 +301,152 @@ static void read_text(struct pxi_lexer *lx, struct pxi_token *t)
     t->bad = !closed;
     lx->at = closed ? end + 1 : end;
     t->kind = PXI_T_TEXT;
-    char *out = pxi_arena_get(lx->diags->arena, end - start + 1, 1);
+    char *out = keep_room(lx, start, end - start - 1);
     t->text = out;
-    for (uint32_t i = start + 1; out && i < end; i++) {
-        char c = lx->text[i];
-        if (c == '\\' && i + 1 < end) {
-            c = unescape(lx->text[i + 1]);
-            if (!c)
-                bad_escape(lx, i);
-            i++;
+    for (uint32_t i = start + 1; out && i < end;) {
+        if (lx->text[i] == '\\' && i + 1 < end) {
+            i += unescape(lx, i, end, &out);
+        } else {
+            *out++ = lx->text[i++];
         }
-        if (c)
-            *out++ = c;
     }
     if (out)
         *out = 0;
 }
 
+static bool is_triple(const struct pxi_lexer *lx, uint32_t at)
+{
+    return lx->end - at >= 3 && !memcmp(lx->text + at, "\"\"\"", 3);
+}
+
+static void read_triple(struct pxi_lexer *lx, struct pxi_token *t)
+{
+    uint32_t start = lx->at, from = start + 3;
+    const char *p = memmem(lx->text + from, lx->end - from, "\"\"\"", 3);
+    uint32_t end = p ? (uint32_t)(p - lx->text) : lx->end;
+    if (!p)
+        pxi_diag(lx->diags, OPEN_SQL, span(start, from));
+    if (end - from > PXI_SQL_MAX)
+        pxi_diag(lx->diags, LONG_TEXT, span(start, from), "65536");
+    t->bad = !p;
+    lx->at = p ? end + 3 : end;
+    t->kind = PXI_T_TEXT;
+    t->text = keep(lx, from, end - from);
+}
+
+/* Behind the quoted text or the comment of SQL that begins at `at`; at itself if there is none. */
+static uint32_t skip_quoted(const struct pxi_lexer *lx, uint32_t at)
+{
+    const char *p = lx->text + at, *end;
+    size_t left = lx->end - at;
+    if (*p == '\'' || *p == '"') {
+        end = memchr(p + 1, *p, left - 1);
+        return end ? (uint32_t)(end - lx->text) + 1 : lx->end;
+    }
+    if (left >= 2 && !memcmp(p, "--", 2))
+        return line_end(lx, at);
+    if (left >= 2 && !memcmp(p, "/*", 2)) {
+        end = memmem(p + 2, left - 2, "*/", 2);
+        return end ? (uint32_t)(end - lx->text) + 2 : lx->end;
+    }
+    return at;
+}
+
+/* The ")" that closes what is open at `at`, or the end of the file. */
+static uint32_t raw_end(const struct pxi_lexer *lx, uint32_t at)
+{
+    for (uint32_t depth = 0; at < lx->end;) {
+        uint32_t behind = skip_quoted(lx, at);
+        char c = lx->text[at];
+        if (behind == at && c == ')' && depth-- == 0)
+            break;
+        depth += behind == at && c == '(';
+        at = behind > at ? behind : at + 1;
+    }
+    return at;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static uint32_t skip_white(const struct pxi_lexer *lx, uint32_t at)
+{
+    while (at < lx->end && is_blank(lx->text[at]))
+        at++;
+    return at;
+}
+
+/* Behind the string or name that begins at `at`; at itself if there is neither. */
+static uint32_t skip_first(const struct pxi_lexer *lx, uint32_t at)
+{
+    if (is_triple(lx, at)) {
+        const char *p = memmem(lx->text + at + 3, lx->end - at - 3, "\"\"\"", 3);
+        return p ? (uint32_t)(p - lx->text) + 3 : lx->end;
+    }
+    if (at < lx->end && lx->text[at] == '"') {
+        uint32_t end = text_end(lx, at);
+        return end < lx->end ? end + 1 : end;
+    }
+    while (at < lx->end && classes[(unsigned char)lx->text[at]] & (LETTER | DIGIT))
+        at++;
+    return at;
+}
+
+bool pxi_lexer_at_raw(const struct pxi_lexer *lx)
+{
+    uint32_t at = skip_white(lx, lx->at);
+    if (at == lx->end || lx->text[at] == ')')
+        return false;
+    bool text = lx->text[at] == '"';
+    uint32_t next = skip_white(lx, skip_first(lx, at));
+    if (next == lx->end)
+        return !text;
+    char c = lx->text[next], after = next + 1 < lx->end ? lx->text[next + 1] : 0;
+    return text ? c != ')' && c != ',' : c != ':' || after == ':';
+}
+
+struct pxi_span pxi_lexer_raw_span(const struct pxi_lexer *lx, uint32_t *end)
+{
+    uint32_t start = lx->at, stop = *end = raw_end(lx, start);
+    while (start < stop && is_blank(lx->text[start]))
+        start++;
+    while (stop > start && is_blank(lx->text[stop - 1]))
+        stop--;
+    return span(start, stop);
+}
+
+struct pxi_token pxi_lexer_raw(struct pxi_lexer *lx)
+{
+    struct pxi_token t = { .kind = PXI_T_TEXT };
+    t.at = pxi_lexer_raw_span(lx, &lx->at);
+    if (t.at.size > PXI_TEXT_MAX)
+        pxi_diag(lx->diags, LONG_TEXT, t.at, "4096");
+    t.text = keep(lx, t.at.start, t.at.size);
+    if (!t.text)
+        t.kind = PXI_T_END;
+    return t;
+}
+
 static void read_other(struct pxi_lexer *lx, struct pxi_token *t)
 {
+    static const char marks[] = "{\0}\0(\0)\0[\0]\0,\0=\0?\0@\0:\0";
     const char *p = lx->text + lx->at;
-    uint32_t n = pxi_char_at(p, lx->size - lx->at).size;
-    t->kind = strchr("{}()[],=?@:", *p) ? *p : PXI_T_STRAY;
-    if (*p == '@' && lx->at + 1 < lx->size && p[1] == '@')
+    uint32_t n = pxi_char_at(p, lx->end - lx->at).size;
+    t->kind = PXI_T_STRAY;
+    for (const char *mark = marks; *mark && t->kind == PXI_T_STRAY; mark += 2) {
+        if (*mark == *p) {
+            t->kind = *p;
+            t->text = mark;
+        }
+    }
+    if (*p == '@' && lx->at + 1 < lx->end && p[1] == '@') {
         n = 2;
-    t->text = pxi_arena_text(lx->diags->arena, p, n);
+        t->text = "@@";
+    }
+    if (t->kind == PXI_T_STRAY)
+        t->text = pxi_arena_text(lx->diags->arena, p, n);
     lx->at += n;
 }
 
@@ -267,13 +461,15 @@ struct pxi_token pxi_lexer_next(struct pxi_lexer *lx)
     }
     uint32_t start = lx->at;
     t.at = span(start, start);
-    if (start >= lx->size || lx->diags->arena->full)
+    if (start >= lx->end || lx->diags->arena->full)
         return t;
     char c = lx->text[start];
     if (is_letter(c)) {
         read_name(lx, &t);
-    } else if (is_digit(c) || (c == '-' && start + 1 < lx->size && is_digit(lx->text[start + 1]))) {
+    } else if (is_digit(c) || (c == '-' && start + 1 < lx->end && is_digit(lx->text[start + 1]))) {
         read_number(lx, &t);
+    } else if (c == '"' && is_triple(lx, start)) {
+        read_triple(lx, &t);
     } else if (c == '"') {
         read_text(lx, &t);
     } else {

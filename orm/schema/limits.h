@@ -8,6 +8,8 @@ enum {
     PXI_NAME_MAX = 63,           /* bytes of a name: PostgreSQL cuts longer ones silently */
     PXI_PREFIX_MAX = 31,         /* bytes: it begins every generated name */
     PXI_TEXT_MAX = 4096,         /* bytes of a string; C compilers must take literals of 4095 */
+    PXI_SQL_MAX = 64 << 10,      /* bytes of a """string""": of a view's SELECT or a trigger */
+    PXI_DEPTH_MAX = 4,           /* brackets within each other: an argument, a list, a call */
     PXI_NUMBER_MAX = 63,         /* bytes of a number: any double can be written with less */
     PXI_COLUMNS_MAX = 1000,      /* a model: SQLite takes 2000; 40 bytes each stay below the 64 KiB
                                     that an offset of the tables can say */

@@ -53,9 +53,71 @@ struct pxi_symbol *pxi_symbol_add(struct pxi_symbols *s, const struct pxi_symbol
     return NULL;
 }
 
+void pxi_set_clear(struct pxi_set *s)
+{
+    s->round++;
+    s->count = 0;
+}
+
+/* Where the name is, or where it would be put. */
+static struct pxi_set_slot *set_slot(const struct pxi_set *s, const char *name, uint32_t hash)
+{
+    uint32_t i = hash & (s->size - 1);
+    while (s->slots[i].round == s->round &&
+           (s->slots[i].hash != hash || strcmp(s->slots[i].name, name) != 0))
+        i = (i + 1) & (s->size - 1);
+    return &s->slots[i];
+}
+
+uint32_t pxi_set_find(const struct pxi_set *s, const char *name)
+{
+    if (!s->count)
+        return PXI_SET_NONE;
+    const struct pxi_set_slot *slot = set_slot(s, name, (uint32_t)pxi_hash(name, strlen(name)));
+    return slot->round == s->round ? slot->item : PXI_SET_NONE;
+}
+
+static bool set_grow(struct pxi_set *s)
+{
+    struct pxi_set grown = { .arena = s->arena, .size = s->size ? s->size * 2 : 64, .round = 1 };
+    grown.count = s->count;
+    grown.slots = pxi_arena_zero(s->arena, grown.size, sizeof *grown.slots);
+    if (!grown.slots)
+        return false;
+    for (uint32_t i = 0; i < s->size; i++) {
+        if (s->slots[i].round == s->round) {
+            struct pxi_set_slot *slot = set_slot(&grown, s->slots[i].name, s->slots[i].hash);
+            *slot = s->slots[i];
+            slot->round = 1;
+        }
+    }
+    *s = grown;
+    return true;
+}
+
+uint32_t pxi_set_add(struct pxi_set *s, const char *name, uint32_t item)
+{
+    if (s->count * 2 >= s->size && !set_grow(s))
+        return PXI_SET_NONE;
+    uint32_t hash = (uint32_t)pxi_hash(name, strlen(name));
+    struct pxi_set_slot *slot = set_slot(s, name, hash);
+    if (slot->round == s->round)
+        return slot->item;
+    *slot = (struct pxi_set_slot){ name, hash, item, s->round };
+    s->count++;
+    return PXI_SET_NONE;
+}
+
 static bool is_upper(char c)
 {
     return c >= 'A' && c <= 'Z';
+}
+
+static bool has_upper(const char *name)
+{
+    while (*name && !is_upper(*name))
+        name++;
+    return *name;
 }
 
 static bool is_lower_or_digit(char c)
@@ -66,6 +128,8 @@ static bool is_lower_or_digit(char c)
 const char *pxi_snake(struct pxi_arena *a, const char *name)
 {
     size_t size = strlen(name), n = 0;
+    if (!has_upper(name))
+        return name;
     char *out = pxi_arena_get(a, 2 * size + 1, 1);
     if (!out)
         return NULL;
@@ -88,6 +152,8 @@ const char *pxi_upper(struct pxi_arena *a, const char *name)
 
 const char *pxi_lower(struct pxi_arena *a, const char *name)
 {
+    if (!has_upper(name))
+        return name;
     char *out = pxi_arena_text(a, name, strlen(name));
     for (char *p = out; p && *p; p++)
         *p = pxi_ascii_lower(*p);
@@ -106,6 +172,36 @@ const char *pxi_join(struct pxi_arena *a, const char *const *parts, size_t n)
     for (size_t i = 0; out && i < n; i++)
         end = stpcpy(end, parts[i]);
     return out;
+}
+
+/* The first bytes of text, at most size of them, without a part of a character at the end. */
+static const char *clipped(struct pxi_arena *a, const char *text, size_t size)
+{
+    if (strlen(text) <= size)
+        return text;
+    while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
+        size--;
+    return pxi_arena_text(a, text, size);
+}
+
+/* As makeObjectName of PostgreSQL does it: the longer one gives first. */
+const char *pxi_object_name(struct pxi_arena *a, const char *table, const char *columns,
+                            const char *label)
+{
+    if (!table || !label)
+        return NULL;
+    size_t room = PXI_NAME_MAX - (columns ? 2u : 1u) - strlen(label);
+    size_t t = strlen(table), c = columns ? strlen(columns) : 0;
+    while (t + c > room) {
+        if (t > c) {
+            t--;
+        } else {
+            c--;
+        }
+    }
+    if (!columns)
+        return pxi_concat(a, clipped(a, table, t), "_", label);
+    return pxi_concat(a, clipped(a, table, t), "_", clipped(a, columns, c), "_", label);
 }
 
 bool pxi_name_shape(const char *name)
@@ -128,7 +224,9 @@ static const char keywords[] =
     "static_assert static_cast struct switch template this thread_local throw true try "
     "typedef typeid typename typeof union unsigned using virtual void volatile wchar_t while "
     "xor xor_eq ";
-static const char macros[] = " unix linux i386 errno offsetof assert st_atime st_ctime st_mtime ";
+static const char macros[] = " unix linux i386 errno offsetof assert st_atime st_ctime st_mtime "
+                             "stdin stdout stderr complex imaginary noreturn alloca sigmask "
+                             "sa_handler sa_sigaction h_addr s_addr d_fileno log_mask ";
 static const char types[] = " int64_t int32_t uint8_t uint16_t uint32_t uint64_t size_t ptrdiff_t ";
 static const char members[] = " loaded any_of all_of none_of if_version ";
 

@@ -6,11 +6,27 @@
 /* Fills what schema.h does not mark "checked". After an error the rest of the line or block is
  * skipped, so the tree may lack what was wrong. False if the text itself cannot be read (too long,
  * no UTF-8): there is no tree to look at. Out of memory: arena->full. */
-bool pxi_parse(struct pxi_schema *schema, struct pxi_diags *diags, const char *text, size_t size);
+bool pxi_parse(struct pxi_schema *schema, struct pxi_diags *diags, const struct pxi_source *src);
 
-/* The attributes and their arguments: what the grammar must know of them. */
-enum pxi_attr_support { PXI_ATTR_UNKNOWN, PXI_ATTR_NOT_YET, PXI_ATTR_KNOWN };
-/* name with its @ or @@; *nearest is a similar one or NULL. */
-enum pxi_attr_support pxi_attr_lookup(const char *name, const char **nearest);
+/* Where an attribute may stand; see attributes.def. */
+enum pxi_attr_place {
+    PXI_ON_FIELD = 1,
+    PXI_ON_RELATION = 2,
+    PXI_ON_VIEW_FIELD = 4,
+    PXI_ON_MODEL = 8,
+    PXI_ON_VIEW = 16,
+    PXI_ON_ENUM = 32,
+    PXI_ON_LABEL = 64,
+    PXI_ON_TOP = 128,
+    PXI_ON_ALL = 255,
+};
+/* "@id"; NULL for PXI_A_NONE. */
+const char *pxi_attr_text(enum pxi_attr_word word);
+/* PXI_ON_* joined by |. */
+unsigned pxi_attr_places(enum pxi_attr_word word);
+/* The word whose text is name[size], of those that may stand on `places`; or PXI_A_NONE and a
+ * similar one (or NULL) in *nearest, which may be NULL. */
+enum pxi_attr_word pxi_attr_find(const char *name, size_t size, unsigned places,
+                                 const char **nearest);
 
 #endif

@@ -45,18 +45,36 @@ enum pxi_value_kind {
     PXI_VALUE_LIST,   /* [a, b]: the items are the values that follow it */
 };
 struct pxi_value {
-    enum pxi_value_kind kind;
-    uint32_t items;   /* LIST, CALL: that many values behind this one belong to it */
-    const char *text; /* unescaped; NULL for a list */
-    struct pxi_span at;
+    uint8_t kind;       /* enum pxi_value_kind */
+    uint16_t items;     /* LIST, CALL: that many values behind this one belong to it */
+    uint32_t name_at;   /* of name in the text */
+    const char *name;   /* sort: Desc is named "sort"; or NULL */
+    const char *text;   /* unescaped; a call's name; NULL for a list */
+    struct pxi_span at; /* without the name */
 };
+/* The value behind v and all that belongs to it. */
+static inline uint32_t pxi_value_next(const struct pxi_value *v, uint32_t i)
+{
+    return i + 1 + v[i].items;
+}
 typedef PXI_LIST(struct pxi_value) pxi_values;
 typedef PXI_LIST(const char *) pxi_texts;
 
+/* The words of attributes.def: PXI_A_ID for @id, PXI_A_IDS for @@id. */
+enum pxi_attr_word {
+    PXI_A_NONE,
+#define PXI_ATTR(word, ...) PXI_A_##word,
+#include "orm/schema/attributes.def"
+    PXI_ATTR_WORDS
+};
+
 struct pxi_attr {
-    struct pxi_name name; /* with its @ or @@ */
-    bool parens;
-    pxi_values args; /* a list and its items are one argument and items + 1 values */
+    struct pxi_name name; /* with its @ or @@: "@db.VarChar" */
+    const char *part;     /* "VarChar" of @db.VarChar, "email" of @validate.email; else NULL */
+    uint8_t word;         /* enum pxi_attr_word */
+    bool parens;          /* they may be empty */
+    bool raw;             /* @check(age >= 0): one TEXT, the expression as it stands */
+    pxi_values args;      /* a list and its items are one argument and items + 1 values */
     struct pxi_span at;
 };
 typedef PXI_LIST(struct pxi_attr) pxi_attrs;
@@ -95,33 +113,45 @@ struct pxi_rule {
     pxi_texts words;        /* one_of */
 };
 
-struct pxi_column {
-    struct pxi_name name, type_name;
-    const char *doc;
-    pxi_values type_args;
-    struct pxi_span type_at; /* name, arguments and mark */
-    bool list, optional;     /* list, of a column: an array, PostgreSQL only */
-    pxi_attrs attrs;
+/* What few columns have. All of it 0: none of that. */
+struct pxi_column_more {
+    pxi_values type_args; /* the parser's: Decimal(10, 2) */
 
     /* checked */
-    const char *c_name, *db_name; /* c_name: of @name, or made of the name */
-    const char *was;              /* @was: db name before a rename; NULL = none */
-    enum prax_type type;
-    const struct pxi_enum *enum_type; /* Enum only */
-    uint8_t precision, scale;         /* Decimal only */
-    bool id, is_auto;                 /* id: the whole primary key */
-    bool updated_at, version, omit, ignore;
+    const char *was;    /* @was: db name before a rename; NULL = none */
     const char *native; /* @db.VarChar(80): PostgreSQL's type as DDL says it; NULL = types.def's */
     const char *check;  /* @check: SQL of a CHECK, or NULL */
     const char *generated; /* @generated: SQL of the expression, or NULL; never written */
     bool stored;           /* generated, and kept in the table (PostgreSQL can nothing else) */
-    enum prax_default def;
+    PXI_LIST(struct pxi_rule) rules;
+};
+
+struct pxi_column {
+    struct pxi_name name, type_name;
+    struct pxi_span type_at; /* name, arguments and mark */
+    const char *doc;
+    pxi_attrs attrs;
+    const struct pxi_column_more *more; /* never NULL: often one that all share */
+
+    /* checked */
+    const char *c_name, *db_name;     /* c_name: of @name, or made of the name */
+    const struct pxi_enum *enum_type; /* Enum only */
     int64_t number;   /* D_VALUE: integers, Boolean, Decimal (scaled), label (from 1), DateTime and
                          Time (us), Date (days) */
     const char *text; /* D_VALUE: String, Json, Float (as written), Uuid and Ulid (canonical), Bytes
-                         (hexadecimal digits); D_SQL: the expression of dbgenerated("...") */
-    PXI_LIST(struct pxi_rule) rules;
+                         (hexadecimal digits), empty list (""); D_SQL: the expression of
+                         dbgenerated("...") */
+    enum prax_type type   : 8;
+    enum prax_default def : 8;
+    uint8_t precision, scale; /* Decimal only */
+    bool list, optional;      /* the parser's. list, of a column: an array, PostgreSQL only */
+    bool id, is_auto;         /* id: the whole primary key */
+    bool updated_at, version, omit, ignore;
 };
+typedef PXI_LIST(struct pxi_column) pxi_columns;
+extern const struct pxi_column_more pxi_column_plain; /* all of it 0 */
+/* A copy of c->more that can be written to; NULL when memory is out. */
+struct pxi_column_more *pxi_column_more(struct pxi_arena *a, struct pxi_column *c);
 
 enum pxi_key_kind { PXI_KEY_ID, PXI_KEY_UNIQUE, PXI_KEY_INDEX };
 /* Of @@index(type:). SQLite has btree only; the others are PostgreSQL's. */
@@ -134,15 +164,15 @@ enum pxi_index_type {
     PXI_INDEX_BRIN,
 };
 struct pxi_key { /* checked */
-    enum pxi_key_kind kind;
+    enum pxi_key_kind kind   : 8;
+    enum pxi_index_type type : 8;
     struct pxi_span at;
     PXI_LIST(uint16_t) columns; /* index into the model's columns */
     uint32_t desc;              /* indexes: bit i = columns[i] descends: createdAt(sort: Desc) */
     const char *c_name;         /* "user_id_team" */
     const char *db_name;        /* "memberships_user_id_team_idx", or of map:; the primary key's may
                                    be NULL */
-    enum pxi_index_type type;
-    const char *where; /* SQL of a partial index, or NULL */
+    const char *where;          /* SQL of a partial index, or NULL */
 };
 
 struct pxi_check { /* checked: @@check("sql", name: "...") */
@@ -169,7 +199,7 @@ struct pxi_relation {
     /* checked */
     enum pxi_relation_kind kind;
     const char *name;  /* "tree", or NULL */
-    uint16_t target;   /* index into the schema's models */
+    uint32_t target;   /* index into the schema's models */
     uint16_t opposite; /* index into the target's relations */
     PXI_LIST(uint16_t)
     columns; /* into this model's columns: for OWNER the foreign key, for ONE and
@@ -187,7 +217,9 @@ struct pxi_model { /* a table, or a view */
     struct pxi_name name;
     const char *doc;
     bool view; /* read-only; made by sql */
-    PXI_LIST(struct pxi_column) columns;
+    pxi_columns columns;
+    PXI_LIST(struct pxi_relation)
+    relations; /* the parser has them among the columns; moved when the types are known */
     pxi_attrs attrs;
     bool damaged; /* a line of it has a diagnostic: what seems to be missing may be there */
 
@@ -197,7 +229,6 @@ struct pxi_model { /* a table, or a view */
     const char *was;    /* @@was: the table's name before a rename; NULL = none */
     bool ignore;        /* @@ignore: in the database, not in C */
     uint32_t c_columns; /* how many of columns are in C: those with @ignore are last */
-    PXI_LIST(struct pxi_relation) relations;
     PXI_LIST(struct pxi_key)
     keys;                 /* in C: id first, then unique ones; indexes are last. A view may
                              have none */
@@ -210,11 +241,11 @@ struct pxi_model { /* a table, or a view */
 /* @@sql("name", """...""") at the top: statements that create_tables runs, in order, behind the
  * tables. provider: limits it to one database. */
 struct pxi_sql_block {
-    struct pxi_name name;
-    const char *sql;
-    pxi_attrs attrs;
-    struct pxi_span at;
-    bool in[PXI_DATABASES]; /* checked */
+    struct pxi_attr attr;
+
+    /* checked */
+    const char *name, *sql;
+    bool in[PXI_DATABASES];
 };
 
 struct pxi_schema {
@@ -225,17 +256,19 @@ struct pxi_schema {
     PXI_LIST(struct pxi_sql_block) sqls;
 
     /* checked */
-    const char *prefix;           /* "blog" */
-    const char *out;              /* folder, relative to the schema file; "." if not given */
-    bool database[PXI_DATABASES]; /* which are generated for */
-    const char *url;              /* of the datasource, or the name of its variable; NULL = none */
+    const char *prefix;              /* "blog" */
+    const char *out;                 /* folder, relative to the schema file; "." if not given */
+    const struct pxi_source *source; /* that it was read from */
+    bool database[PXI_DATABASES];    /* which are generated for */
+    const char *url; /* of the datasource, or the name of its variable; NULL = none */
     bool url_is_env;
 };
 
-/* Parses and checks text[size]. The tree and the diagnostics (sorted) live in diags->arena, which
- * the caller frees. Returns NULL with PRAX_ENOMEM in *code when memory ran out, else the tree with
- * the number of diagnostics in *code. Thread-safe for distinct arenas. */
-const struct pxi_schema *pxi_schema_read(struct pxi_diags *diags, const char *text, size_t size,
+/* Parses and checks the text of *src. The tree and the diagnostics (sorted) live in diags->arena,
+ * which the caller frees; both refer to src, its text and files. Returns NULL with PRAX_ENOMEM in
+ * *code when memory ran out, else the tree with the number of diagnostics in *code. Thread-safe for
+ * distinct arenas. */
+const struct pxi_schema *pxi_schema_read(struct pxi_diags *diags, const struct pxi_source *src,
                                          int *code);
 
 #endif

@@ -4,9 +4,10 @@
 #   add_executable(app main.c)
 #   prax_generate(app SCHEMA schema.prax PREFIX app)
 #
-# prax_generate makes PREFIX.h and PREFIX.c from SCHEMA (whose generator has that prefix) in the
-# build folder whenever the schema has changed, compiles them into the target and links it with the
-# library.
+# prax_generate makes PREFIX.h, PREFIX.c and a PREFIX_model.c a model from SCHEMA (whose generator has
+# that prefix) in the build folder whenever the schema has changed, compiles them into the target and
+# links it with the library. Which models there are is asked when CMake configures, which it does
+# again after a change of the schema.
 get_filename_component(PRAX_PREFIX_DIR "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
 find_program(PRAX_EXECUTABLE prax HINTS "${PRAX_PREFIX_DIR}/bin" REQUIRED)
 
@@ -16,6 +17,9 @@ if(NOT TARGET Prax::prax)
     set_target_properties(Prax::prax PROPERTIES
         IMPORTED_LOCATION "${PRAX_LIBRARY}"
         INTERFACE_INCLUDE_DIRECTORIES "${PRAX_PREFIX_DIR}/include")
+    if(PRAX_LIBRARY MATCHES "\\.a$") # the shared one names its libraries itself
+        set_target_properties(Prax::prax PROPERTIES INTERFACE_LINK_LIBRARIES "sqlite3;pq;pthread;m")
+    endif()
 endif()
 
 function(prax_generate target)
@@ -25,13 +29,24 @@ function(prax_generate target)
     endif()
     get_filename_component(schema "${arg_SCHEMA}" ABSOLUTE)
     set(dir "${CMAKE_CURRENT_BINARY_DIR}/prax")
-    add_custom_command(
-        OUTPUT "${dir}/${arg_PREFIX}.h" "${dir}/${arg_PREFIX}.c"
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${schema}")
+    execute_process(
+        COMMAND "${PRAX_EXECUTABLE}" generate --files -o "${dir}" "${schema}"
+        OUTPUT_VARIABLE files OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE status)
+    if(NOT status EQUAL 0)
+        message(FATAL_ERROR "prax_generate: ${arg_SCHEMA} has errors")
+    endif()
+    string(REPLACE "\n" ";" files "${files}")
+    set(stamp "${dir}/${arg_PREFIX}.stamp")
+    add_custom_command( # files that stay the same keep their time, and are not compiled again
+        OUTPUT "${stamp}"
+        BYPRODUCTS ${files}
         COMMAND "${PRAX_EXECUTABLE}" generate -q -o "${dir}" "${schema}"
+        COMMAND "${CMAKE_COMMAND}" -E touch "${stamp}"
         DEPENDS "${schema}" "${PRAX_EXECUTABLE}"
         COMMENT "prax generate ${arg_SCHEMA}"
         VERBATIM)
-    target_sources(${target} PRIVATE "${dir}/${arg_PREFIX}.c" "${dir}/${arg_PREFIX}.h")
+    target_sources(${target} PRIVATE "${stamp}" ${files})
     target_include_directories(${target} PRIVATE "${dir}")
     target_link_libraries(${target} PRIVATE Prax::prax)
 endfunction()

@@ -302,8 +302,6 @@ static const struct CMUnitTest own_files[] = {
 
 int main(void)
 {
-    int failed = cmocka_run_group_tests_name("memory", tests, NULL, NULL);
-    db_on_file = true;
-    failed += cmocka_run_group_tests_name("file", tests, NULL, NULL);
+    int failed = db_run(tests, sizeof tests / sizeof *tests);
     return failed + cmocka_run_group_tests_name("own files", own_files, NULL, NULL);
 }

@@ -40,11 +40,11 @@ static void add_users(prax_session *s, int n)
 
 static void test_warm_list(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     struct counter c = { 0 };
     const prax_alloc alloc = { counted, &c };
     PRAX_DB db = NULL;
-    assert_int_equal(prax_db_open(&db, .url = "sqlite::memory:", .alloc = &alloc), 0);
+    assert_int_equal(prax_db_open(&db, .url = f->url, .alloc = &alloc), 0);
     assert_int_equal(blog_create_tables(db), 0);
     prax_session *s = prax_session_open(db);
     add_users(s, 10000);
@@ -115,10 +115,10 @@ static int use_session(prax_session *s)
     return rc;
 }
 
-static int use_all(const prax_alloc *alloc)
+static int use_all(const char *url, const prax_alloc *alloc)
 {
     PRAX_DB db = NULL;
-    int rc = prax_db_open(&db, .url = "sqlite::memory:", .alloc = alloc, .stmt_cache = 3);
+    int rc = prax_db_open(&db, .url = url, .alloc = alloc, .stmt_cache = 3);
     if (rc == 0)
         rc = blog_create_tables(db);
     if (rc < 0) {
@@ -132,13 +132,16 @@ static int use_all(const prax_alloc *alloc)
 
 static void test_every_allocation_fails(void **state)
 {
-    (void)state;
     size_t n = 0;
     int rc;
+    (void)state;
     do {
         struct counter c = { .fail_at = ++n };
         const prax_alloc alloc = { counted, &c };
-        rc = use_all(&alloc);
+        void *place = NULL;
+        assert_int_equal(db_setup_own(&place), 0);
+        rc = use_all(((struct fixture *)place)->url, &alloc);
+        db_teardown(&place);
         if (c.live != 0)
             fail_msg("allocation %zu failed: %lld bytes are left", n, (long long)c.live);
         if (rc == 0 && c.calls >= n)
@@ -150,11 +153,7 @@ static void test_every_allocation_fails(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_warm_list),
+    DB_OWN(test_warm_list),
     cmocka_unit_test(test_every_allocation_fails),
 };
-
-int main(void)
-{
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+DB_MAIN(tests)

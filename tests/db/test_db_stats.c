@@ -65,9 +65,9 @@ static void test_operations(void **state)
 /* A connection keeps as many statements as it may, the last used ones. */
 static void test_statement_cache(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     PRAX_DB db = NULL;
-    assert_int_equal(prax_db_open(&db, .url = "sqlite::memory:", .stmt_cache = 2), 0);
+    assert_int_equal(prax_db_open(&db, .url = f->url, .stmt_cache = 2), 0);
     assert_int_equal(blog_create_tables(db), 0);
     PRAX_SESSION s = prax_session_open(db);
     assert_int_equal(blog_tag_count(s), 0);
@@ -87,10 +87,10 @@ static void test_statement_cache(void **state)
 
 static void test_gauges(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     struct prax_stats a = sum();
     prax_db *db = NULL;
-    assert_int_equal(prax_db_open(&db, .url = "sqlite::memory:", .pool_min = 2), 0);
+    assert_int_equal(prax_db_open(&db, .url = f->url, .pool_min = 2), 0);
     assert_int_equal(blog_create_tables(db), 0);
     prax_session *s = prax_session_open(db);
     {
@@ -142,10 +142,10 @@ static void *watching(void *ctx, void *p, size_t old_size, size_t size)
 
 static void test_context(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     const prax_alloc alloc = { watching, NULL };
     PRAX_DB db = NULL;
-    assert_int_equal(prax_db_open(&db, .url = "sqlite::memory:", .alloc = &alloc), 0);
+    assert_int_equal(prax_db_open(&db, .url = f->url, .alloc = &alloc), 0);
     assert_null(pxi_context);
     assert_int_equal(blog_create_tables(db), 0);
     PRAX_SESSION s = prax_session_open(db);
@@ -182,10 +182,10 @@ static void on_log(void *ctx, const prax_event *ev)
 
 static void test_record(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     struct prax_op_record r = { 0 };
     PRAX_DB db = NULL;
-    assert_int_equal(prax_db_open(&db, .url = "sqlite::memory:", .log = on_log, .log_ctx = &r), 0);
+    assert_int_equal(prax_db_open(&db, .url = f->url, .log = on_log, .log_ctx = &r), 0);
     assert_int_equal(blog_create_tables(db), 0);
     PRAX_SESSION s = prax_session_open(db);
     assert_non_null(blog_tag_create(s, .label = "a"));
@@ -217,8 +217,7 @@ static void test_record(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    DB_TEST(test_operations),      cmocka_unit_test(test_statement_cache),
-    cmocka_unit_test(test_gauges), cmocka_unit_test(test_context),
-    cmocka_unit_test(test_record),
+    DB_TEST(test_operations), DB_OWN(test_statement_cache), DB_OWN(test_gauges),
+    DB_OWN(test_context),     DB_OWN(test_record),
 };
 DB_MAIN(tests)

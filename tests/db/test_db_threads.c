@@ -45,16 +45,15 @@ static void *work(void *arg)
 
 static void test_four_threads_two_connections(void **state)
 {
-    (void)state;
-    struct fixture f = { 0 };
-    db_open_files(&f);
+    struct fixture *f = *state;
+    PRAX_DB db = NULL;
     assert_int_equal(
-        prax_db_open(&f.db, .url = f.url, .pool_max = 2, .acquire_ms = 20000, .busy_ms = 20000), 0);
-    assert_int_equal(blog_create_tables(f.db), 0);
+        prax_db_open(&db, .url = f->url, .pool_max = 2, .acquire_ms = 20000, .busy_ms = 20000), 0);
+    assert_int_equal(blog_create_tables(db), 0);
     pthread_t threads[THREADS];
     struct worker workers[THREADS];
     for (int i = 0; i < THREADS; i++) {
-        workers[i] = (struct worker){ .db = f.db, .id = i };
+        workers[i] = (struct worker){ .db = db, .id = i };
         assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
     }
     for (int i = 0; i < THREADS; i++) {
@@ -62,20 +61,16 @@ static void test_four_threads_two_connections(void **state)
         if (workers[i].done != ROUNDS)
             fail_msg("worker %d: %d rounds: %s", i, workers[i].done, workers[i].message);
     }
-    prax_session *s = prax_session_open(f.db);
+    PRAX_SESSION s = prax_session_open(db);
     assert_int_equal(blog_tag_count(s), THREADS * ROUNDS / 10);
-    prax_session_close(s);
-    prax_db_close(f.db);
-    db_remove(f.dir);
 }
 
 /* Sessions that rest keep their connection only while nobody wants it. */
 static void test_resting_sessions_starve_nobody(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     PRAX_DB db = NULL;
-    assert_int_equal(prax_db_open(&db, .url = "sqlite::memory:", .pool_max = 1, .acquire_ms = 100),
-                     0);
+    assert_int_equal(prax_db_open(&db, .url = f->url, .pool_max = 1, .acquire_ms = 100), 0);
     assert_int_equal(blog_create_tables(db), 0);
     PRAX_SESSION a = prax_session_open(db);
     PRAX_SESSION b = prax_session_open(db);
@@ -87,10 +82,9 @@ static void test_resting_sessions_starve_nobody(void **state)
 
 static void test_self_deadlock(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     PRAX_DB db = NULL;
-    assert_int_equal(prax_db_open(&db, .url = "sqlite::memory:", .pool_max = 1, .acquire_ms = 30),
-                     0);
+    assert_int_equal(prax_db_open(&db, .url = f->url, .pool_max = 1, .acquire_ms = 30), 0);
     assert_int_equal(blog_create_tables(db), 0);
     PRAX_SESSION a = prax_session_open(db);
     PRAX_SESSION b = prax_session_open(db);
@@ -121,9 +115,9 @@ static void *hold(void *arg)
 /* Who waits gets the connection when its holder gives it back. */
 static void test_hand_over(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     PRAX_DB db = NULL;
-    assert_int_equal(prax_db_open(&db, .url = "sqlite::memory:", .pool_max = 1), 0);
+    assert_int_equal(prax_db_open(&db, .url = f->url, .pool_max = 1), 0);
     assert_int_equal(blog_create_tables(db), 0);
     PRAX_SESSION a = prax_session_open(db);
     PRAX_SESSION b = prax_session_open(db);
@@ -140,9 +134,9 @@ static void test_hand_over(void **state)
 /* The handle may be closed first: sessions keep it alive. */
 static void test_close_first(void **state)
 {
-    (void)state;
+    struct fixture *f = *state;
     prax_db *db = NULL;
-    assert_int_equal(prax_db_open(&db, .url = "sqlite::memory:", .pool_max = 1), 0);
+    assert_int_equal(prax_db_open(&db, .url = f->url, .pool_max = 1), 0);
     assert_int_equal(blog_create_tables(db), 0);
     prax_session *a = prax_session_open(db);
     prax_session *b = prax_session_open(db);
@@ -155,10 +149,10 @@ static void test_close_first(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_four_threads_two_connections),
-    cmocka_unit_test(test_resting_sessions_starve_nobody),
-    cmocka_unit_test(test_self_deadlock),
-    cmocka_unit_test(test_hand_over),
-    cmocka_unit_test(test_close_first),
+    DB_OWN(test_four_threads_two_connections),
+    DB_OWN(test_resting_sessions_starve_nobody),
+    DB_OWN(test_self_deadlock),
+    DB_OWN(test_hand_over),
+    DB_OWN(test_close_first),
 };
 DB_MAIN(tests)

@@ -40,7 +40,7 @@ run 2 validate --jsno && grep -q "unknown option '--jsno'" err; check "validate:
 run 2 validate && grep -q 'no schema:' err; check "no schema here"
 run 2 validate nowhere.prax && grep -q '^prax: nowhere.prax: cannot be read: No such file' err
 check "schema does not exist"
-run 2 validate . && grep -q 'Is a directory' err; check "schema is a folder"
+run 2 validate . && grep -q 'holds no file called' err; check "a folder without a schema"
 
 sed -n '/^```prax$/,/^```$/p' "$manual" | grep -v '^```' >manual.prax
 [ -s manual.prax ] && run 0 generate -q -o manual manual.prax; check "the manual's example"
@@ -49,6 +49,22 @@ cp "$minimal" schema.prax
 run 0 validate && grep -q 'good: 1 models' err && [ ! -s out ]; check "schema.prax is found"
 mkdir prax && mv schema.prax prax
 run 0 validate && grep -q '^prax: prax/schema.prax' err; check "prax/schema.prax is found"
+
+mkdir -p parts
+printf 'generator c { prefix = "parts"  out = "gen" }\ndatasource db { provider = sqlite }\n' >parts/1.prax
+printf 'model A {\n    id Int @id\n    bs B[]\n}\n' >parts/2.prax
+printf 'model B {\n    id Int @id\n    a A @relation(fields: [aId], references: [id])\n    aId Int\n}\n' >parts/3.prax
+printf 'no schema' >parts/.4.prax
+run 0 validate parts/ && grep -q '^prax: parts: good: 2 models' err; check "a folder is one schema"
+run 0 generate -q parts && [ -s parts/gen/parts.h ]; check "a folder: out is seen from it"
+printf 'model B {\n    id Int @idd\n}' >parts/9.prax
+run 1 validate parts && grep -q '^parts/9.prax:2:12: error\[S039\]' err &&
+    grep -q '^parts/9.prax:1:7: error\[S026\]' err &&
+    grep -q 'first declared on line 1 of parts/3.prax' err
+check "a folder: the right file and line"
+run 1 validate --json parts && [ "$(grep -c '"file": "parts/9.prax"' out)" = 2 ]; check "a folder: --json"
+run 1 format --check parts && grep -q '^prax: parts/3.prax: not in' err; check "format --check of a folder"
+run 0 format parts && grep -q '^    id  Int @id$' parts/3.prax; check "format of a folder"
 
 run 1 validate "$bad" && grep -q 'error\[S048\]' err && [ ! -s out ]; check "errors: status 1"
 ! grep -q $'\033' err; check "no colour in a pipe"
@@ -77,15 +93,29 @@ if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
 fi
 
 run 0 generate -q -o a/b/c "$minimal" && [ ! -s out ] && [ ! -s err ] &&
-    [ "$(ls a/b/c)" = $'mini.c\nmini.h' ]
+    [ "$(ls a/b/c)" = $'mini.c\nmini.h\nmini_note.c' ]
 check "generate -o makes the folder, -q is quiet, nothing else is left"
 touch -d '2001-01-01' a/b/c/mini.c a/b/c/mini.h
-run 0 generate -o a/b/c "$minimal" && [ "$(grep -c unchanged err)" -eq 2 ] &&
+run 0 generate -o a/b/c "$minimal" && [ "$(grep -c unchanged err)" -eq 3 ] &&
     [ "$(stat -c %Y a/b/c/mini.h)" -lt 1000000000 ] && [ "$(stat -c %Y a/b/c/mini.c)" -lt 1000000000 ]
 check "unchanged files keep their time"
 echo x >>a/b/c/mini.h
 run 0 generate -o a/b/c "$minimal" && [ "$(grep -c written err)" -eq 1 ] && ! grep -qx x a/b/c/mini.h
 check "a changed file is written again"
+run 0 generate --files -o a/b/c "$minimal" && [ ! -s err ] &&
+    [ "$(cat out)" = $'a/b/c/mini.h\na/b/c/mini.c\na/b/c/mini_note.c' ]
+check "--files names what would be written"
+run 0 generate --files --single -o not/made "$minimal" && [ ! -e not ] &&
+    [ "$(cat out)" = $'not/made/mini.h\nnot/made/mini.c' ]
+check "--files writes nothing; --single is one file"
+echo "/* mini_gone.c - generated from $(basename "$minimal"); do not edit." >a/b/c/mini_gone.c
+echo "/* mini_mine.c - written by hand */" >a/b/c/mini_mine.c
+echo "/* mini_else.c - generated from other.prax; do not edit." >a/b/c/mini_else.c
+run 0 generate -o a/b/c "$minimal" && grep -q 'mini_gone.c: removed: its model is gone' err &&
+    [ ! -e a/b/c/mini_gone.c ] && [ -e a/b/c/mini_mine.c ] && [ -e a/b/c/mini_else.c ]
+check "the file of a model that is gone is removed, and no other"
+run 0 generate -q --single -o a/b/c "$minimal" && [ ! -e a/b/c/mini_note.c ]
+check "--single: models in files of their own are gone"
 (umask 027 && run 0 generate -o u "$minimal") && [ "$(stat -c %a u/mini.h)" = 640 ]
 check "umask is obeyed"
 

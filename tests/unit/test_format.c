@@ -163,7 +163,13 @@ static void test_small(void **state)
     check("model A { id Int @id }", "model A { id Int @id }\n");
     check("enum E {\nA // one\nLONGER // two\n}",
           "enum E {\n    A       // one\n    LONGER  // two\n}\n");
-    check("model A {\nid Int @check(a  >  0)\n}", "model A {\n    id Int @check(a > 0)\n}\n");
+    /* SQL stays as it is, but for blanks around it */
+    check("model A {\nid Int @check(  a  >  '\" )'\n )\n}",
+          "model A {\n    id Int @check(a  >  '\" )')\n}\n");
+    check("model A {\n@@check(  \"a  b\"  ,name:\"x\")\n}",
+          "model A {\n    @@check(\"a  b\", name: \"x\")\n}\n");
+    check("@@sql(\"x\",\"\"\"\n  a   'b\n\n\n // c\n\"\"\")",
+          "@@sql(\"x\", \"\"\"\n  a   'b\n\n\n // c\n\"\"\")\n");
     check("}}}(((", "}\n}\n}\n\n(((\n");
 }
 

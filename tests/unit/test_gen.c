@@ -17,6 +17,7 @@
 struct compiled {
     struct pxi_arena arena;
     struct pxi_diags diags;
+    struct pxi_source src;
     const struct pxi_schema *schema;
 };
 
@@ -26,7 +27,8 @@ static void compile(struct compiled *c, const char *text, size_t size)
     memset(c, 0, sizeof *c);
     pxi_arena_init(&c->arena, NULL, 0);
     c->diags.arena = &c->arena;
-    c->schema = pxi_schema_read(&c->diags, text, size, &code);
+    c->src = (struct pxi_source){ "t.prax", text, size, NULL, 0 };
+    c->schema = pxi_schema_read(&c->diags, &c->src, &code);
     if (code != 0)
         fail_msg("%d errors, the first: %s", code, c->diags.items[0].text);
 }
@@ -47,8 +49,13 @@ static void end(struct compiled *c)
     pxi_arena_free(&c->arena);
 }
 
-static const char *const good[] = { GOOD "types.prax", GOOD "keys.prax", GOOD "names.prax",
-                                    GOOD "minimal.prax", "tests/golden/schema/blog.prax" };
+static const char *const good[] = { GOOD "types.prax",
+                                    GOOD "keys.prax",
+                                    GOOD "names.prax",
+                                    GOOD "minimal.prax",
+                                    GOOD "words.prax",
+                                    GOOD "relations.prax",
+                                    "tests/golden/schema/blog.prax" };
 enum { GOOD_COUNT = sizeof good / sizeof *good };
 
 static void test_same_every_time(void **state)
@@ -60,7 +67,7 @@ static void test_same_every_time(void **state)
             struct compiled s;
             compile_file(&s, good[i]);
             pxi_gen_header(&h[n], s.schema, "x.prax");
-            pxi_gen_source(&c[n], s.schema, "x.prax");
+            pxi_gen_single(&c[n], s.schema, "x.prax");
             end(&s);
         }
         assert_string_equal(h[0].data, h[1].data);
@@ -92,7 +99,7 @@ static void test_width(void **state)
     struct pxi_buf out = { 0 };
     compile_file(&s, "tests/golden/schema/blog.prax");
     pxi_gen_header(&out, s.schema, "blog.prax");
-    pxi_gen_source(&out, s.schema, "blog.prax");
+    pxi_gen_single(&out, s.schema, "blog.prax");
     assert_width(out.data);
     pxi_buf_free(&out);
     end(&s);
@@ -103,7 +110,7 @@ static unsigned count_lines(const struct pxi_schema *schema)
     struct pxi_buf out = { 0 };
     unsigned n = 0;
     pxi_gen_header(&out, schema, "x.prax");
-    pxi_gen_source(&out, schema, "x.prax");
+    pxi_gen_single(&out, schema, "x.prax");
     for (size_t i = 0; i < out.size; i++)
         n += out.data[i] == '\n';
     pxi_buf_free(&out);
@@ -150,7 +157,7 @@ static void test_broken_buffer_stays_broken(void **state)
     compile_file(&s, good[0]);
     struct pxi_buf out = { .broken = true };
     pxi_gen_header(&out, s.schema, "x.prax");
-    pxi_gen_source(&out, s.schema, "x.prax");
+    pxi_gen_single(&out, s.schema, "x.prax");
     assert_false(pxi_buf_ok(&out));
     pxi_buf_free(&out);
     end(&s);
@@ -161,18 +168,13 @@ static sqlite3 *create(const struct pxi_schema *schema)
     sqlite3 *db;
     struct pxi_buf sql = { 0 };
     assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-    for (uint32_t i = 0; i < schema->models.count; i++) {
-        const struct pxi_model *m = &schema->models.items[i];
-        pxi_gen_sqlite_table(&sql, m);
-        pxi_buf_text(&sql, ";\n");
-        for (uint32_t j = m->unique_keys; j < m->keys.count; j++) {
-            pxi_gen_sqlite_index(&sql, m, &m->keys.items[j]);
-            pxi_buf_text(&sql, ";\n");
-        }
+    uint32_t n = pxi_gen_ddl(&sql, schema, PXI_DB_SQLITE);
+    const char *next = sql.data;
+    for (uint32_t i = 0; i < n; i++, next += strlen(next) + 1) {
+        char *error = NULL;
+        if (sqlite3_exec(db, next, NULL, NULL, &error) != SQLITE_OK)
+            fail_msg("%s\nin: %s", error, next);
     }
-    char *error = NULL;
-    if (sqlite3_exec(db, sql.data, NULL, NULL, &error) != SQLITE_OK)
-        fail_msg("%s\nin: %s", error, sql.data);
     pxi_buf_free(&sql);
     return db;
 }
@@ -199,18 +201,19 @@ static void test_sqlite_takes_it(void **state)
         compile_file(&s, good[i]);
         sqlite3 *db = create(s.schema);
         char count[16];
-        snprintf(count, sizeof count, "%u", s.schema->models.count);
-        assert_string_equal(ask(db, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"),
-                            count);
         /* names arrive as they were written, quotes and all */
         for (uint32_t m = 0; m < s.schema->models.count; m++) {
             const struct pxi_model *model = &s.schema->models.items[m];
-            char *sql = sqlite3_mprintf("SELECT count(*) FROM pragma_table_info(%Q)", model->table);
+            char *sql =
+                sqlite3_mprintf("SELECT type FROM sqlite_schema WHERE name = %Q", model->table);
+            assert_string_equal(ask(db, sql), model->view ? "view" : "table");
+            sqlite3_free(sql);
+            sql = sqlite3_mprintf("SELECT count(*) FROM pragma_table_xinfo(%Q)", model->table);
             snprintf(count, sizeof count, "%u", model->columns.count);
             assert_string_equal(ask(db, sql), count);
             sqlite3_free(sql);
             for (uint32_t c = 0; c < model->columns.count; c++) {
-                sql = sqlite3_mprintf("SELECT name FROM pragma_table_info(%Q) WHERE cid = %u",
+                sql = sqlite3_mprintf("SELECT name FROM pragma_table_xinfo(%Q) WHERE cid = %u",
                                       model->table, c);
                 assert_string_equal(ask(db, sql), model->columns.items[c].db_name);
                 sqlite3_free(sql);

@@ -34,6 +34,14 @@ fi
 sed -i 's/name      String?/name      String?\n    age       Int?/' app/schema.prax
 make -s -C app && pass "a changed schema" || fail "a changed schema"
 check "a changed schema is generated again" grep -q 'age' app/gen/app.h
+touch mark
+printf '\nmodel Pet {\n    id Int @id @auto\n}\n' >>app/schema.prax
+check "a new model" make -s -C app
+is "a new model: has its file" "$(ls app/gen/*.o | tr '\n' ' ')" \
+    "app/gen/app.o app/gen/app_pet.o app/gen/app_user.o "
+sed -i '/model Pet/,$d' app/schema.prax
+check "a model less" make -s -C app
+is "a model less: no file" "$(ls app/gen/*.c | tr '\n' ' ')" "app/gen/app.c app/gen/app_user.c "
 printf 'model Broken {' >>app/schema.prax
 if make -s -C app 2>err; then fail "a bad schema stops make"; else pass "a bad schema stops make"; fi
 check "a bad schema: with its position" grep -q 'schema.prax:[0-9]*:[0-9]*: error\[S' err

@@ -85,6 +85,7 @@ static const prax_model model = {
 struct bench {
     struct pxi_heap heap;
     struct pxi_plans plans;
+    const struct pxi_dialect *dialect;
     struct pxi_arena scratch;
     struct pxi_error err;
     struct pxi_shape sh;
@@ -99,6 +100,7 @@ static int setup(void **state)
     assert_true(pxi_plans_init(&b->plans, &b->heap));
     pxi_arena_init(&b->scratch, NULL, 0);
     pxi_error_clear(&b->err);
+    b->dialect = &pxi_dialect_sqlite;
     *state = b;
     return 0;
 }
@@ -115,7 +117,7 @@ static int teardown(void **state)
 static const struct pxi_plan *plan_of(struct bench *b, const struct pxi_request *r)
 {
     pxi_error_clear(&b->err);
-    pxi_shape_begin(&b->sh, &model, &b->scratch, &b->err);
+    pxi_shape_begin(&b->sh, b->dialect, &model, &b->scratch, &b->err);
     const struct pxi_plan *p = pxi_request_plan(&b->plans, &b->sh, r, &b->cached);
     if (!p)
         fail_msg("%s", b->err.message);
@@ -172,6 +174,42 @@ static void test_text(void **state)
     assert_non_null(strstr(p->sql, "BETWEEN -9999999999 AND 9999999999"));
 }
 
+/* The same calls for PostgreSQL. */
+static void test_postgres(void **state)
+{
+    struct bench *b = *state;
+    const struct item_key key = { 1, 7 };
+    const uint32_t order[PRAX_ORDER_MAX] = { 6, 5, 1 }; /* name desc, name asc, id asc */
+    struct item_where w = { .id = prax_between(1, 5), .name = prax_icontains("x") };
+    struct item_where or_[] = { { .price = prax_lt(prax_decimal_of(1, 0)) },
+                                { .name = prax_in(const char *, "a", "b") },
+                                { .name = prax_gt("a"), .id = prax_not_in(int64_t, 1) },
+                                { .name = prax_ieq("A") } };
+    struct item_where deep = { .any_of = { or_, 4 } };
+    struct item_set set = { .name = prax_set("x"), .price = prax_mul(prax_decimal_of(1, 1)) };
+    b->dialect = &pxi_dialect_postgres;
+    assert_sql(b, &(struct pxi_request){ .m = &model, .verb = PRAX_GET, .by = 1, .key = &key },
+               ALL " WHERE \"id\" = $1::int8");
+    assert_sql(b,
+               &(struct pxi_request){
+                   .m = &model, .verb = PRAX_FIND_MANY, .where = &w, .order_by = order, .skip = 4 },
+               ALL " WHERE (\"id\" BETWEEN $1::int8 AND $2::int8 AND \"the \"\"name\"\"\" COLLATE "
+                   "\"C\" ILIKE $3) ORDER BY \"the \"\"name\"\"\" COLLATE \"C\" DESC, \"the "
+                   "\"\"name\"\"\" COLLATE \"C\", \"id\" LIMIT ALL OFFSET $4");
+    assert_sql(b, &(struct pxi_request){ .m = &model, .verb = PRAX_COUNT, .where = &deep },
+               "SELECT count(*) FROM \"items\" WHERE (((\"price\" < $1) OR (\"the "
+               "\"\"name\"\"\" = ANY ($2)) OR (\"id\" <> ALL ($3::int8[]) AND \"the "
+               "\"\"name\"\"\" COLLATE \"C\" > $4) OR (lower(\"the \"\"name\"\"\" COLLATE \"C\") "
+               "= lower($5 COLLATE \"C\"))))");
+    assert_sql(b,
+               &(struct pxi_request){
+                   .m = &model, .verb = PRAX_UPDATE, .by = 1, .key = &key, .set = &set },
+               "UPDATE \"items\" SET \"the \"\"name\"\"\" = $1, \"price\" = \"price\" * $2 WHERE "
+               "\"id\" = $3::int8");
+    assert_int_equal(b->sh.values[1].scale, 1); /* the factor's own */
+    assert_int_equal(b->sh.values[1].type, PRAX_T_Decimal);
+}
+
 static const struct pxi_plan *find(struct bench *b, const struct item_where *w)
 {
     return plan_of(b, &(struct pxi_request){ .m = &model, .verb = PRAX_FIND_MANY, .where = w });
@@ -209,13 +247,13 @@ static void test_overflow(void **state)
     char sql[64];
     for (unsigned i = 0; i < PXI_PLANS_MAX + 100; i++) {
         size_t size = (size_t)snprintf(sql, sizeof sql, "SELECT %u", i);
-        pxi_shape_begin(&b->sh, NULL, &b->scratch, &b->err);
+        pxi_shape_begin(&b->sh, &pxi_dialect_sqlite, NULL, &b->scratch, &b->err);
         const struct pxi_plan *p = pxi_raw_plan(&b->plans, &b->sh, sql, size, &b->cached);
         assert_non_null(p);
         assert_string_equal(p->sql, sql);
         assert_int_equal(p->id, i < PXI_PLANS_MAX ? i : PXI_PLAN_ONCE);
     }
-    pxi_shape_begin(&b->sh, NULL, &b->scratch, &b->err);
+    pxi_shape_begin(&b->sh, &pxi_dialect_sqlite, NULL, &b->scratch, &b->err);
     assert_int_equal(pxi_raw_plan(&b->plans, &b->sh, "SELECT 7", 8, &b->cached)->id, 7);
     assert_true(b->cached);
 }
@@ -233,7 +271,7 @@ static void *fill(void *arg)
         struct pxi_shape sh;
         bool cached;
         size_t size = (size_t)snprintf(sql, sizeof sql, "SELECT %u", i);
-        pxi_shape_begin(&sh, NULL, &scratch, &err);
+        pxi_shape_begin(&sh, &pxi_dialect_sqlite, NULL, &scratch, &err);
         const struct pxi_plan *p = pxi_raw_plan(&b->plans, &sh, sql, size, &cached);
         wrong += !p || strcmp(p->sql, sql) != 0;
     }
@@ -257,10 +295,8 @@ static void test_threads(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 static const struct CMUnitTest tests[] = {
-    TEST(test_text),
-    TEST(test_sharing),
-    TEST(test_overflow),
-    TEST(test_threads),
+    TEST(test_text),     TEST(test_postgres), TEST(test_sharing),
+    TEST(test_overflow), TEST(test_threads),
 };
 
 int main(void)

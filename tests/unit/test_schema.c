@@ -32,10 +32,10 @@ static void run_alloc(struct run *r, const char *text, size_t size, const prax_a
     assert_non_null(r->text);
     if (size)
         memcpy(r->text, text, size);
-    r->src = (struct pxi_source){ "t.prax", r->text, size };
+    r->src = (struct pxi_source){ "t.prax", r->text, size, NULL, 0 };
     pxi_arena_init(&r->arena, alloc, 0);
     r->diags.arena = &r->arena;
-    r->tree = pxi_schema_read(&r->diags, r->text, size, &r->code);
+    r->tree = pxi_schema_read(&r->diags, &r->src, &r->code);
 }
 
 static void run(struct run *r, const char *text)
@@ -458,6 +458,11 @@ static void render_all(struct run *r)
 static const char *const files[] = { GOOD "types.prax",
                                      GOOD "names.prax",
                                      GOOD "keys.prax",
+                                     GOOD "words.prax",
+                                     GOOD "postgres.prax",
+                                     GOOD "relations.prax",
+                                     "tests/golden/schema/bad/bad_sql.prax",
+                                     "tests/golden/schema/bad/rule_args.prax",
                                      "tests/golden/schema/bad/unknown_attribute.prax",
                                      "tests/golden/schema/bad/expected.prax",
                                      "tests/golden/schema/bad/escape.prax" };
@@ -558,7 +563,8 @@ static long fail_each_request(const char *path)
         r.arena.next = room;
         r.arena.end = room + max;
         r.diags.arena = &r.arena;
-        r.tree = pxi_schema_read(&r.diags, text, size, &r.code);
+        r.src = (struct pxi_source){ "t.prax", text, size, NULL, 0 };
+        r.tree = pxi_schema_read(&r.diags, &r.src, &r.code);
         done = r.tree != NULL;
         assert_true(done ? r.code >= 0 : r.code == PRAX_ENOMEM);
         assert_true(max < ROOM);

@@ -128,6 +128,94 @@ static void test_uuid_after_fork(void **state)
     close(fds[1]);
 }
 
+static void test_tod(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t us;
+        const char *again;
+    } cases[] = {
+        { "00:00:00", 0, "00:00:00" },
+        { "13:05", 47100000000, "13:05:00" },
+        { "13:05:00.25", 47100250000, "13:05:00.250000" },
+        { "23:59:59.9999999", 86399999999, "23:59:59.999999" },
+    };
+    static const char *const wrong[] = { "",        "13",       "13:5",        "24:00",
+                                         "13:60",   "23:59:60", "13:05:00Z",   "13:05:00.",
+                                         "13:05 ",  "-1:00",    "013:05:00",   "13:05:00+01:00",
+                                         "1:05:00", "ab:cd",    "12:00:00.1x", "12-00" };
+    char buf[16];
+    prax_tod t = { .us = 7 };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(prax_tod_parse(wrong[i], &t), PRAX_EINVAL);
+    assert_int_equal(prax_tod_parse(NULL, &t), PRAX_EINVAL);
+    assert_int_equal(t.us, 7);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(prax_tod_parse(cases[i].text, &t), 0);
+        assert_int_equal(t.us, cases[i].us);
+        assert_string_equal(prax_tod_text(t, buf), cases[i].again);
+    }
+    assert_int_equal(prax_tod_of(13, 5, 30).us, 47130000000);
+    assert_string_equal(prax_tod_text((prax_tod){ .us = -1 }, buf), "?");
+    assert_string_equal(prax_tod_text(prax_tod_of(24, 0, 0), buf), "?");
+}
+
+static void test_ulid(void **state)
+{
+    (void)state;
+    char text[27], buf[27], before[27] = "";
+    prax_ulid u, v;
+    assert_int_equal(prax_ulid_parse("01ARZ3NDEKTSV4RRFFQ69G5FAV", &u), 0);
+    assert_string_equal(prax_ulid_text(u, text), "01ARZ3NDEKTSV4RRFFQ69G5FAV");
+    assert_int_equal(prax_ulid_time(u).us, 1469922850259000);
+    assert_int_equal(prax_ulid_parse("01arz3ndektsv4rrffq69g5fav", &v), 0);
+    assert_memory_equal(&u, &v, sizeof u);
+    assert_int_equal(prax_ulid_parse("7ZZZZZZZZZZZZZZZZZZZZZZZZZ", &v), 0);
+    for (int i = 0; i < 16; i++)
+        assert_int_equal(v.b[i], 0xff);
+    assert_int_equal(prax_ulid_parse("8ZZZZZZZZZZZZZZZZZZZZZZZZZ", &v), PRAX_EINVAL);
+    assert_int_equal(prax_ulid_parse("", &v), PRAX_EINVAL);
+    assert_int_equal(prax_ulid_parse(NULL, &v), PRAX_EINVAL);
+    for (int k = 0; k < 26; k++) {
+        for (int c = 0; c < 256; c++) {
+            memcpy(buf, text, sizeof buf);
+            buf[k] = (char)c;
+            bool digit = c && strchr(k ? "0123456789ABCDEFGHJKMNPQRSTVWXYZ" : "01234567", c);
+            bool small = k && c && strchr("abcdefghjkmnpqrstvwxyz", c);
+            assert_int_equal(prax_ulid_parse(buf, &v), digit || small ? 0 : PRAX_EINVAL);
+        }
+    }
+    int64_t now = prax_time_now().us;
+    for (int i = 0; i < 100000; i++) { /* some hundred in each millisecond */
+        u = prax_ulid_new();
+        prax_ulid_text(u, text);
+        assert_true(memcmp(&u, &v, sizeof u) != 0 && strcmp(text, before) > 0);
+        memcpy(before, text, sizeof text);
+        v = u;
+    }
+    assert_in_range(prax_ulid_time(u).us, now - 1000, prax_time_now().us + 1000);
+}
+
+static void test_ulid_after_fork(void **state)
+{
+    (void)state;
+    int fds[2];
+    prax_ulid_new(); /* the next one counts on from it, but not in a child */
+    assert_int_equal(pipe(fds), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        prax_ulid u = prax_ulid_new();
+        _exit(write(fds[1], &u, sizeof u) == sizeof u ? 0 : 1);
+    }
+    prax_ulid mine = prax_ulid_new(), child;
+    assert_int_equal(read(fds[0], &child, sizeof child), sizeof child);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_memory_not_equal(mine.b + 6, child.b + 6, 9); /* not neighbours either */
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void test_decimal(void **state)
 {
     (void)state;
@@ -202,10 +290,55 @@ static void test_rescale(void **state)
     assert_false(pxi_decimal_rescale(prax_decimal_of(1, 0), 19, PXI_ROUND_NEAR, &units, &exact));
 }
 
+static void test_decimal_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned scale;
+        bool good, exact;
+        int64_t units;
+    } cases[] = {
+        { "0", 0, true, true, 0 },
+        { "-12.5", 2, true, true, -1250 },
+        { "12.345", 2, true, false, 1235 },
+        { "-12.344999", 2, true, false, -1234 },
+        { "0.5", 0, true, false, 1 },
+        { "-0.5", 0, true, false, -1 },
+        { "1.000", 0, true, true, 1 },
+        { "9223372036854775807", 0, true, true, INT64_MAX },
+        { "-9223372036854775808", 0, true, true, INT64_MIN },
+        { "9223372036854775808", 0, false, true, 0 },
+        { "9223372036854775807.5", 0, false, false, 0 },
+        { "92233720368547758.07", 2, true, true, INT64_MAX },
+        { "92233720368547759", 2, false, true, 0 },
+        { "NaN", 0, false, true, 0 },
+        { "", 0, false, true, 0 },
+        { "-", 0, false, true, 0 },
+        { "1.2.3", 1, false, true, 0 },
+        { "1e5", 0, false, true, 0 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t units = 0;
+        bool exact;
+        bool good =
+            pxi_decimal_read(cases[i].text, strlen(cases[i].text), cases[i].scale, &units, &exact);
+        if (good != cases[i].good || (good && (units != cases[i].units || exact != cases[i].exact)))
+            fail_msg("%s at %u: %d %lld", cases[i].text, cases[i].scale, good, (long long)units);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_time),    cmocka_unit_test(test_date),
-    cmocka_unit_test(test_uuid),    cmocka_unit_test(test_uuid_after_fork),
-    cmocka_unit_test(test_decimal), cmocka_unit_test(test_rescale),
+    cmocka_unit_test(test_decimal_read),
+    cmocka_unit_test(test_time),
+    cmocka_unit_test(test_date),
+    cmocka_unit_test(test_uuid),
+    cmocka_unit_test(test_uuid_after_fork),
+    cmocka_unit_test(test_tod),
+    cmocka_unit_test(test_ulid),
+    cmocka_unit_test(test_ulid_after_fork),
+    cmocka_unit_test(test_decimal),
+    cmocka_unit_test(test_rescale),
 };
 
 int main(void)

@@ -35,6 +35,9 @@ enum {
     PRAX_C_LIST = 512,   /* an array of the type, PostgreSQL only: prax_list_* in the row */
 };
 
+/* What some column of a model has, so that models without it need not look. */
+enum { PRAX_M_OMIT = 1, PRAX_M_RULES = 2, PRAX_M_UPDATED = 4 };
+
 /* A rule of @validate, checked before a write: ECHECK with the column. */
 enum prax_rule_kind {
     PRAX_RULE_LENGTH,    /* String: characters, Bytes: bytes, list: items; min and max */
@@ -120,6 +123,7 @@ typedef struct prax_model {
     uint16_t n_columns, n_keys; /* keys[0] is the primary key; a view may have none */
     uint16_t n_relations;
     bool view;          /* read only: there is no M_new and no M_set */
+    uint8_t traits;     /* PRAX_M_*: what some column has */
     const char *prefix; /* "blog_user": begins the names of its functions */
     const char *name, *table;
     const prax_column *columns;
@@ -137,6 +141,22 @@ typedef struct prax_model {
     uint32_t row_size, where_size, query_size, new_size, set_size, key_size;
 } prax_model;
 
+/* How generated tables are written. Models and enums are seen by the other files of the program. */
+#define PRAX_HIDDEN __attribute__((visibility("hidden")))
+#define PRAX_READ_(M, field, db, T) \
+    .name = #field, .db_name = db, .type = PRAX_T_##T, .row_off = offsetof(M, field)
+#define PRAX_ONLY_(M, field, db, T) /* not in M_new, not in M_set */ \
+    PRAX_READ_(M, field, db, T), .new_off = PRAX_NO_OFF, .set_off = PRAX_NO_OFF
+#define PRAX_FIXED_(M, field, db, T) /* not in M_set */ \
+    PRAX_READ_(M, field, db, T), .new_off = offsetof(M##_new, field), .set_off = PRAX_NO_OFF
+#define PRAX_FIELD_(M, field, db, T)                                  \
+    PRAX_READ_(M, field, db, T), .new_off = offsetof(M##_new, field), \
+                                 .set_off = offsetof(M##_set, field)
+#define PRAX_WHERE_(M, field) offsetof(M##_where, field)
+#define PRAX_RELATION_(M, field, to)                                      \
+    .name = #field, .target = &to##_model, .row_off = offsetof(M, field), \
+    .where_off = offsetof(M##_where, field), .include_off = offsetof(M##_include, field)
+
 /* Every M_query starts with this, so the library needs no offset for it. order_by values are
  * 4 * column + { 1 ASC, 2 DESC, 3 ASC_NULLS_FIRST, 4 DESC_NULLS_LAST }. */
 typedef struct prax_query_head {
@@ -144,6 +164,7 @@ typedef struct prax_query_head {
     uint32_t take, skip;
     enum prax_total total;
     uint32_t order_by[PRAX_ORDER_MAX];
+    unsigned lock; /* PRAX_FOR_UPDATE and what else enum prax_lock has */
 } prax_query_head;
 /* The heads of the other argument structs. */
 typedef struct prax_fetch_head {
@@ -178,6 +199,11 @@ PRAX_API int prax_gen_update(prax_session *s, const prax_model *m, const void *k
 PRAX_API int64_t prax_gen_update_many(prax_session *s, const prax_model *m, const void *args);
 PRAX_API int prax_gen_delete(prax_session *s, const prax_model *m, const void *key);
 PRAX_API int64_t prax_gen_delete_many(prax_session *s, const prax_model *m, const void *args);
+/* Rows of raw SQL as a list of the model's: M_from_sql. Its columns are found by their names in the
+ * database or those of the fields; a name that is none, or twice, is EINVAL. The others are not
+ * loaded. */
+PRAX_API const void *prax_gen_from_sql(prax_session *s, const prax_model *m, const char *sql,
+                                       const prax_val *v, size_t n);
 PRAX_API prax_cursor *prax_gen_open(prax_session *s, const prax_model *m, const void *query);
 PRAX_API int prax_gen_next(prax_cursor *c, const void **row);
 /* Deep copies into the session: lists, nested filters, text. NULL when the arena is full. */
@@ -190,6 +216,9 @@ typedef struct prax_ddl {
 } prax_ddl;
 PRAX_API int prax_gen_create_tables(prax_db *db, const prax_model *const *models, size_t n,
                                     const prax_ddl *ddl);
+/* Opens the database of a url or, from_env, of the environment variable that url names: EINVAL if
+ * it is not set. Else as prax_db_open. */
+PRAX_API PRAX_MUST int prax_gen_open_db(prax_db **out, const char *url, bool from_env);
 
 #ifdef __cplusplus
 }

@@ -116,7 +116,13 @@ typedef struct prax_db_opts { /* size tells which members the caller knew */
     uint32_t slow_ms;            /* log slower operations; 0 = off, and then no clock is read */
     const prax_alloc *alloc;     /* NULL = malloc; must outlive the handle */
     void (*log)(void *ctx, const prax_event *ev); /* slow operations and failed ones; or NULL */
-    void *log_ctx; /* log runs on the operation's thread and must not call back */
+    void *log_ctx;        /* log runs on the operation's thread and must not call back */
+    uint32_t lifetime_ms; /* a connection is replaced when it is older; 0 = never */
+    uint32_t idle_ms;     /* one beyond pool_min is closed when it was unused for longer: looked at
+                             when another one is handed out or comes back; 0 = never. Neither for
+                             a database in memory, which lives in its connections: EINVAL */
+    unsigned warm;        /* statements that are prepared on a new connection before its first work:
+                             those that the one closed last had used last; at most 64, 0 = none */
 } prax_db_opts;
 
 /* Opens pool_min connections. *out is set even on failure (NULL only on ENOMEM), so that
@@ -128,6 +134,11 @@ PRAX_API const prax_error *prax_db_error(const prax_db *db);
 /* Closes idle connections now and the rest with the last session and cursor, which may be closed
  * later: they keep what they hold, but get no new connection (ECONN). NULL is fine. */
 PRAX_API void prax_db_close(prax_db *db);
+/* Before the end of a server: from now on no operation gets a connection (ECONN) but in sessions
+ * that have a transaction or a cursor open, which may finish. Waits for them and for the operations
+ * that run, timeout_ms at most. 0: all connections are closed; ETIMEOUT: some are still in use, and
+ * close when they come back. Any thread; prax_db_close follows. */
+PRAX_API PRAX_MUST int prax_db_drain(prax_db *db, uint32_t timeout_ms);
 #define prax_db_open(out, ...) prax_db_open_with((out), PRAX_ARGS(prax_db_opts, __VA_ARGS__))
 
 /* ---- session --------------------------------------------------------------------------------- */
@@ -245,10 +256,16 @@ struct say_prax_uuid_parse { char c; };
 struct say_prax_decimal_of { char c; };
 struct say_prax_bytes_of { char c; };
 struct say_prax_json_of { char c; };
+struct say_prax_tod_of { char c; };
+struct say_prax_ulid_parse { char c; };
+struct say_PRAX_LIST { char c; };
+struct say_prax_has { char c; };
 #define PRAX_SAY_(word) struct say_##word guard_[0]
 typedef struct prax_time { PRAX_SAY_(prax_time_unix); int64_t us; } prax_time;  /* from 1970 UTC */
 typedef struct prax_date { PRAX_SAY_(prax_date_of); int32_t days; } prax_date;  /* since 1970 */
 typedef struct prax_uuid { PRAX_SAY_(prax_uuid_parse); uint8_t b[16]; } prax_uuid;
+typedef struct prax_ulid { PRAX_SAY_(prax_ulid_parse); uint8_t b[16]; } prax_ulid;
+typedef struct prax_tod { PRAX_SAY_(prax_tod_of); int64_t us; } prax_tod;  /* since midnight */
 typedef struct prax_decimal {  /* units / 10^scale, at most 18 digits; the column's scale rules */
     PRAX_SAY_(prax_decimal_of); int64_t units; int32_t scale;
 } prax_decimal;
@@ -274,6 +291,20 @@ PRAX_API prax_date prax_date_of(int year, int month, int day);
 PRAX_API PRAX_MUST int prax_date_parse(const char *text, prax_date *out);
 /* Returns buf; years beyond 0000-9999 are written as "?". */
 PRAX_API char *prax_date_text(prax_date d, char buf[11]);
+/* "13:05", "13:05:00.25"; no zone; digits beyond the microsecond are cut. EINVAL, as above. */
+PRAX_API PRAX_MUST int prax_tod_parse(const char *text, prax_tod *out);
+/* "13:05:00.250000", without the fraction if it is 0; "?" outside of a day. Returns buf. */
+PRAX_API char *prax_tod_text(prax_tod t, char buf[16]);
+/* 48 bits of milliseconds since 1970, 80 of random numbers: they sort by age. Of two made by one
+ * thread the later one is greater, also within a millisecond and when the clock is set back; those
+ * of different threads and processes sort by the clock only. Any thread. */
+PRAX_API prax_ulid prax_ulid_new(void);
+/* 26 characters of Crockford's base 32, either case. EINVAL, *out untouched. */
+PRAX_API PRAX_MUST int prax_ulid_parse(const char *text, prax_ulid *out);
+/* 26 characters, upper case, and a NUL. Returns buf. */
+PRAX_API char *prax_ulid_text(prax_ulid u, char buf[27]);
+/* When it was made, by the clock of its maker. */
+PRAX_API prax_time prax_ulid_time(prax_ulid u);
 /* Version 4, from the kernel's random numbers; aborts if there are none. */
 PRAX_API prax_uuid prax_uuid_random(void);
 /* 36 characters, either case. EINVAL, *out untouched. */
@@ -289,6 +320,13 @@ static inline prax_time prax_time_unix(int64_t seconds)
 {
     prax_time t;
     t.us = seconds * 1000000;
+    return t;
+}
+/* 13, 5, 30 is 13:05:30. Unchecked: what is no time of a day is ERANGE when it is written. */
+static inline prax_tod prax_tod_of(int hour, int minute, int second)
+{
+    prax_tod t;
+    t.us = (hour * (int64_t)3600 + minute * (int64_t)60 + second) * 1000000;
     return t;
 }
 static inline prax_decimal prax_decimal_of(int64_t units, int32_t scale)
@@ -322,6 +360,8 @@ PRAX_OPT(prax_opt_time, prax_time);
 PRAX_OPT(prax_opt_date, prax_date);
 PRAX_OPT(prax_opt_uuid, prax_uuid);
 PRAX_OPT(prax_opt_dec, prax_decimal);
+PRAX_OPT(prax_opt_tod, prax_tod);
+PRAX_OPT(prax_opt_ulid, prax_ulid);
 #define prax_some(x) { .set = true, .val = (x) }
 // clang-format on
 
@@ -332,6 +372,7 @@ enum prax_op {
     PRAX_OP_NONE, PRAX_OP_EQ, PRAX_OP_NE, PRAX_OP_LT, PRAX_OP_LE, PRAX_OP_GT, PRAX_OP_GE,
     PRAX_OP_BETWEEN, PRAX_OP_IN, PRAX_OP_NOT_IN, PRAX_OP_NULL, PRAX_OP_NOT_NULL,
     PRAX_OP_LIKE, PRAX_OP_CONTAINS, PRAX_OP_STARTS, PRAX_OP_ENDS, PRAX_OP_PATH_EQ,
+    PRAX_OP_HAS, PRAX_OP_HAS_ALL, PRAX_OP_HAS_ANY, PRAX_OP_LIST_EQ,  /* of list columns */
 };
 /* 24 bytes each (Decimal 40, enum and Boolean 16). A type has the member an operator writes only if
  * it has the operator: order on a uuid or a pattern on a number is "no member named 'bound'".
@@ -349,6 +390,8 @@ PRAX_FILTER_ORD(prax_f_f64, double);
 PRAX_FILTER_ORD(prax_f_dec, prax_decimal);
 PRAX_FILTER_ORD(prax_f_time, prax_time);
 PRAX_FILTER_ORD(prax_f_date, prax_date);
+PRAX_FILTER_ORD(prax_f_tod, prax_tod);
+PRAX_FILTER_ORD(prax_f_ulid, prax_ulid);
 PRAX_FILTER_EQ(prax_f_bool, bool);
 PRAX_FILTER_EQ(prax_f_uuid, prax_uuid);
 PRAX_FILTER_EQ(prax_f_bytes, prax_bytes);
@@ -373,6 +416,7 @@ typedef struct prax_f_json {
 #define prax_contains(x)   { .op = PRAX_OP_CONTAINS, .pattern = (x) }
 #define prax_icontains(x)  { .op = PRAX_OP_CONTAINS, .nocase = true, .pattern = (x) }
 #define prax_path_eq(p, j) { .op = PRAX_OP_PATH_EQ, .path = (p), .value = (j) } /* "$.lang", "5" */
+#define prax_has(x)        { .op = PRAX_OP_HAS, .item = (x) }  /* list columns: an item is x */
 /* Only inside the call they are written in (they live in that block): */
 #define PRAX_COUNT_(T, ...) (sizeof((T const[]){ __VA_ARGS__ }) / sizeof(T))
 #define prax_in(T, ...) \
@@ -380,6 +424,12 @@ typedef struct prax_f_json {
 #define prax_not_in(T, ...) \
     { .op = PRAX_OP_NOT_IN, .list = (T const[]){ __VA_ARGS__ }, .n = PRAX_COUNT_(T, __VA_ARGS__) }
 #define prax_in_array(p, c) { .op = PRAX_OP_IN, .list = (p), .n = (uint32_t)(c) }  /* 0: no row */
+#define prax_has_all(T, ...) \
+    { .op = PRAX_OP_HAS_ALL, .list = (T const[]){ __VA_ARGS__ }, .n = PRAX_COUNT_(T, __VA_ARGS__) }
+#define prax_has_any(T, ...) \
+    { .op = PRAX_OP_HAS_ANY, .list = (T const[]){ __VA_ARGS__ }, .n = PRAX_COUNT_(T, __VA_ARGS__) }
+#define prax_list_eq(T, ...) /* the same items in the same order; none: the empty list */ \
+    { .op = PRAX_OP_LIST_EQ, .list = (T const[]){ __VA_ARGS__ }, .n = PRAX_COUNT_(T, __VA_ARGS__) }
 #define PRAX_LIST(T, ...) \
     { .items = (T const[]){ __VA_ARGS__ }, .count = PRAX_COUNT_(T, __VA_ARGS__) }
 /* Anywhere: assign at run time; a list is copied into the arena of s (strings stay yours). */
@@ -403,16 +453,50 @@ PRAX_WRITE(prax_w_date, prax_date);
 PRAX_WRITE(prax_w_uuid, prax_uuid);
 PRAX_WRITE(prax_w_bytes, prax_bytes);
 PRAX_WRITE(prax_w_json, prax_json);
+PRAX_WRITE(prax_w_tod, prax_tod);
+PRAX_WRITE(prax_w_ulid, prax_ulid);
 PRAX_WRITE(prax_w_text, const char *);
 #define prax_set(x)     { .wr = PRAX_WR_SET, .v = (x) }  /* text NULL is EINVAL: prax_set_null */
 #define prax_set_null   { .wr = PRAX_WR_NULL }
 #define prax_set_opt(o) { .wr = (o).set ? PRAX_WR_SET : PRAX_WR_NULL, .v = (o).val }
 #define prax_add(x)     { .wr = PRAX_WR_ADD, .delta = (x) }
 #define prax_mul(x)     { .wr = PRAX_WR_MUL, .delta = (x) }
+#define prax_set_list(T, ...) { .wr = PRAX_WR_SET, .v = PRAX_LIST(T, __VA_ARGS__) }
+// clang-format on
+
+/* ---- lists: array columns, PostgreSQL only --------------------------------------------------- */
+
+/* items[count]; items NULL is SQL NULL where the column may be NULL, else the empty list. In a row
+ * an empty list has items that are not NULL. Written PRAX_LIST(const char *, "a", "b"). Items are
+ * never NULL: EINVAL written, ETYPE read. */
+// clang-format off
+#define PRAX_LIST_OF(name, T) \
+    typedef struct name { PRAX_SAY_(PRAX_LIST); T const *items; size_t count; } name
+#define PRAX_FILTER_LIST(name, T) typedef struct name { PRAX_SAY_(prax_has); \
+    uint8_t op; bool nocase; uint32_t n; union { T item; T const *list; }; } name
+#define PRAX_LISTS_(stem, T) PRAX_LIST_OF(prax_list_##stem, T); \
+    PRAX_FILTER_LIST(prax_f_list_##stem, T); PRAX_WRITE(prax_w_list_##stem, prax_list_##stem)
+PRAX_LISTS_(i64, int64_t);
+PRAX_LISTS_(f64, double);
+PRAX_LISTS_(bool, bool);
+PRAX_LISTS_(dec, prax_decimal);
+PRAX_LISTS_(text, const char *);
+PRAX_LISTS_(uuid, prax_uuid);
+PRAX_LISTS_(ulid, prax_ulid);
+PRAX_LISTS_(time, prax_time);
+PRAX_LISTS_(date, prax_date);
+PRAX_LISTS_(tod, prax_tod);
+PRAX_LISTS_(bytes, prax_bytes);
+PRAX_LISTS_(json, prax_json);
 // clang-format on
 
 /* The number of rows without take and skip, beside the rows or instead of them. */
 enum prax_total { PRAX_TOTAL_NONE, PRAX_TOTAL_ALSO, PRAX_TOTAL_ONLY };
+
+/* .lock of a query inside a transaction: its rows are locked until the end. With SKIP_LOCKED those
+ * that another transaction has locked are left out, with NOWAIT they are EBUSY. SQLite's writing
+ * transactions hold everything anyway. Outside of a transaction EINVAL. */
+enum prax_lock { PRAX_FOR_UPDATE = 1, PRAX_SKIP_LOCKED = 2, PRAX_NOWAIT = 4 };
 
 /* ---- raw SQL: ? on every database; ?? is a literal ? ----------------------------------------- */
 
@@ -420,12 +504,15 @@ enum prax_total { PRAX_TOTAL_NONE, PRAX_TOTAL_ALSO, PRAX_TOTAL_ONLY };
 enum prax_vtype {
     PRAX_V_NULL, PRAX_V_I64, PRAX_V_F64, PRAX_V_BOOL, PRAX_V_TEXT, PRAX_V_BYTES, PRAX_V_JSON,
     PRAX_V_UUID, PRAX_V_TIME, PRAX_V_DATE, PRAX_V_DECIMAL, PRAX_V_RANGE,  /* RANGE: ERANGE */
+    PRAX_V_TOD, PRAX_V_ULID, PRAX_V_LIST,
 };
 typedef struct prax_val {
     uint8_t type;  /* enum prax_vtype */
+    uint8_t item;  /* LIST: that of its items */
     union {
         int64_t i64; double f64; bool boolean; const char *text; prax_bytes bytes; prax_json json;
-        prax_uuid uuid; prax_time time; prax_date date; prax_decimal dec;
+        prax_uuid uuid; prax_time time; prax_date date; prax_decimal dec; prax_tod tod;
+        prax_ulid ulid; struct { const void *items; size_t count; } list;
     } u;
 } prax_val;
 #define PRAX_VFN_(fn, T, TYPE, member) \
@@ -444,6 +531,8 @@ PRAX_VFN_(prax_v_uuid, prax_uuid, PRAX_V_UUID, uuid)
 PRAX_VFN_(prax_v_time, prax_time, PRAX_V_TIME, time)
 PRAX_VFN_(prax_v_date, prax_date, PRAX_V_DATE, date)
 PRAX_VFN_(prax_v_dec, prax_decimal, PRAX_V_DECIMAL, dec)
+PRAX_VFN_(prax_v_tod, prax_tod, PRAX_V_TOD, tod)
+PRAX_VFN_(prax_v_ulid, prax_ulid, PRAX_V_ULID, ulid)
 PRAX_VFN_(prax_v_text, const char *, x ? PRAX_V_TEXT : PRAX_V_NULL, text)
 PRAX_VFN_OPT_(prax_v_opt_i64, prax_opt_i64, prax_v_i64)
 PRAX_VFN_OPT_(prax_v_opt_f64, prax_opt_f64, prax_v_f64)
@@ -452,6 +541,25 @@ PRAX_VFN_OPT_(prax_v_opt_time, prax_opt_time, prax_v_time)
 PRAX_VFN_OPT_(prax_v_opt_date, prax_opt_date, prax_v_date)
 PRAX_VFN_OPT_(prax_v_opt_uuid, prax_opt_uuid, prax_v_uuid)
 PRAX_VFN_OPT_(prax_v_opt_dec, prax_opt_dec, prax_v_dec)
+PRAX_VFN_OPT_(prax_v_opt_tod, prax_opt_tod, prax_v_tod)
+PRAX_VFN_OPT_(prax_v_opt_ulid, prax_opt_ulid, prax_v_ulid)
+#define PRAX_VFN_LIST_(stem, TYPE) static inline prax_val prax_v_list_##stem(prax_list_##stem x) \
+    { \
+        prax_val v = PRAX_ZERO; v.type = x.items ? PRAX_V_LIST : PRAX_V_NULL; v.item = TYPE; \
+        v.u.list.items = x.items; v.u.list.count = x.count; return v; \
+    }
+PRAX_VFN_LIST_(i64, PRAX_V_I64)
+PRAX_VFN_LIST_(f64, PRAX_V_F64)
+PRAX_VFN_LIST_(bool, PRAX_V_BOOL)
+PRAX_VFN_LIST_(dec, PRAX_V_DECIMAL)
+PRAX_VFN_LIST_(text, PRAX_V_TEXT)
+PRAX_VFN_LIST_(uuid, PRAX_V_UUID)
+PRAX_VFN_LIST_(ulid, PRAX_V_ULID)
+PRAX_VFN_LIST_(time, PRAX_V_TIME)
+PRAX_VFN_LIST_(date, PRAX_V_DATE)
+PRAX_VFN_LIST_(tod, PRAX_V_TOD)
+PRAX_VFN_LIST_(bytes, PRAX_V_BYTES)
+PRAX_VFN_LIST_(json, PRAX_V_JSON)
 // clang-format on
 static inline prax_val prax_v_u64(uint64_t x)
 {
@@ -479,7 +587,14 @@ static inline prax_val prax_v_null(void)
     prax_uuid: prax_v_uuid, prax_time: prax_v_time, prax_date: prax_v_date,                        \
     prax_decimal: prax_v_dec, prax_opt_i64: prax_v_opt_i64, prax_opt_f64: prax_v_opt_f64,          \
     prax_opt_bool: prax_v_opt_bool, prax_opt_time: prax_v_opt_time, prax_opt_date: prax_v_opt_date,\
-    prax_opt_uuid: prax_v_opt_uuid, prax_opt_dec: prax_v_opt_dec, prax_val: prax_v_same)(x)
+    prax_opt_uuid: prax_v_opt_uuid, prax_opt_dec: prax_v_opt_dec, prax_tod: prax_v_tod,            \
+    prax_ulid: prax_v_ulid, prax_opt_tod: prax_v_opt_tod, prax_opt_ulid: prax_v_opt_ulid,          \
+    prax_list_i64: prax_v_list_i64, prax_list_f64: prax_v_list_f64,                                \
+    prax_list_bool: prax_v_list_bool, prax_list_dec: prax_v_list_dec,                              \
+    prax_list_text: prax_v_list_text, prax_list_uuid: prax_v_list_uuid,                            \
+    prax_list_ulid: prax_v_list_ulid, prax_list_time: prax_v_list_time,                            \
+    prax_list_date: prax_v_list_date, prax_list_tod: prax_v_list_tod,                              \
+    prax_list_bytes: prax_v_list_bytes, prax_list_json: prax_v_list_json, prax_val: prax_v_same)(x)
 // clang-format on
 
 /* A statement with rows: v[n] are the values of its question marks, stored as the schema's types
@@ -491,6 +606,11 @@ PRAX_API PRAX_MUST prax_cursor *prax_sql_open_with(prax_session *s, const char *
  * as above; EPERM for a write in a read-only session. */
 PRAX_API PRAX_MUST int64_t prax_sql_exec_with(prax_session *s, const char *sql, const prax_val *v,
                                               size_t n);
+/* Statements one after the other, divided by semicolons, without values; bodies of triggers and of
+ * functions are part of theirs. Returns how many there were; the first that fails ends the script
+ * and is named by number and line in the message. What ran before it stays, unless a transaction is
+ * open around the call: that is all or nothing. Its own BEGIN and COMMIT are EINVAL. */
+PRAX_API PRAX_MUST int64_t prax_sql_script(prax_session *s, const char *sql);
 /* 1 row, 0 end, < 0 error. After the end or an error: the same again. */
 PRAX_API PRAX_MUST int prax_cursor_next(prax_cursor *c);
 /* NULL is fine; cursors of a session may be closed in any order. */
@@ -508,6 +628,9 @@ PRAX_API const char *prax_col_text(const prax_cursor *c, int col);
 PRAX_API prax_bytes prax_col_bytes(const prax_cursor *c, int col);
 PRAX_API prax_time prax_col_time(const prax_cursor *c, int col);
 PRAX_API prax_uuid prax_col_uuid(const prax_cursor *c, int col);
+PRAX_API prax_date prax_col_date(const prax_cursor *c, int col);
+PRAX_API prax_tod prax_col_tod(const prax_cursor *c, int col);
+PRAX_API prax_ulid prax_col_ulid(const prax_cursor *c, int col);
 PRAX_API prax_decimal prax_col_decimal(const prax_cursor *c, int col, int32_t scale);
 static inline void prax_cursor_cleanup_(prax_cursor **c)
 {
@@ -567,7 +690,8 @@ static inline void prax_cursor_cleanup_(prax_cursor **c)
 
 /* ---- shapes that every model has; the generator writes PRAX_SHAPES(blog_user); --------------- */
 
-/* In a list, total is the number of rows without take and skip, -1 unless asked for. */
+/* In a list, total is the number of rows without take and skip, -1 unless asked for. A match is a
+ * condition on the rows of a relation: at least one, all or none of them; NULL is no condition. */
 // clang-format off
 #define PRAX_SHAPES(M)                                                                             \
     typedef struct M M;                                                                            \
@@ -575,7 +699,8 @@ static inline void prax_cursor_cleanup_(prax_cursor **c)
     typedef struct M##_query M##_query;                                                            \
     typedef struct M##_new M##_new;                                                                \
     typedef struct M##_list { const M *items; size_t count; int64_t total; } M##_list;             \
-    typedef struct M##_where_list { const M##_where *items; size_t count; } M##_where_list
+    typedef struct M##_where_list { const M##_where *items; size_t count; } M##_where_list;        \
+    typedef struct M##_match { const M##_where *some, *every, *none; } M##_match
 // clang-format on
 
 #ifdef __cplusplus

@@ -1,0 +1,374 @@
+/* check_relation.c - fields whose type is a model: which two of them are one relation, and of what
+ * kind it is.
+ *
+ * Every relation has a field on both sides. Two fields belong together if their models are each
+ * other's and their names are equal (or both absent), so all fields fall into groups by "both
+ * models and the name": a group of two is a relation, a lonely field lacks its other side, and more
+ * are told apart by names. That is one look-up a field, whatever the number of relations.
+ *
+ * Then the kind: two lists are many to many, a list and a single one are one to many, two single
+ * ones are one to one. The key is what check_relation_key.c looks at.
+ */
+#include "orm/schema/check_relation.h"
+#include "orm/schema/text.h"
+#include <string.h>
+
+struct pxi_group {
+    struct pxi_side *first, *second;
+    uint32_t count;
+    bool told;
+};
+
+const char *pxi_side_text(struct pxi_checker *k, const struct pxi_side *s)
+{
+    return pxi_concat(k->arena, s->model->name.text, ".", s->relation->field.name.text);
+}
+
+/* ---- what @relation says ---- */
+
+static const struct pxi_value **argument(struct pxi_side *s, const char *name)
+{
+    const struct {
+        const char *name;
+        const struct pxi_value **room;
+    } words[] = {
+        { "fields", &s->fields },
+        { "references", &s->references },
+        { "onDelete", &s->on_delete },
+        { "onUpdate", &s->on_update },
+        { "map", &s->map },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (!strcmp(words[i].name, name))
+            return words[i].room;
+    }
+    return NULL;
+}
+
+static void unknown_argument(struct pxi_checker *k, const struct pxi_value *v)
+{
+    static const char *const words[] = { "name",     "fields",   "references",
+                                         "onDelete", "onUpdate", "map" };
+    struct pxi_span at = { v->name_at, (uint32_t)strlen(v->name) };
+    struct pxi_suggest s = { .word = v->name };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        pxi_suggest_offer(&s, words[i]);
+    pxi_diag(k->diags, RELATION_ARG, at, v->name, s.best);
+}
+
+/* The name, given by its place or as name: ... */
+static bool read_name(struct pxi_checker *k, struct pxi_side *s, const struct pxi_attr *a,
+                      const struct pxi_value *v)
+{
+    if (v->kind != PXI_VALUE_TEXT || !*v->text || s->relation->name) {
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, v->at, a->name.text,
+                 "one name in quotes, fields, references, onDelete, onUpdate and map");
+        return false;
+    }
+    s->relation->name = v->text;
+    return true;
+}
+
+static bool read_argument(struct pxi_checker *k, struct pxi_side *s, const struct pxi_attr *a,
+                          const struct pxi_value *v)
+{
+    if (!v->name || !strcmp(v->name, "name"))
+        return read_name(k, s, a, v);
+    const struct pxi_value **room = argument(s, v->name);
+    if (!room) {
+        unknown_argument(k, v);
+        return false;
+    }
+    if (*room) {
+        pxi_diag(k->diags, PROPERTY_TWICE, v->at, v->name, pxi_check_line(k, (*room)->at.start));
+        return false;
+    }
+    *room = v;
+    return true;
+}
+
+static bool read_relation(struct pxi_checker *k, struct pxi_side *s, const struct pxi_attr *a)
+{
+    bool good = true;
+    for (uint32_t i = 0; i < a->args.count; i = pxi_value_next(a->args.items, i))
+        good &= read_argument(k, s, a, &a->args.items[i]);
+    return good;
+}
+
+static bool read_attrs(struct pxi_checker *k, struct pxi_side *s)
+{
+    const pxi_attrs *attrs = &s->relation->field.attrs;
+    bool good = true;
+    for (uint32_t i = 0; i < attrs->count && !pxi_diag_full(k->diags); i++) {
+        const struct pxi_attr *a = &attrs->items[i];
+        if (!pxi_check_once(k, attrs, i)) {
+            good = false;
+        } else if (a->word == PXI_A_RELATION) {
+            good &= read_relation(k, s, a);
+        } else if (a->word != PXI_A_NAME) {
+            pxi_diag(k->diags, RELATION_ATTR, a->at, a->name.text);
+            good = false;
+        }
+    }
+    return good;
+}
+
+/* ---- who it is between ---- */
+
+static bool check_target(struct pxi_checker *k, const struct pxi_side *s)
+{
+    const struct pxi_column *f = &s->relation->field;
+    if (s->model->view) {
+        pxi_diag(k->diags, RELATION_IN_VIEW, f->name.at, s->model->name.text);
+    } else if (s->target->view) {
+        pxi_diag(k->diags, RELATION_TARGET, f->type_at, f->type_name.text, "a view");
+    } else if (f->list && f->optional) {
+        pxi_diag(k->diags, RELATION_LIST_OPTIONAL, f->type_at);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+static void read_side(struct pxi_relation_job *job, struct pxi_side *s)
+{
+    struct pxi_checker *k = job->k;
+    const struct pxi_symbol *type = pxi_symbol_find(&k->types, s->relation->field.type_name.text);
+    s->told = true;
+    if (!type || type->owner != pxi_owner_model)
+        return;
+    s->relation->target =
+        (uint32_t)((const struct pxi_model *)type->value - k->schema->models.items);
+    s->target = &k->schema->models.items[s->relation->target];
+    bool known = check_target(k, s), read = read_attrs(k, s);
+    s->told = !known || !read;
+}
+
+/* "3 7 name": the models, the lower one first. */
+static const char *group_name(struct pxi_relation_job *job, const struct pxi_side *s)
+{
+    int64_t own = s->model - job->k->schema->models.items, other = s->relation->target;
+    const char *low = pxi_check_number(job->k, own < other ? own : other);
+    const char *high = pxi_check_number(job->k, own < other ? other : own);
+    const char *name = s->relation->name ? s->relation->name : "";
+    return pxi_concat(job->k->arena, low, " ", high, " ", name);
+}
+
+static void join_group(struct pxi_relation_job *job, struct pxi_side *s)
+{
+    struct pxi_arena *arena = job->k->arena;
+    struct pxi_symbol symbol = { .name = group_name(job, s) };
+    if (!symbol.name)
+        return;
+    const struct pxi_symbol *known = pxi_symbol_find(&job->groups, symbol.name);
+    s->group =
+        known ? (struct pxi_group *)known->value : pxi_arena_zero(arena, 1, sizeof *s->group);
+    if (!s->group)
+        return;
+    if (!known) {
+        symbol.value = s->group;
+        pxi_symbol_add(&job->groups, &symbol);
+        s->group->first = s;
+    } else if (s->group->count == 1) {
+        s->group->second = s;
+    }
+    s->group->count++;
+}
+
+/* ---- pairs ---- */
+
+/* posts Post[], as a line that the model lacks: for a relation that is written at s. */
+static const char *line_to_add(struct pxi_checker *k, const struct pxi_side *s)
+{
+    const char *model = s->model->name.text, *relation = s->relation->name;
+    char *field = pxi_arena_text(k->arena, model, strlen(model));
+    if (!field)
+        return NULL;
+    field[0] = pxi_ascii_lower(field[0]);
+    if (s->model == s->target)
+        field = s->relation->field.list ? "parent" : "children";
+    bool plural = !s->relation->field.list && s->model != s->target;
+    const char *left = pxi_concat(k->arena, field, plural ? "s " : " ", model);
+    const char *named = relation ? pxi_concat(k->arena, "\"", relation, "\"") : "";
+    if (!s->relation->field.list) {
+        const char *attr = relation ? pxi_concat(k->arena, " @relation(", named, ")") : "";
+        return pxi_concat(k->arena, left, "[]", attr);
+    }
+    return pxi_concat(k->arena, left, " @relation(", named, relation ? ", " : "", "fields: [",
+                      field, "Id], references: [id])");
+}
+
+/* The field has no other side. Perhaps there is one with another name; or one that was refused,
+ * then all is said. */
+static void report_alone(struct pxi_relation_job *job, struct pxi_side *s)
+{
+    struct pxi_checker *k = job->k;
+    if (s->target->damaged)
+        return;
+    struct pxi_side *back = &job->sides[job->first[s->relation->target]];
+    for (uint32_t i = 0; i < s->target->relations.count; i++) {
+        struct pxi_side *other = &back[i];
+        if (other == s || other->target != s->model)
+            continue;
+        if (other->told)
+            return;
+        if (other->group && other->group->count == 1) {
+            other->told = true;
+            pxi_diag(k->diags, RELATION_NAMES, s->relation->field.name.at, pxi_side_text(k, s),
+                     pxi_side_text(k, other),
+                     pxi_check_line(k, other->relation->field.name.at.start));
+            return;
+        }
+    }
+    pxi_diag(k->diags, RELATION_ALONE, s->relation->field.name.at, pxi_side_text(k, s),
+             s->target->name.text, pxi_diag_full(k->diags) ? NULL : line_to_add(k, s));
+}
+
+static void report_crowd(struct pxi_relation_job *job, struct pxi_side *s)
+{
+    struct pxi_checker *k = job->k;
+    const char *name = s->relation->name;
+    if (s->group->told)
+        return;
+    s->group->told = true;
+    const char *how = name ? pxi_concat(k->arena, "called \"", name, "\"") : "without a name";
+    const char *model = s->model->name.text, *target = s->target->name.text;
+    const char *who = s->model == s->target
+                          ? pxi_concat(k->arena, "of '", model, "' with itself")
+                          : pxi_concat(k->arena, "between '", model, "' and '", target, "'");
+    pxi_diag(k->diags, RELATION_CROWD, s->relation->field.name.at, how, who);
+}
+
+/* ---- kinds ---- */
+
+/* Only the owner says what becomes of the key; a list and the other side of it do not. */
+static void check_passive(struct pxi_checker *k, struct pxi_side *s, const struct pxi_side *own)
+{
+    static const char *const names[] = { "fields", "references", "onDelete", "onUpdate", "map" };
+    const struct pxi_value *const given[] = { s->fields, s->references, s->on_delete, s->on_update,
+                                              s->map };
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+        if (!given[i])
+            continue;
+        pxi_diag(k->diags, RELATION_SIDE, given[i]->at, names[i], pxi_side_text(k, s),
+                 own ? pxi_concat(k->arena, "write it at ", pxi_side_text(k, own))
+                     : "the join table is made and kept by itself");
+        s->told = true;
+        return;
+    }
+}
+
+/* Both are single: the one with fields is the owner. NULL after a diagnostic. */
+static struct pxi_side *owner_of_two(struct pxi_checker *k, struct pxi_side *a, struct pxi_side *b)
+{
+    bool a_owns = a->fields || a->references, b_owns = b->fields || b->references;
+    if (a_owns && b_owns) {
+        const struct pxi_value *second = b->fields ? b->fields : b->references;
+        pxi_diag(k->diags, RELATION_BOTH_OWN, second->at, pxi_side_text(k, a), pxi_side_text(k, b));
+    } else if (!a_owns && !b_owns) {
+        const char *name = a->relation->field.name.text;
+        pxi_diag(k->diags, RELATION_NO_FIELDS, a->relation->field.name.at, pxi_side_text(k, a),
+                 name, "id");
+    } else {
+        return a_owns ? a : b;
+    }
+    return NULL;
+}
+
+static void check_one(struct pxi_relation_job *job, struct pxi_side *own, struct pxi_side *other)
+{
+    struct pxi_checker *k = job->k;
+    const struct pxi_column *f = &other->relation->field;
+    own->relation->kind = PXI_RELATION_OWNER;
+    other->relation->kind = f->list ? PXI_RELATION_MANY : PXI_RELATION_ONE;
+    check_passive(k, other, own);
+    if (!f->list && !f->optional)
+        pxi_diag(k->diags, RELATION_ONE_REQUIRED, f->type_at, pxi_side_text(k, other),
+                 f->type_name.text);
+    if (!other->told)
+        pxi_check_owner(job, own, other);
+}
+
+static void check_pair(struct pxi_relation_job *job, struct pxi_side *a, struct pxi_side *b)
+{
+    struct pxi_checker *k = job->k;
+    a->relation->opposite = b->index;
+    b->relation->opposite = a->index;
+    if (a->model == b->model && !a->relation->name) {
+        pxi_diag(k->diags, RELATION_SELF_NAME, b->relation->field.name.at, pxi_side_text(k, a),
+                 pxi_side_text(k, b));
+        return;
+    }
+    if (a->relation->field.list && b->relation->field.list) {
+        check_passive(k, a, NULL);
+        check_passive(k, b, NULL);
+        if (!a->told && !b->told)
+            pxi_check_join(job, a, b);
+    } else if (a->relation->field.list || b->relation->field.list) {
+        bool a_owns = b->relation->field.list;
+        check_one(job, a_owns ? a : b, a_owns ? b : a);
+    } else {
+        struct pxi_side *own = owner_of_two(k, a, b);
+        if (own)
+            check_one(job, own, own == a ? b : a);
+    }
+}
+
+/* ---- all ---- */
+
+static bool collect(struct pxi_relation_job *job)
+{
+    struct pxi_checker *k = job->k;
+    const struct pxi_schema *schema = k->schema;
+    for (uint32_t i = 0; i < schema->models.count; i++)
+        job->count += schema->models.items[i].relations.count;
+    job->sides = pxi_arena_zero(k->arena, job->count, sizeof *job->sides);
+    job->first = pxi_arena_zero(k->arena, schema->models.count, sizeof *job->first);
+    if (!job->sides || !job->first)
+        return false;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < schema->models.count; i++) {
+        struct pxi_model *m = &schema->models.items[i];
+        job->first[i] = n;
+        for (uint32_t j = 0; j < m->relations.count; j++)
+            job->sides[n++] = (struct pxi_side){ .model = m,
+                                                 .relation = &m->relations.items[j],
+                                                 .index = (uint16_t)j };
+    }
+    return true;
+}
+
+void pxi_check_relations(struct pxi_checker *k)
+{
+    struct pxi_relation_job job = { .k = k };
+    job.groups.arena = job.names.arena = k->arena;
+    if (!collect(&job))
+        return;
+    for (uint32_t i = 0; i < job.count && !pxi_diag_full(k->diags); i++) {
+        read_side(&job, &job.sides[i]);
+        if (!job.sides[i].told)
+            join_group(&job, &job.sides[i]);
+    }
+    for (uint32_t i = 0; i < job.count && !pxi_diag_full(k->diags); i++) {
+        struct pxi_side *s = &job.sides[i];
+        const struct pxi_group *g = s->group;
+        bool across =
+            g && g->second &&
+            (s->model == s->target || g->second->model != s->model || g->first->model != s->model);
+        if (!g || s->told) {
+            continue;
+        } else if (g->count == 1) {
+            report_alone(&job, s);
+        } else if (g->count > 2 || !across) {
+            report_crowd(&job, s);
+        } else if (s == g->first) {
+            check_pair(&job, s, g->second);
+        }
+    }
+    for (uint32_t i = 0; i < 2 * job.count; i++) {
+        struct pxi_side *s = &job.sides[i % job.count];
+        if (s->relation->columns.count > 0 && s->relation->kind == PXI_RELATION_OWNER &&
+            !s->map == (i >= job.count))
+            pxi_check_foreign_name(&job, s);
+    }
+}
