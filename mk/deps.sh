@@ -34,6 +34,13 @@ if [ "$(id -u)" -ne 0 ]; then
     sudo=(sudo)
 fi
 echo "deps: installing ${missing[*]}"
+# Debian's package would start a server of its own; the tests make theirs, and nothing else needs one.
+case " ${missing[*]} " in *' postgresql '*)
+    "${sudo[@]}" mkdir -p /etc/postgresql-common
+    [ -e /etc/postgresql-common/createcluster.conf ] ||
+        echo 'create_main_cluster = false' |
+            "${sudo[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null ;;
+esac
 export DEBIAN_FRONTEND=noninteractive
 "${sudo[@]}" apt-get update -qq
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \

@@ -43,6 +43,8 @@ function fail(what) {
         next
     if (target == "sqlite3.h" && FILENAME != "orm/driver/sqlite.c" && FILENAME !~ /^orm\/driver\/sqlite/)
         fail("only orm/driver/sqlite*.c sees <sqlite3.h>")
+    if (target == "libpq-fe.h" && FILENAME !~ /^orm\/driver\/postgres/)
+        fail("only orm/driver/postgres*.c sees <libpq-fe.h>")
     if (target ~ /^prax\//)
         to = target == "prax/usdt.h" ? "usdt" : "orm/include"
     else if (target ~ /^(orm|usdt|bpf|loader)\//)

@@ -1,8 +1,9 @@
-# Generated code that tests use. blog.prax is the schema of the database tests: every tests/db test
-# may include "blog.h" and is linked with blog.c.
+# Generated code that tests use. blog.prax is the schema of the database tests, social.prax that of
+# relations and attributes: every tests/db test may include both headers and is linked with both.
 DB_TEST_C := $(wildcard tests/db/test_*.c)
 $(eval $(call prax_generate,tests/golden/schema/blog.prax,blog,$(DB_TEST_C:%.c=$(B)/%.o)))
-$(foreach t,$(notdir $(DB_TEST_C:%.c=%)),$(eval TEST_GEN_$(t) := $(B)/gen/blog.o))
+$(eval $(call prax_generate,tests/golden/schema/social.prax,social,$(DB_TEST_C:%.c=$(B)/%.o)))
+$(foreach t,$(notdir $(DB_TEST_C:%.c=%)),$(eval TEST_GEN_$(t) := $(B)/gen/blog.o $(B)/gen/social.o))
 
 .PHONY: golden
 golden: $(B)/prax ## write the golden files of schema diagnostics and generated C anew

@@ -3,7 +3,6 @@
 TEST_C  := $(wildcard tests/unit/test_*.c tests/db/test_*.c tests/bpf/test_*.c)
 TEST_SH := $(wildcard tests/unit/test_*.sh tests/db/test_*.sh tests/bpf/test_*.sh)
 TEST_LIB := $(wildcard tests/lib/*.c)
-CFLAGS_tests/lib/pg := $(shell pkg-config --cflags libpq)
 TESTS   += $(TEST_C:%.c=$(B)/%) $(TEST_SH)
 
 # Objects of generated code that a test uses: TEST_GEN_<name of test> := ..., in tests/*.mk beside
@@ -16,4 +15,4 @@ test: $(TEST_DEPS)
 .SECONDEXPANSION:
 $(TEST_C:%.c=$(B)/%): $(B)/%: $(B)/%.o $$(TEST_GEN_$$(notdir $$*)) $(call obj,$(TEST_LIB)) \
     $(B)/libloader.a $(B)/libpraxc.a $(B)/libprax.a
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LOADER_LIBS) $(PRAX_LIBS) -lpq
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LOADER_LIBS) $(PRAX_LIBS)

@@ -11,6 +11,7 @@
 #include "orm/pool/pool.h"
 #include "orm/query/build.h"
 #include <prax/usdt.h>
+#include <string.h>
 
 enum {
     PXI_SESSIONS_KEPT = 16,           /* closed sessions kept for the next open */
@@ -157,6 +158,8 @@ struct pxi_rows {
     size_t count, room, size; /* size: bytes a row */
     size_t extra;             /* bytes behind the last one that may be written to */
 };
+/* The integer in the first column of the first row; `none` if there is no row. */
+int64_t pxi_op_scalar(struct pxi_op *op, const struct pxi_request *r, int64_t none);
 /* Room for the rows of the statement that has started; take as in the query. */
 int pxi_rows_begin(struct pxi_op *op, struct pxi_rows *rows, uint32_t take);
 /* The current row behind the others; ELIMIT beyond rows_max. */
@@ -182,13 +185,30 @@ static inline const void *pxi_query_include(const prax_model *m, const void *que
 {
     return m->query_include_off == PRAX_NO_OFF ? NULL : (const char *)query + m->query_include_off;
 }
-/* Reads what a M_fields and a M_include ask for into rows[count] of the operation's model. Its
- * statement must be finished. */
+/* Whether what a M_fields and a M_include ask for can be done: EINVAL, ELIMIT. Then it is read into
+ * rows[count] of the operation's model, whose statement must be finished. */
+int pxi_include_check(const struct pxi_op *op, const void *select, const void *include);
 int pxi_include(const struct pxi_op *op, const void *select, const void *include, char *rows,
-                size_t count, unsigned depth);
+                size_t count);
 /* The columns that are read for a M_fields (or NULL) and a M_include (or NULL): bits in scratch
  * memory, or NULL for all. If there is no memory it is all of them, too. */
 const void *pxi_op_select(const struct pxi_op *op, const void *select, const void *include);
+
+/* Clears what is behind the columns of a row: relations that nobody has read yet. */
+static inline void pxi_row_clear_relations(const prax_model *m, char *row)
+{
+    if (m->n_relations) {
+        size_t at = m->relations[0].row_off;
+        memset(row + at, 0, m->row_size - at);
+    }
+}
+
+/* ---- rules (validate.c) ---- */
+
+/* A value of the column's plain type against its rules; all that a M_set sets. 0, or ECHECK (or
+ * ENOMEM) as the shape's error. */
+int pxi_validate(struct pxi_shape *sh, const prax_column *c, const void *src);
+int pxi_validate_set(struct pxi_shape *sh, const void *set);
 
 /* ---- handles (db.c) ---- */
 

@@ -106,6 +106,8 @@ static int source_of(struct pxi_shape *sh, const prax_column *c, const char *row
 static int bind(struct pxi_shape *sh, const prax_column *c, const struct source *from,
                 struct pxi_value *v)
 {
+    if (from->src && c->n_rules && pxi_validate(sh, c, from->src) < 0)
+        return sh->code;
     if (from->src)
         return pxi_value_of(sh, c, from->src, PXI_USE_WRITE, v);
     *v = (struct pxi_value){ .kind = PXI_NULL, .type = c->type };
@@ -280,6 +282,7 @@ static int create(struct pxi_op *op, const char *new_row, char *row)
         memcpy(id_at, &id, sizeof id);
     }
     memcpy(row + op->m->loaded_off, op->plan->loaded, op->m->fields_size);
+    pxi_row_clear_relations(op->m, row);
     return 0;
 }
 

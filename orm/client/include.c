@@ -212,23 +212,6 @@ static char *where_of(const struct level *l, uint32_t from, uint32_t to, struct 
     return where;
 }
 
-static int check(const struct pxi_op *op, const struct level *l)
-{
-    const prax_query_head *q = l->query;
-    if (!q)
-        return 0;
-    if (q->size == 0)
-        return pxi_op_fail(op, PRAX_EINVAL, "include of %s is not initialised: its size is 0",
-                           l->r->name);
-    if (q->total != PRAX_TOTAL_NONE)
-        return pxi_op_fail(op, PRAX_EINVAL,
-                           "include of %s has a total; count its rows by themselves", l->r->name);
-    if (!is_to_many(l->r) && (q->take || q->skip))
-        return pxi_op_fail(op, PRAX_EINVAL, "include of %s has take or skip, and is one row",
-                           l->r->name);
-    return 0;
-}
-
 /* Columns of the target that tell whose row it is are read in any case. */
 static void add_references(const struct level *l, uint8_t *select)
 {
@@ -324,10 +307,10 @@ static uint32_t chunk_of(const struct pxi_op *op, const struct level *l)
     return arrays ? UINT32_MAX : PXI_LIST_BLOBS;
 }
 
-static int read_level(struct pxi_op *op, struct level *l, struct pxi_rows *rows, unsigned depth)
+static int read_level(struct pxi_op *op, struct level *l, struct pxi_rows *rows)
 {
     uint32_t chunk = chunk_of(op, l);
-    int rc = check(op, l);
+    int rc = 0;
     for (uint32_t from = 0; rc == 0 && from < l->n_heads;) {
         uint32_t to = l->n_heads - from > chunk ? from + chunk : l->n_heads;
         rc = read_some(op, l, from, to, rows);
@@ -336,7 +319,7 @@ static int read_level(struct pxi_op *op, struct level *l, struct pxi_rows *rows,
     const char *q = l->query;
     if (rc == 0 && q && rows->count)
         rc = pxi_include(op, q + op->m->query_select_off, pxi_query_include(op->m, q), rows->items,
-                         rows->count, depth + 1);
+                         rows->count);
     return rc;
 }
 
@@ -363,7 +346,7 @@ static void hang(const struct level *l, unsigned relation, const struct pxi_rows
 
 /* NOLINTNEXTLINE(misc-no-recursion) */
 static int include_one(const struct pxi_op *above, unsigned relation, const void *query,
-                       char *items, size_t count, unsigned depth)
+                       char *items, size_t count)
 {
     prax_session *s = above->s;
     struct level l = { .m = above->m,
@@ -382,7 +365,7 @@ static int include_one(const struct pxi_op *above, unsigned relation, const void
     if (rc == 0 && !collect_parents(&l, &s->scratch))
         rc = pxi_op_full(&op, &s->scratch);
     if (rc == 0)
-        rc = read_level(&op, &l, &rows, depth);
+        rc = read_level(&op, &l, &rows);
     if (rc == 0)
         hang(&l, relation, &rows);
     rc = (int)pxi_op_end(&op, rc, rc == 0 ? rows.count : 0);
@@ -392,18 +375,15 @@ static int include_one(const struct pxi_op *above, unsigned relation, const void
 
 /* NOLINTNEXTLINE(misc-no-recursion) */
 int pxi_include(const struct pxi_op *op, const void *select, const void *include, char *rows,
-                size_t count, unsigned depth)
+                size_t count)
 {
     for (unsigned i = 0; i < op->m->n_relations; i++) {
         const void *query = pxi_include_of(op->m, i, include);
         if (!query && !pxi_has_bit(select, op->m->n_columns + i))
             continue;
-        if (depth >= PXI_INCLUDE_DEPTH)
-            return pxi_op_fail(op, PRAX_ELIMIT, "relations are included more than %d deep",
-                               PXI_INCLUDE_DEPTH);
         if (count > UINT32_MAX)
             return pxi_op_fail(op, PRAX_ELIMIT, "relations of more than 2^32 rows");
-        int rc = include_one(op, i, query, rows, count, depth);
+        int rc = include_one(op, i, query, rows, count);
         if (rc < 0)
             return rc;
     }
@@ -411,6 +391,46 @@ int pxi_include(const struct pxi_op *op, const void *select, const void *include
 }
 
 /* ---- what is asked for ---- */
+
+static int check_query(const struct pxi_op *op, const prax_relation *r, const prax_query_head *q)
+{
+    if (q->size == 0)
+        return pxi_op_fail(op, PRAX_EINVAL, "include of %s is not initialised: its size is 0",
+                           r->name);
+    if (q->total != PRAX_TOTAL_NONE)
+        return pxi_op_fail(op, PRAX_EINVAL,
+                           "include of %s asks for a total; count its rows by themselves", r->name);
+    if (!is_to_many(r) && (q->take || q->skip))
+        return pxi_op_fail(op, PRAX_EINVAL, "include of %s has take or skip, and is one row",
+                           r->name);
+    return 0;
+}
+
+/* Depth is bounded by PXI_INCLUDE_DEPTH, also of queries that include themselves. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
+static int check_tree(const struct pxi_op *op, const prax_model *m, const void *select,
+                      const void *include, unsigned depth)
+{
+    int rc = 0;
+    for (unsigned i = 0; i < m->n_relations && rc == 0; i++) {
+        const prax_relation *r = &m->relations[i];
+        const char *q = pxi_include_of(m, i, include);
+        if (!q && !pxi_has_bit(select, m->n_columns + i))
+            continue;
+        if (depth == PXI_INCLUDE_DEPTH)
+            return pxi_op_fail(op, PRAX_ELIMIT, "relations are included more than %d deep",
+                               PXI_INCLUDE_DEPTH);
+        if (q && (rc = check_query(op, r, (const void *)q)) == 0)
+            rc = check_tree(op, r->target, q + r->target->query_select_off,
+                            pxi_query_include(r->target, q), depth + 1);
+    }
+    return rc;
+}
+
+int pxi_include_check(const struct pxi_op *op, const void *select, const void *include)
+{
+    return check_tree(op, op->m, select, include, 0);
+}
 
 bool pxi_wants_relations(const prax_model *m, const void *select, const void *include)
 {

@@ -63,6 +63,24 @@ static void keep_filter(prax_session *s, const prax_column *c, char *filter)
     }
 }
 
+static void keep_inside(prax_session *s, const prax_model *m, char *where, unsigned depth);
+
+/* The conditions on a relation: one of to one, three of to many. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
+static void keep_relation(prax_session *s, const prax_relation *r, char *at, unsigned depth)
+{
+    bool one = r->kind == PRAX_R_OWNER || r->kind == PRAX_R_ONE;
+    const void **wheres = (const void **)(void *)at;
+    for (unsigned k = 0; k < (one ? 1 : 3) && !s->kept_error; k++) {
+        if (!wheres[k])
+            continue;
+        char *copy = (char *)prax_keep(s, wheres[k], r->target->where_size);
+        if (copy)
+            keep_inside(s, r->target, copy, depth + 1);
+        wheres[k] = copy;
+    }
+}
+
 /* What a where that is ours already points to. */
 /* Depth is bounded by PXI_FILTER_DEPTH. */
 /* NOLINTNEXTLINE(misc-no-recursion) */
@@ -86,6 +104,8 @@ static void keep_inside(prax_session *s, const prax_model *m, char *where, unsig
             keep_inside(s, m, items + i * m->where_size, depth + 1);
         lists[k].items = items;
     }
+    for (unsigned i = 0; i < m->n_relations && !s->kept_error; i++)
+        keep_relation(s, &m->relations[i], where + m->relations[i].where_off, depth);
 }
 
 const void *prax_gen_keep_where(prax_session *s, const prax_model *m, const void *where)

@@ -449,9 +449,8 @@ int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a)
     unsigned failed = 0;
     if (p->partial) {
         memset(row, 0, op->m->row_size);
-    } else if (op->m->n_relations) { /* behind the columns, and not read yet */
-        size_t at = op->m->relations[0].row_off;
-        memset(row + at, 0, op->m->row_size - at);
+    } else {
+        pxi_row_clear_relations(op->m, row);
     }
     for (unsigned i = 0; i < op->m->fields_size; i++) /* one or two: no call of memcpy */
         row[op->m->loaded_off + i] = ((const char *)p->loaded)[i];

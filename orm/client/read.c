@@ -6,9 +6,12 @@ enum { LIST_FIRST = 16, LIST_HINT_BYTES = 4 << 20 };
 
 static int check_query(const struct pxi_op *op, const prax_query_head *q)
 {
-    if (q && q->size != 0)
-        return 0;
-    return pxi_op_fail(op, PRAX_EINVAL, "the query is not initialised: its size is 0");
+    const prax_model *m = op->m;
+    if (!q || q->size == 0)
+        return pxi_op_fail(op, PRAX_EINVAL, "the query is not initialised: its size is 0");
+    return m->n_relations ? pxi_include_check(op, (const char *)q + m->query_select_off,
+                                              pxi_query_include(m, q))
+                          : 0;
 }
 
 struct pxi_request pxi_request_of(const struct pxi_op *op, const void *query)
@@ -47,7 +50,7 @@ static const void *one_row(struct pxi_op *op, const struct pxi_request *r, const
         rc = row ? pxi_op_row(op, row, &s->arena) : pxi_op_full(op, &s->arena);
         if (rc == 0 && r->m->n_relations && select) {
             pxi_op_finish(op);
-            rc = pxi_include(op, select, include, row, 1, 0);
+            rc = pxi_include(op, select, include, row, 1);
         }
         if (rc < 0)
             pxi_arena_release(&s->arena, mark);
@@ -77,6 +80,8 @@ const void *prax_gen_get(prax_session *s, const prax_model *m, const void *key, 
     const char *include = f && m->fetch_include_off != PRAX_NO_OFF
                               ? (const char *)fetch + m->fetch_include_off
                               : NULL;
+    if (select && m->n_relations && (rc = pxi_include_check(&op, select, include)) < 0)
+        return no_row(&op, rc);
     struct pxi_request r = { .m = m, .verb = PRAX_GET, .by = by, .key = key };
     r.select = pxi_op_select(&op, select, include);
     return one_row(&op, &r, select, include);
@@ -97,8 +102,7 @@ const void *prax_gen_find_first(prax_session *s, const prax_model *m, const void
 
 /* ---- numbers ---- */
 
-/* The first column of the first row, or 0 rows: -1. */
-static int64_t scalar(struct pxi_op *op, const struct pxi_request *r, int64_t none)
+int64_t pxi_op_scalar(struct pxi_op *op, const struct pxi_request *r, int64_t none)
 {
     struct pxi_shape sh;
     pxi_op_shape(op, &sh);
@@ -121,7 +125,7 @@ static int64_t count(prax_session *s, const prax_model *m, const void *query, en
         r.order_by = NULL;
         r.select = NULL;
         r.take = verb == PRAX_EXISTS ? 1 : r.take;
-        n = scalar(&op, &r, 0);
+        n = pxi_op_scalar(&op, &r, 0);
     }
     return pxi_op_end(&op, n, n >= 0);
 }
@@ -208,7 +212,7 @@ static int64_t total_of(struct pxi_op *op, const struct pxi_request *r)
 {
     struct pxi_request all = { .m = r->m, .verb = PRAX_COUNT, .where = r->where };
     struct pxi_plan *rows = op->plan;
-    int64_t n = scalar(op, &all, 0);
+    int64_t n = pxi_op_scalar(op, &all, 0);
     if (rows)
         pxi_op_show(op, rows); /* the operation is known by its rows */
     return n;
@@ -271,7 +275,7 @@ const void *prax_gen_find_many(prax_session *s, const prax_model *m, const void 
     rc = find(&op, &r, list, q->total);
     if (rc == 0 && list->count && m->n_relations)
         rc = pxi_include(&op, (const char *)query + m->query_select_off,
-                         pxi_query_include(m, query), (char *)list->items, list->count, 0);
+                         pxi_query_include(m, query), (char *)list->items, list->count);
     if (rc < 0)
         pxi_arena_release(&s->arena, mark);
     return pxi_op_end(&op, rc, rc == 0 ? list->count : 0) < 0 ? NULL : list;

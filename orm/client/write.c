@@ -7,6 +7,8 @@ static int64_t change(struct pxi_op *op, const struct pxi_request *r, bool all)
     struct pxi_shape sh;
     bool cached;
     pxi_op_shape(op, &sh);
+    if (r->set && pxi_validate_set(&sh, r->set) < 0)
+        return sh.code;
     struct pxi_plan *plan = pxi_request_plan(&op->s->db->plans, &sh, r, &cached);
     if (!plan)
         return sh.code;
@@ -19,12 +21,29 @@ static int64_t change(struct pxi_op *op, const struct pxi_request *r, bool all)
     return rc < 0 ? rc : pxi_op_change(op);
 }
 
+/* Nothing was changed: there is no such row, or it has another version. */
+static int64_t check_version(struct pxi_op *op, const struct pxi_request *r)
+{
+    const prax_model *m = op->m;
+    if (m->set_version_off == PRAX_NO_OFF ||
+        !((const prax_opt_i64 *)(const void *)((const char *)r->set + m->set_version_off))->set)
+        return 0;
+    struct pxi_plan *plan = op->plan;
+    struct pxi_request there = { .m = m, .verb = PRAX_EXISTS, .by = r->by, .key = r->key };
+    pxi_op_finish(op);
+    int64_t rc = pxi_op_scalar(op, &there, 0);
+    pxi_op_show(op, plan); /* the operation is known by its update */
+    return rc == 1 ? pxi_op_fail(op, PRAX_ECONFLICT, "the row has another version") : rc;
+}
+
 static int64_t run(struct pxi_op *op, int64_t rc, const struct pxi_request *r, bool all)
 {
     if (rc == 0)
         rc = pxi_op_may_write(op);
     if (rc == 0)
         rc = change(op, r, all);
+    if (rc == 0 && r->key && r->set)
+        rc = check_version(op, r);
     return pxi_op_end(op, rc, rc > 0 ? (uint64_t)rc : 0);
 }
 

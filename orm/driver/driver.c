@@ -2,23 +2,23 @@
 #include "orm/driver/driver.h"
 #include <string.h>
 
+#define URL_HELP "write sqlite:FILE, sqlite::memory: or postgres://USER@HOST/DATABASE"
+
 const struct pxi_driver *pxi_driver_find(const char *url, struct pxi_error *err)
 {
     if (!url || !*url) {
-        pxi_error_set(err, PRAX_EINVAL, "url: missing; write sqlite:FILE or sqlite::memory:");
+        pxi_error_set(err, PRAX_EINVAL, "url: missing; " URL_HELP);
         return NULL;
     }
     if (strncmp(url, "sqlite:", 7) == 0)
         return &pxi_sqlite;
+    if (strncmp(url, "postgres:", 9) == 0 || strncmp(url, "postgresql:", 11) == 0)
+        return &pxi_postgres;
     /* What stands before the colon only: behind it there may be a password. */
-    int scheme = (int)strcspn(url, ":/@?");
-    if (strncmp(url, "postgres:", 9) == 0 || strncmp(url, "postgresql:", 11) == 0) {
-        pxi_error_set(err, PRAX_EUNSUPPORTED, "url: %.*s: this build has SQLite only", scheme, url);
-    } else {
-        pxi_error_set(err, PRAX_EINVAL,
-                      "url: %.40s%s: no such database; write sqlite:FILE or sqlite::memory:", url,
-                      strlen(url) > 40 ? "..." : "");
-    }
+    int scheme = (int)strcspn(url, ":/@?=");
+    bool has_scheme = url[scheme] == ':';
+    pxi_error_set(err, PRAX_EINVAL, "url: %.*s%sno such database; " URL_HELP,
+                  has_scheme ? (scheme < 40 ? scheme : 40) : 0, url, has_scheme ? ": " : "");
     return NULL;
 }
 

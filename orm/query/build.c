@@ -192,6 +192,7 @@ static void update(struct pxi_shape *sh, const struct pxi_request *r)
         pxi_clause_key(sh, r->key, r->by);
     if (r->where)
         pxi_clause_where(sh, r->where);
+    pxi_clause_version(sh, r->set, r->key || sh->conditional ? " AND " : " WHERE ");
 }
 
 static void statement(struct pxi_shape *sh, const struct pxi_request *r)

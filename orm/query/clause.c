@@ -100,6 +100,22 @@ static void write_set(struct pxi_shape *sh, unsigned i, unsigned wr, const void 
     }
 }
 
+/* What an update writes though the call does not say so: the time and the next version. */
+static void imply(struct pxi_shape *sh, const prax_column *c)
+{
+    bool version = (c->flags & PRAX_C_VERSION) != 0;
+    if (!sh->sql) {
+        prax_time now = prax_time_now();
+        if (!version)
+            pxi_value_of(sh, c, &now, PXI_USE_WRITE, pxi_shape_value(sh));
+        return;
+    }
+    pxi_sql_add(sh->sql, ", ");
+    pxi_sql_name(sh->sql, c->db_name);
+    pxi_sql_template(sh->sql, version ? " = @ + 1" : " = ?", c);
+}
+
+/* All that is set, then what follows from that: one that is set is not implied. */
 void pxi_clause_set(struct pxi_shape *sh, const void *set)
 {
     bool first = true;
@@ -121,8 +137,36 @@ void pxi_clause_set(struct pxi_shape *sh, const void *set)
     }
     if (first)
         pxi_shape_fail(sh, NULL, PRAX_EINVAL, "nothing is set");
+    bool implied = sh->m->traits & PRAX_M_UPDATED || sh->m->set_version_off != PRAX_NO_OFF;
+    for (unsigned i = 0; implied && i < sh->m->n_columns && !sh->code; i++) {
+        const prax_column *c = &sh->m->columns[i];
+        bool updated = c->flags & PRAX_C_UPDATED &&
+                       (c->set_off == PRAX_NO_OFF || !((const char *)set)[c->set_off]);
+        if (updated || c->flags & PRAX_C_VERSION)
+            imply(sh, c);
+    }
     if (!sh->sql)
         pxi_shape_key(sh, &(uint16_t){ 0xffff }, sizeof(uint16_t));
+}
+
+void pxi_clause_version(struct pxi_shape *sh, const void *set, const char *before)
+{
+    const prax_model *m = sh->m;
+    if (m->set_version_off == PRAX_NO_OFF)
+        return;
+    const prax_opt_i64 *want = (const void *)((const char *)set + m->set_version_off);
+    for (unsigned i = 0; want->set && i < m->n_columns; i++) {
+        const prax_column *c = &m->columns[i];
+        if (!(c->flags & PRAX_C_VERSION))
+            continue;
+        if (sh->sql) {
+            pxi_sql_add(sh->sql, before);
+            pxi_sql_template(sh->sql, "@ = ?#", c);
+        } else {
+            pxi_shape_key(sh, &(uint16_t){ 0xfffe }, sizeof(uint16_t));
+            pxi_value_of(sh, c, &want->val, PXI_USE_EQUAL, pxi_shape_value(sh));
+        }
+    }
 }
 
 /* ---- pages and order; their shape is in the head of the key ---- */

@@ -88,6 +88,8 @@ void pxi_filter_in(struct pxi_shape *sh, const prax_column *c, const void *list,
 void pxi_clause_key(struct pxi_shape *sh, const void *key, unsigned by);
 /* "a = ?, b = b + ?"; EINVAL if nothing is set. */
 void pxi_clause_set(struct pxi_shape *sh, const void *set);
+/* "version = ?" of a M_set's if_version, if it is given. */
+void pxi_clause_version(struct pxi_shape *sh, const void *set, const char *before);
 /* " LIMIT ? OFFSET ?" */
 void pxi_clause_page(struct pxi_shape *sh, uint32_t take, uint32_t skip);
 /* " ORDER BY ..." */

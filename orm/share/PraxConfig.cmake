@@ -17,6 +17,9 @@ if(NOT TARGET Prax::prax)
     set_target_properties(Prax::prax PROPERTIES
         IMPORTED_LOCATION "${PRAX_LIBRARY}"
         INTERFACE_INCLUDE_DIRECTORIES "${PRAX_PREFIX_DIR}/include")
+    if(PRAX_LIBRARY MATCHES "\\.a$") # the shared one names its libraries itself
+        set_target_properties(Prax::prax PROPERTIES INTERFACE_LINK_LIBRARIES "sqlite3;pq;pthread;m")
+    endif()
 endif()
 
 function(prax_generate target)

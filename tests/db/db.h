@@ -20,6 +20,11 @@
 #include "tests/lib/pg.h"
 #include <cmocka.h>
 
+/* A test of another schema includes its header and says how its tables are made. */
+#ifndef DB_CREATE_TABLES
+#define DB_CREATE_TABLES blog_create_tables
+#endif
+
 enum db_place { DB_MEMORY, DB_FILE, DB_POSTGRES, DB_PLACES };
 static const char *const db_places[] = { "memory", "file", "postgres" };
 static enum db_place db_place; /* where the cases run now */
@@ -62,7 +67,7 @@ static inline int db_setup(void **state)
     db_setup_own(state);
     struct fixture *f = *state;
     if (prax_db_open(&f->db, .url = f->url, .pool_max = 4, .busy_ms = 200, .acquire_ms = 200) < 0 ||
-        blog_create_tables(f->db) < 0)
+        DB_CREATE_TABLES(f->db) < 0)
         fail_msg("%s", prax_db_error(f->db)->message);
     f->s = prax_session_open(f->db);
     assert_non_null(f->s);

@@ -1,0 +1,277 @@
+/* postgres_pipe.c - the PostgreSQL driver: the half that never blocks. What it is for stands in
+ * driver.h, at struct pxi_async.
+ *
+ * libpq hands results out in the order in which commands were sent; the queue here says what each
+ * is the answer to. A prepare is two commands and one entry: the error of the first is kept until
+ * the second has been passed over. A result is given to its statement only when `next` reaches it,
+ * so one statement may stand in the queue many times.
+ */
+#include "orm/driver/postgres.h"
+#include <poll.h>
+#include <stdlib.h>
+
+enum kind { SYNC, PARSE, DESCRIBE, EXECUTE };
+
+static int not_queued(struct pxi_pg_conn *c)
+{
+    if (PQstatus(c->pg) == CONNECTION_BAD)
+        return pxi_pg_lost(c);
+    return pxi_pg_fail_text(c, PRAX_ENOMEM, "out of memory");
+}
+
+/* ---- the queue ---- */
+
+static bool make_room(struct pxi_pg_pipe *p)
+{
+    if (p->count + 2 <= p->room)
+        return true;
+    unsigned room = p->room ? p->room * 2 : 64;
+    struct pxi_pg_pipe_entry *queue = calloc(room, sizeof *queue);
+    if (!queue)
+        return false;
+    for (unsigned i = 0; i < p->count; i++)
+        queue[i] = p->queue[(p->head + i) & (p->room - 1)];
+    free(p->queue);
+    p->queue = queue;
+    p->room = room;
+    p->head = 0;
+    return true;
+}
+
+static void enqueue(struct pxi_pg_pipe *p, enum kind kind, struct pxi_pg_stmt *st)
+{
+    p->queue[(p->head + p->count++) & (p->room - 1)] =
+        (struct pxi_pg_pipe_entry){ .st = st, .kind = (uint8_t)kind };
+}
+
+static int ready(struct pxi_pg_conn *c)
+{
+    pxi_pg_forget(c);
+    if (c->lost)
+        return PRAX_ECONN;
+    if (!c->pipe.on)
+        return pxi_pg_fail_text(c, PRAX_EINVAL, "the connection is in no pipeline");
+    if (!make_room(&c->pipe))
+        return pxi_pg_fail_text(c, PRAX_ENOMEM, "out of memory");
+    return 0;
+}
+
+static int begin(struct pxi_conn *conn)
+{
+    struct pxi_pg_conn *c = pxi_pg_of(conn);
+    int rc = pxi_pg_ready(c);
+    if (rc < 0)
+        return rc;
+    if (!PQenterPipelineMode(c->pg))
+        return not_queued(c);
+    c->pipe.on = true;
+    c->pipe.head = c->pipe.count = 0;
+    c->pipe.given = NULL;
+    return 0;
+}
+
+static int prepare(struct pxi_conn *conn, const char *sql, size_t size, bool keep,
+                   struct pxi_stmt **out)
+{
+    struct pxi_pg_conn *c = pxi_pg_of(conn);
+    int rc = ready(c);
+    *out = NULL;
+    if (rc < 0)
+        return rc;
+    struct pxi_pg_stmt *st = pxi_pg_stmt_new(c, sql, size, keep);
+    if (!st)
+        return pxi_pg_fail_text(c, PRAX_ENOMEM, "out of memory");
+    if (st->scan.empty) {
+        pxi_pg_stmt_free(st);
+        return pxi_pg_fail_text(c, PRAX_EINVAL, "no statement");
+    }
+    if (!PQsendPrepare(c->pg, st->name, st->sql, 0, NULL) ||
+        !PQsendDescribePrepared(c->pg, st->name)) {
+        pxi_pg_stmt_free(st);
+        return pxi_pg_lost(c); /* half an entry may be written */
+    }
+    enqueue(&c->pipe, PARSE, st);
+    enqueue(&c->pipe, DESCRIBE, st);
+    *out = (struct pxi_stmt *)(void *)st;
+    return 0;
+}
+
+static int push(struct pxi_stmt *stmt, const struct pxi_value *v, unsigned n)
+{
+    struct pxi_pg_stmt *st = pxi_pg_stmt_of(stmt);
+    struct pxi_pg_conn *c = st->c;
+    int rc = ready(c);
+    if (rc == 0 && !st->desc)
+        rc = pxi_pg_fail_text(c, PRAX_EINVAL, "the statement has not been prepared yet");
+    if (rc == 0)
+        rc = pxi_pg_encode(st, v, n);
+    if (rc == 0)
+        rc = pxi_pg_send(st);
+    if (rc == 0)
+        enqueue(&c->pipe, EXECUTE, st);
+    return rc;
+}
+
+static int sync_group(struct pxi_conn *conn)
+{
+    struct pxi_pg_conn *c = pxi_pg_of(conn);
+    int rc = ready(c);
+    if (rc < 0)
+        return rc;
+    if (!PQpipelineSync(c->pg))
+        return not_queued(c);
+    enqueue(&c->pipe, SYNC, NULL);
+    return 0;
+}
+
+/* ---- the network ---- */
+
+static int fd(struct pxi_conn *conn)
+{
+    struct pxi_pg_conn *c = pxi_pg_of(conn);
+    return c->lost ? -1 : PQsocket(c->pg);
+}
+
+static short events(struct pxi_conn *conn)
+{
+    struct pxi_pg_conn *c = pxi_pg_of(conn);
+    if (PQstatus(c->pg) != CONNECTION_OK)
+        return c->connecting == PGRES_POLLING_WRITING ? POLLOUT : POLLIN;
+    return c->pipe.unsent ? POLLIN | POLLOUT : POLLIN;
+}
+
+static int pump(struct pxi_conn *conn)
+{
+    struct pxi_pg_conn *c = pxi_pg_of(conn);
+    if (c->lost)
+        return PRAX_ECONN;
+    int unsent = PQflush(c->pg);
+    c->pipe.unsent = unsent > 0;
+    return unsent < 0 ? pxi_pg_lost(c) : pxi_pg_consume(c);
+}
+
+/* ---- answers ---- */
+
+static void pop(struct pxi_pg_pipe *p)
+{
+    p->head = (p->head + 1) & (p->room - 1);
+    p->count--;
+}
+
+/* Gives the result to its statement. 1: the entry is complete; 0: not yet; < 0: it failed. */
+static int settle(struct pxi_pg_conn *c, const struct pxi_pg_pipe_entry *e, PGresult *res)
+{
+    struct pxi_pg_stmt *st = e->st;
+    int rc = 0;
+    if (e->kind == SYNC) {
+        PQclear(res);
+        return 0;
+    }
+    if (e->kind == EXECUTE) {
+        st->row = -1;
+        st->n_rows = 0;
+        st->code = pxi_pg_take(st, res);
+        st->stale = c->stale;
+        st->state = PXI_PG_DONE;
+        return st->code < 0 ? st->code : 1;
+    }
+    if (PQresultStatus(res) == PGRES_COMMAND_OK && e->kind == DESCRIBE) {
+        rc = pxi_pg_described(st, res);
+        return rc < 0 ? rc : 1;
+    }
+    if (PQresultStatus(res) == PGRES_COMMAND_OK) {
+        PQclear(res);
+        return 0;
+    }
+    if (e->kind == PARSE) { /* told when Describe has been passed over */
+        st->failed = res;
+        return 0;
+    }
+    if (!st->failed)
+        return pxi_pg_take(st, res);
+    PQclear(res);
+    rc = pxi_pg_take(st, st->failed);
+    st->failed = NULL;
+    return rc;
+}
+
+static int lost(struct pxi_pg_conn *c, struct pxi_stmt **st)
+{
+    *st = NULL;
+    return pxi_pg_lost(c);
+}
+
+static int next(struct pxi_conn *conn, struct pxi_stmt **out)
+{
+    struct pxi_pg_conn *c = pxi_pg_of(conn);
+    struct pxi_pg_pipe *p = &c->pipe;
+    *out = NULL;
+    if (p->given)
+        pxi_pg_finish((struct pxi_stmt *)(void *)p->given);
+    p->given = NULL;
+    pxi_pg_forget(c);
+    if (c->lost)
+        return PRAX_ECONN;
+    while (p->count && !PQisBusy(c->pg)) {
+        struct pxi_pg_pipe_entry e = p->queue[p->head];
+        PGresult *res = PQgetResult(c->pg);
+        if (!res) /* between two commands */
+            continue;
+        if (PQstatus(c->pg) == CONNECTION_BAD) {
+            c->failed = res;
+            return lost(c, out);
+        }
+        pop(p);
+        int rc = settle(c, &e, res);
+        if (rc == 0)
+            continue;
+        *out = (struct pxi_stmt *)(void *)e.st;
+        p->given = e.kind == EXECUTE ? e.st : NULL;
+        return rc;
+    }
+    return PQstatus(c->pg) == CONNECTION_BAD ? lost(c, out) : 0;
+}
+
+static unsigned out(struct pxi_conn *conn)
+{
+    return pxi_pg_of(conn)->pipe.count;
+}
+
+static int cancel(struct pxi_conn *conn)
+{
+    return pxi_pg_cancel(pxi_pg_of(conn));
+}
+
+static int end(struct pxi_conn *conn)
+{
+    struct pxi_pg_conn *c = pxi_pg_of(conn);
+    struct pxi_stmt *st;
+    if (c->pipe.given || (!c->lost && c->pipe.count))
+        next(conn, &st);
+    if (c->pipe.count && !c->lost)
+        return pxi_pg_fail_text(c, PRAX_EINVAL, "%u entries of the pipeline are out",
+                                c->pipe.count);
+    if (!c->lost && c->pipe.on)
+        PQclear(PQgetResult(c->pg)); /* libpq ends the last command only when it is asked */
+    c->pipe.on = false;
+    c->pipe.count = 0;
+    if (!c->lost && !PQexitPipelineMode(c->pg))
+        pxi_pg_lost(c);
+    return c->lost ? PRAX_ECONN : pxi_pg_cancel_end(c);
+}
+
+const struct pxi_async pxi_pg_async = {
+    .open_start = pxi_pg_open_start,
+    .open_poll = pxi_pg_open_poll,
+    .fd = fd,
+    .events = events,
+    .begin = begin,
+    .prepare = prepare,
+    .push = push,
+    .sync = sync_group,
+    .pump = pump,
+    .next = next,
+    .out = out,
+    .cancel = cancel,
+    .end = end,
+};

@@ -1,0 +1,694 @@
+/* postgres_stmt.c - the PostgreSQL driver: statements.
+ *
+ * Parse and Describe go out together and teach the types of parameters and columns, so values can
+ * travel in binary and raw SQL is typed by the server. A list's answer is taken in whole, as one
+ * PGresult; a cursor's in pieces (postgres_stream.c).
+ *
+ * Statements have names (p1, p2, ...) unless the URL says prax_prepare=off: behind a pooler that
+ * hands out connections by transaction a name would be somebody else's, so the text is sent each
+ * time and only what Describe said is kept. Names that are no longer needed are dropped with the
+ * next prepare outside of a transaction, at no round trip of their own.
+ *
+ * A statement that the server no longer has, or that returns other columns since a migration, fails
+ * before it does anything. Outside of a transaction it is prepared and sent once more.
+ */
+#include "orm/base/clock.h"
+#include "orm/driver/postgres.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { DROPS_AT_ONCE = 16 };
+
+static int no_memory(struct pxi_pg_conn *c)
+{
+    return pxi_pg_fail_text(c, PRAX_ENOMEM, "out of memory");
+}
+
+/* What PQsend* says: the connection was dead before, or there is no memory. */
+static int not_sent(struct pxi_pg_conn *c)
+{
+    return PQstatus(c->pg) == CONNECTION_BAD ? pxi_pg_lost(c) : no_memory(c);
+}
+
+bool pxi_pg_in_tx(struct pxi_conn *conn)
+{
+    struct pxi_pg_conn *c = pxi_pg_of(conn);
+    PGTransactionStatusType s = PQtransactionStatus(c->pg);
+    if (s != PQTRANS_ACTIVE)
+        c->tx = !c->lost && (s == PQTRANS_INTRANS || s == PQTRANS_INERROR);
+    return c->tx;
+}
+
+void pxi_pg_note(struct pxi_buf *names, const char *name)
+{
+    pxi_buf_add(names, name, strlen(name) + 1);
+}
+
+/* ---- the driver's own queries ---- */
+
+PGresult *pxi_pg_ask(struct pxi_pg_conn *c, const char *sql, const char *const *values, int n,
+                     int *rc)
+{
+    PGresult *res = NULL;
+    *rc = pxi_pg_ready(c);
+    if (*rc == 0 && !PQsendQueryParams(c->pg, sql, n, NULL, values, NULL, NULL, 0))
+        *rc = not_sent(c);
+    if (*rc == 0)
+        res = pxi_pg_result(c, rc);
+    if (*rc == 0)
+        *rc = pxi_pg_drain(c);
+    if (*rc == 0 && PQresultStatus(res) == PGRES_TUPLES_OK)
+        return res;
+    if (*rc == 0) {
+        *rc = pxi_pg_fail(c, res);
+        res = NULL;
+    }
+    PQclear(res);
+    return NULL;
+}
+
+/* Whether a type's binary form is its text: enums, citext and the like. Asked once a connection. */
+static int is_textual(struct pxi_pg_conn *c, Oid oid, bool *textual)
+{
+    char text[16];
+    const char *values[] = { text };
+    int rc;
+    for (unsigned i = 0; i < c->n_asked; i++) {
+        if (c->asked[i] == oid) {
+            *textual = c->textual[i];
+            return 0;
+        }
+    }
+    snprintf(text, sizeof text, "%u", oid);
+    PGresult *res = pxi_pg_ask(c,
+                               "SELECT typtype = 'e' OR typsend::text IN ('textsend', 'citextsend',"
+                               " 'varcharsend', 'bpcharsend', 'namesend')"
+                               " FROM pg_catalog.pg_type WHERE oid = $1::oid",
+                               values, 1, &rc);
+    if (!res)
+        return rc;
+    *textual = PQntuples(res) == 1 && PQgetvalue(res, 0, 0)[0] == 't';
+    PQclear(res);
+    unsigned at = c->n_asked < sizeof c->asked / sizeof *c->asked ? c->n_asked++ : 0;
+    c->asked[at] = oid;
+    c->textual[at] = *textual;
+    return 0;
+}
+
+/* ---- prepare ---- */
+
+struct pxi_pg_stmt *pxi_pg_stmt_new(struct pxi_pg_conn *c, const char *sql, size_t size, bool keep)
+{
+    struct pxi_pg_stmt *st = calloc(1, sizeof *st);
+    if (!st)
+        return NULL;
+    st->c = c;
+    st->sql = strndup(sql, size);
+    st->scan = pxi_pg_scan(sql, size);
+    if (keep && c->keeps)
+        snprintf(st->name, sizeof st->name, "p%u", ++c->last_name);
+    if (st->sql)
+        return st;
+    free(st);
+    return NULL;
+}
+
+static void forget_description(struct pxi_pg_stmt *st)
+{
+    PQclear(st->desc);
+    free(st->params);
+    free(st->param_oids);
+    free(st->readers);
+    st->desc = NULL;
+    st->params = st->columns = NULL;
+    st->param_oids = NULL;
+    st->readers = NULL;
+    st->program = NULL;
+}
+
+void pxi_pg_stmt_free(struct pxi_pg_stmt *st)
+{
+    forget_description(st);
+    if (st->cells_used)
+        pxi_arena_free(&st->cells);
+    free(st->sql);
+    free(st);
+}
+
+int pxi_pg_described(struct pxi_pg_stmt *st, PGresult *desc)
+{
+    forget_description(st);
+    st->desc = desc;
+    st->n_params = (unsigned)PQnparams(desc);
+    st->n_columns = (unsigned)PQnfields(desc);
+    st->params = calloc(st->n_params + st->n_columns + 1, sizeof *st->params);
+    st->param_oids = calloc(st->n_params + 1, sizeof *st->param_oids);
+    st->readers = calloc(st->n_columns + 1, 1);
+    if (!st->params || !st->param_oids || !st->readers)
+        return no_memory(st->c);
+    st->columns = st->params + st->n_params;
+    for (unsigned i = 0; i < st->n_params; i++) {
+        st->param_oids[i] = PQparamtype(desc, (int)i);
+        st->params[i] = pxi_pg_type_of(st->param_oids[i]);
+    }
+    for (unsigned i = 0; i < st->n_columns; i++)
+        st->columns[i] = pxi_pg_type_of(PQftype(desc, (int)i));
+    return 0;
+}
+
+static int ask_types(struct pxi_pg_stmt *st)
+{
+    for (unsigned i = 0; i < st->n_columns; i++) {
+        bool textual = false;
+        if (st->columns[i].kind != PXI_PG_OTHER)
+            continue;
+        int rc = is_textual(st->c, st->columns[i].oid, &textual);
+        if (rc < 0)
+            return rc;
+        if (textual)
+            st->columns[i].kind = PXI_PG_TEXT;
+    }
+    return 0;
+}
+
+/* Drops names, as the first group of a pipeline. The number of commands sent; < 0: error. */
+static int send_drops(struct pxi_pg_conn *c)
+{
+    char sql[48];
+    int n = 0;
+    size_t at = 0;
+    if (c->tx) /* a failure would end it */
+        return 0;
+    while (n < DROPS_AT_ONCE && at < c->drops.size) {
+        const char *name = c->drops.data + at;
+        snprintf(sql, sizeof sql, "DEALLOCATE %s", name);
+        at += strlen(name) + 1;
+        if (!PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, 0))
+            return not_sent(c);
+        n++;
+    }
+    if (n && !PQpipelineSync(c->pg))
+        return not_sent(c);
+    if (n > 0) {
+        memmove(c->drops.data, c->drops.data + at, c->drops.size - at);
+        c->drops.size -= at;
+    }
+    return n;
+}
+
+/* That a name is not there any more is what was wanted. */
+static int read_drops(struct pxi_pg_conn *c, unsigned n)
+{
+    PGresult *answers[DROPS_AT_ONCE];
+    if (n == 0)
+        return 0;
+    int rc = pxi_pg_answers(c, answers, n);
+    for (unsigned i = 0; i < n; i++)
+        PQclear(answers[i]);
+    if (c->lost)
+        return rc;
+    pxi_pg_forget(c);
+    return 0;
+}
+
+static int parse(struct pxi_pg_stmt *st)
+{
+    struct pxi_pg_conn *c = st->c;
+    PGresult *answers[2] = { NULL, NULL };
+    int rc = 0, drops = 0;
+    if (!PQenterPipelineMode(c->pg))
+        return not_sent(c);
+    drops = send_drops(c);
+    if (drops < 0 || !PQsendPrepare(c->pg, st->name, st->sql, 0, NULL) ||
+        !PQsendDescribePrepared(c->pg, st->name) || !PQpipelineSync(c->pg)) {
+        pxi_pg_lost(c); /* half a group is written; nothing can end it */
+        return drops < 0 ? drops : not_sent(c);
+    }
+    rc = read_drops(c, (unsigned)drops);
+    if (rc == 0)
+        rc = pxi_pg_leave(c, pxi_pg_answers(c, answers, 2));
+    PQclear(answers[0]);
+    if (rc == 0)
+        return pxi_pg_described(st, answers[1]);
+    PQclear(answers[1]);
+    return rc;
+}
+
+static int prepare(struct pxi_pg_stmt *st)
+{
+    struct pxi_pg_conn *c = st->c;
+    int rc = pxi_pg_ready(c);
+    if (rc == 0)
+        rc = parse(st);
+    if (rc == 0)
+        rc = ask_types(st);
+    /* told by the server, so that a ';' within BEGIN ATOMIC is none */
+    if (rc == PRAX_ESQL && st->scan.several && c->failed &&
+        strcmp(PQresultErrorField(c->failed, PG_DIAG_SQLSTATE), "42601") == 0)
+        return PRAX_EINVAL;
+    return rc;
+}
+
+int pxi_pg_prepare(struct pxi_conn *conn, const char *sql, size_t size, bool keep,
+                   struct pxi_stmt **out)
+{
+    struct pxi_pg_conn *c = pxi_pg_of(conn);
+    *out = NULL;
+    if (size > PXI_VALUE_MAX)
+        return pxi_pg_fail_text(c, PRAX_ELIMIT, "statement of more than %d bytes", PXI_VALUE_MAX);
+    struct pxi_pg_stmt *st = pxi_pg_stmt_new(c, sql, size, keep);
+    if (!st)
+        return no_memory(c);
+    int rc = st->scan.empty ? PRAX_EINVAL : prepare(st);
+    if (rc < 0) {
+        pxi_pg_stmt_free(st);
+        return rc;
+    }
+    *out = (struct pxi_stmt *)(void *)st;
+    return 0;
+}
+
+void pxi_pg_drop(struct pxi_stmt *stmt)
+{
+    struct pxi_pg_stmt *st = pxi_pg_stmt_of(stmt);
+    if (st->state != PXI_PG_IDLE)
+        pxi_pg_finish(stmt);
+    if (st->name[0] && !st->c->lost)
+        pxi_pg_note(&st->c->drops, st->name);
+    pxi_pg_stmt_free(st);
+}
+
+/* ---- parameters ---- */
+
+static bool make_room(struct pxi_pg_conn *c, unsigned n)
+{
+    if (n <= c->params_room)
+        return true;
+    unsigned room = c->params_room ? c->params_room : 32;
+    while (room < n)
+        room *= 2;
+    const char **values = realloc(c->values, room * sizeof *values);
+    c->values = values ? values : c->values;
+    int *sizes = realloc(c->sizes, room * sizeof *sizes);
+    c->sizes = sizes ? sizes : c->sizes;
+    int *formats = realloc(c->formats, room * sizeof *formats);
+    c->formats = formats ? formats : c->formats;
+    size_t *at = realloc(c->at, room * sizeof *at);
+    c->at = at ? at : c->at;
+    if (!values || !sizes || !formats || !at)
+        return false;
+    c->params_room = room;
+    return true;
+}
+
+/* Whether the caller's bytes are what the server wants to have. */
+static inline bool as_it_is(const struct pxi_pg_type *t, const struct pxi_value *v)
+{
+    switch (t->kind) {
+    case PXI_PG_TEXT:
+    case PXI_PG_JSON:
+        return v->kind == PXI_TEXT;
+    case PXI_PG_BYTES:
+        return v->kind == PXI_BLOB;
+    case PXI_PG_UUID:
+        return v->kind == PXI_BLOB && v->size == 16;
+    default:
+        return false;
+    }
+}
+
+static int encode_one(struct pxi_pg_conn *c, const struct pxi_pg_type *t, const struct pxi_value *v,
+                      unsigned i)
+{
+    c->formats[i] = 1;
+    c->sizes[i] = 0;
+    c->at[i] = SIZE_MAX;
+    c->values[i] = NULL;
+    if (v->kind == PXI_NULL)
+        return 0;
+    if (as_it_is(t, v)) {
+        c->values[i] = v->u.p ? v->u.p : "";
+        c->sizes[i] = (int)v->size;
+        return 0;
+    }
+    size_t at = c->bytes.size;
+    int rc = pxi_pg_put(&c->bytes, t, v);
+    if (rc < 0)
+        return rc;
+    if (c->bytes.size - at > PXI_VALUE_MAX)
+        return PRAX_ELIMIT;
+    c->at[i] = at;
+    c->sizes[i] = (int)(c->bytes.size - at);
+    if (t->kind == PXI_PG_OTHER) {
+        c->formats[i] = 0;
+        pxi_buf_char(&c->bytes, '\0');
+    }
+    return 0;
+}
+
+static int wrong_parameter(struct pxi_pg_conn *c, int code, unsigned i)
+{
+    const char *why = code == PRAX_ERANGE  ? "is out of the range of its type on the server"
+                      : code == PRAX_ETYPE ? "does not fit the type that the server wants there"
+                                           : prax_strerror(code);
+    return pxi_pg_fail_text(c, code, "parameter %u %s", i + 1, why);
+}
+
+int pxi_pg_encode(struct pxi_pg_stmt *st, const struct pxi_value *v, unsigned n)
+{
+    static const struct pxi_value null = { .kind = PXI_NULL };
+    struct pxi_pg_conn *c = st->c;
+    if (n > st->n_params)
+        return pxi_pg_fail_text(c, PRAX_EINVAL, "%u values for %u parameters", n, st->n_params);
+    if (!make_room(c, st->n_params))
+        return no_memory(c);
+    pxi_buf_clear(&c->bytes);
+    for (unsigned i = 0; i < st->n_params; i++) {
+        int rc = encode_one(c, &st->params[i], i < n ? &v[i] : &null, i);
+        if (rc < 0)
+            return wrong_parameter(c, rc, i);
+    }
+    for (unsigned i = 0; i < st->n_params; i++) { /* the buffer moves no more */
+        if (c->at[i] != SIZE_MAX)
+            c->values[i] = c->bytes.data ? c->bytes.data + c->at[i] : "";
+    }
+    return pxi_buf_ok(&c->bytes) ? 0 : no_memory(c);
+}
+
+/* ---- start ---- */
+
+static int take_single_rows(struct pxi_pg_conn *c)
+{
+#ifdef LIBPQ_HAS_CHUNK_MODE
+    return PQsetChunkedRowsMode(c->pg, 256);
+#else
+    return PQsetSingleRowMode(c->pg);
+#endif
+}
+
+int pxi_pg_send(struct pxi_pg_stmt *st)
+{
+    struct pxi_pg_conn *c = st->c;
+    int n = (int)st->n_params, good;
+    if (st->name[0]) {
+        good = PQsendQueryPrepared(c->pg, st->name, n, c->values, c->sizes, c->formats, 1);
+    } else {
+        good = PQsendQueryParams(c->pg, st->sql, n, st->param_oids, c->values, c->sizes, c->formats,
+                                 1);
+    }
+    return good ? 0 : not_sent(c);
+}
+
+static int send_now(struct pxi_pg_stmt *st)
+{
+    struct pxi_pg_conn *c = st->c;
+    int rc = pxi_pg_send(st);
+    if (rc < 0)
+        return rc;
+    c->sent = true;
+    c->active = st;
+    st->state = PXI_PG_SENT;
+    if (st->streams && !take_single_rows(c))
+        st->streams = false;
+    return 0;
+}
+
+static int prepare_again(struct pxi_pg_stmt *st)
+{
+    snprintf(st->name, sizeof st->name, "p%u", ++st->c->last_name);
+    st->stale = true;
+    int rc = prepare(st);
+    st->stale = rc < 0;
+    return rc;
+}
+
+int pxi_pg_start(struct pxi_stmt *stmt, const struct pxi_value *v, unsigned n)
+{
+    struct pxi_pg_stmt *st = pxi_pg_stmt_of(stmt);
+    int rc = pxi_pg_ready(st->c);
+    st->row = -1;
+    st->n_rows = 0;
+    st->code = 0;
+    st->retried = false;
+    if (rc == 0 && __builtin_expect(st->stale, 0))
+        rc = prepare_again(st);
+    if (rc == 0)
+        rc = pxi_pg_encode(st, v, n);
+    if (rc < 0)
+        return rc;
+    st->streams = st->streams && st->scan.declares;
+    return pxi_pg_wants_portal(st) ? pxi_pg_portal_open(st) : send_now(st);
+}
+
+/* ---- answers ---- */
+
+static bool begins(const char *text, const char *word)
+{
+    return strncmp(text, word, strlen(word)) == 0;
+}
+
+void pxi_pg_count(struct pxi_pg_conn *c, PGresult *res)
+{
+    const char *tag = PQcmdStatus(res);
+    if (begins(tag, "INSERT ") || begins(tag, "UPDATE ") || begins(tag, "DELETE ") ||
+        begins(tag, "MERGE ") || begins(tag, "COPY ")) {
+        c->changes = strtoll(PQcmdTuples(res), NULL, 10);
+        c->total += c->changes;
+    } else if (strcmp(tag, "SET") == 0 || strcmp(tag, "LISTEN") == 0) {
+        c->dirty = true;
+    }
+}
+
+void pxi_pg_hold(struct pxi_pg_stmt *st, PGresult *res)
+{
+    PQclear(st->res);
+    st->res = res;
+    st->row = -1;
+    st->n_rows = PQntuples(res);
+}
+
+/* COPY as a statement: there is nobody to give it data, or to take them. */
+static int refuse_copy(struct pxi_pg_conn *c, ExecStatusType status)
+{
+    int rc = status == PGRES_COPY_BOTH ? pxi_pg_lost(c) : 0;
+    char *data = NULL;
+    int n = 1;
+    if (status == PGRES_COPY_IN && PQputCopyEnd(c->pg, "refused by the client") < 0)
+        rc = pxi_pg_lost(c);
+    if (status == PGRES_COPY_OUT)
+        pxi_pg_stop(c, PRAX_EUNSUPPORTED);
+    while (status == PGRES_COPY_OUT && rc == 0 && n >= 0) {
+        n = PQgetCopyData(c->pg, &data, 1);
+        PQfreemem(data);
+        data = NULL;
+        if (n == 0)
+            rc = pxi_pg_wait(c);
+    }
+    return rc;
+}
+
+static bool is_copy(ExecStatusType status)
+{
+    return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
+}
+
+/* Behind a pooler a text may come to mean other tables; a named statement cannot change. */
+static int check_columns(struct pxi_pg_stmt *st, const PGresult *res)
+{
+    if ((unsigned)PQnfields(res) != st->n_columns)
+        return pxi_pg_fail_text(st->c, PRAX_ESCHEMA, "the statement returns other columns now");
+    for (unsigned i = 0; !st->name[0] && i < st->n_columns; i++) {
+        if (PQftype(res, (int)i) != st->columns[i].oid) {
+            st->columns[i] = pxi_pg_type_of(PQftype(res, (int)i));
+            st->program = NULL;
+        }
+    }
+    return 0;
+}
+
+int pxi_pg_take(struct pxi_pg_stmt *st, PGresult *res)
+{
+    struct pxi_pg_conn *c = st->c;
+    ExecStatusType status = PQresultStatus(res);
+    switch (status) {
+    case PGRES_TUPLES_OK:
+        pxi_pg_count(c, res);
+        pxi_pg_hold(st, res);
+        return check_columns(st, res);
+    case PGRES_COMMAND_OK:
+        pxi_pg_count(c, res);
+        PQclear(res);
+        return 0;
+    case PGRES_EMPTY_QUERY:
+        PQclear(res);
+        return 0;
+    case PGRES_PIPELINE_ABORTED:
+        PQclear(res);
+        return pxi_pg_fail_text(c, PRAX_EABORTED, "not run: one before it in the pipeline failed");
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH:
+        PQclear(res);
+        refuse_copy(c, status);
+        return PRAX_EUNSUPPORTED;
+    default:
+        return pxi_pg_fail(c, res);
+    }
+}
+
+void pxi_pg_done(struct pxi_pg_stmt *st, int rc)
+{
+    struct pxi_pg_conn *c = st->c;
+    st->state = PXI_PG_DONE;
+    st->code = rc;
+    if (c->active == st)
+        c->active = NULL;
+}
+
+/* Sends a statement that the server did not know any more once again; false if it may not be. */
+static bool send_again(struct pxi_pg_stmt *st)
+{
+    struct pxi_pg_conn *c = st->c;
+    Oid *oids = st->param_oids;
+    unsigned n = st->n_params;
+    st->stale = true;
+    if (!st->name[0] || st->retried || pxi_pg_in_tx(&c->conn) || c->lost)
+        return false;
+    st->retried = true;
+    st->param_oids = NULL;
+    c->active = NULL;
+    PGresult *failed = c->failed; /* it stays the reason if this goes wrong */
+    c->failed = NULL;
+    int rc = prepare_again(st);
+    if (rc == 0 && (n != st->n_params || memcmp(oids, st->param_oids, n * sizeof *oids) != 0))
+        rc = PRAX_ESCHEMA;
+    free(oids);
+    if (rc == 0 && send_now(st) == 0) {
+        PQclear(failed);
+        return true;
+    }
+    pxi_pg_forget(c);
+    c->failed = failed;
+    return false;
+}
+
+void pxi_pg_collect(struct pxi_pg_stmt *st)
+{
+    struct pxi_pg_conn *c = st->c;
+    int rc, end;
+    do {
+        PGresult *res = pxi_pg_result(c, &rc);
+        if (rc == 0 && st->streams && PQresultStatus(res) != PGRES_FATAL_ERROR) {
+            st->state = PXI_PG_STREAM;
+            pxi_pg_hold(st, res);
+            return;
+        }
+        ExecStatusType status = PQresultStatus(res);
+        if (rc == 0)
+            rc = pxi_pg_take(st, res);
+        end = c->lost ? PRAX_ECONN : pxi_pg_drain(c);
+        if (end < 0 && rc == 0)
+            rc = end;
+        if (is_copy(status) && !c->lost)
+            pxi_pg_fail_text(c, rc, "COPY is not a statement that rows or values go with");
+    } while (rc < 0 && __builtin_expect(c->stale, 0) && send_again(st));
+    pxi_pg_done(st, rc);
+}
+
+static int step_slow(struct pxi_pg_stmt *st)
+{
+    if (st->state == PXI_PG_SENT) {
+        pxi_pg_collect(st);
+        if (st->state == PXI_PG_STREAM && st->n_rows == 0)
+            return pxi_pg_stream_next(st);
+        if (++st->row < st->n_rows)
+            return 1;
+    }
+    if (st->state == PXI_PG_STREAM || st->state == PXI_PG_PORTAL || st->aside)
+        return pxi_pg_stream_next(st);
+    st->row = st->n_rows;
+    if (st->failed) { /* it was put aside: now it is told */
+        pxi_pg_forget(st->c);
+        st->c->failed = st->failed;
+        st->failed = NULL;
+    }
+    return st->code;
+}
+
+int pxi_pg_step(struct pxi_stmt *stmt)
+{
+    struct pxi_pg_stmt *st = pxi_pg_stmt_of(stmt);
+    if (st->cells_used)
+        pxi_arena_release(&st->cells, (struct pxi_mark){ .block = NULL });
+    return ++st->row < st->n_rows ? 1 : step_slow(st);
+}
+
+void pxi_pg_finish(struct pxi_stmt *stmt)
+{
+    struct pxi_pg_stmt *st = pxi_pg_stmt_of(stmt);
+    if (st->state == PXI_PG_SENT)
+        pxi_pg_collect(st);
+    if (st->state == PXI_PG_STREAM || st->state == PXI_PG_PORTAL)
+        pxi_pg_stream_end(st);
+    PQclear(st->res);
+    PQclear(st->aside);
+    PQclear(st->failed);
+    st->res = st->aside = st->failed = NULL;
+    st->row = -1;
+    st->n_rows = 0;
+    st->code = 0;
+    st->streams = false;
+    st->state = PXI_PG_IDLE;
+}
+
+/* ---- control statements ---- */
+
+static bool is_command(const char *sql, const char *word)
+{
+    return strncasecmp(sql, word, strlen(word)) == 0;
+}
+
+/* One result of a script; the first error wins. */
+static int take_control(struct pxi_pg_conn *c, PGresult *res, const char *sql, int before)
+{
+    ExecStatusType status = PQresultStatus(res);
+    bool undone = is_command(sql, "COMMIT") && strcmp(PQcmdStatus(res), "ROLLBACK") == 0;
+    int rc = before;
+    if (is_copy(status)) {
+        refuse_copy(c, status);
+        rc = before < 0 ? before
+                        : pxi_pg_fail_text(c, PRAX_EUNSUPPORTED, "COPY in a script of statements");
+    } else if (status == PGRES_FATAL_ERROR && before == 0) {
+        return pxi_pg_fail(c, res);
+    } else if (undone && before == 0) {
+        rc = pxi_pg_fail_text(c, PRAX_EABORTED,
+                              "the transaction had failed: the database rolled it back");
+    } else if (status == PGRES_COMMAND_OK) {
+        pxi_pg_count(c, res);
+    }
+    PQclear(res);
+    return rc;
+}
+
+int pxi_pg_exec(struct pxi_conn *conn, const char *sql)
+{
+    struct pxi_pg_conn *c = pxi_pg_of(conn);
+    PGresult *res;
+    int rc = pxi_pg_ready(c), end;
+    if (rc == 0)
+        rc = pxi_pg_portals_before(c, sql);
+    if (rc < 0)
+        return rc;
+    if (is_command(sql, "ROLLBACK"))
+        c->until_ns = pxi_clock_ns() + (uint64_t)PXI_PG_CONTROL_MS * 1000000;
+    if (!PQsendQuery(c->pg, sql))
+        return not_sent(c);
+    c->sent = true;
+    while ((res = pxi_pg_result(c, &end)) != NULL)
+        rc = take_control(c, res, sql, rc);
+    if (end == 0)
+        pxi_pg_portals_after(c, sql);
+    return end < 0 ? end : rc;
+}
