@@ -212,11 +212,12 @@ static const char *upper_ulid(struct pxi_checker *k, const char *text)
 static const char *text_of(struct pxi_checker *k, const struct pxi_column *c, const char *text)
 {
     uint8_t bytes[16];
+    size_t at;
     switch (c->type) {
     case PRAX_T_String:
         return text;
     case PRAX_T_Json:
-        return pxi_json_check(text) ? text : NULL;
+        return pxi_json_check(text, strlen(text), &at) ? text : NULL;
     case PRAX_T_Uuid:
         return pxi_uuid_read(text, strlen(text), bytes) ? pxi_lower(k->arena, text) : NULL;
     case PRAX_T_Ulid:
