@@ -11,7 +11,7 @@
 
 prax_cursor *pxi_cursor_new(prax_session *s)
 {
-    prax_cursor *c = pxi_heap_zero(&s->db->heap, sizeof *c);
+    prax_cursor *c = pxi_heap_zero(&s->db->cursors_heap, sizeof *c);
     if (!c)
         return NULL;
     c->db = s->db;
@@ -25,7 +25,7 @@ static void free_cursor(prax_cursor *c)
 {
     prax_db *db = c->db;
     pxi_arena_free(&c->arena);
-    pxi_heap_free(&db->heap, c, sizeof *c);
+    pxi_heap_free(&db->cursors_heap, c, sizeof *c);
     pxi_db_unref(db);
 }
 

@@ -32,6 +32,7 @@ static void own(struct pxi_link *l, uintptr_t owner)
 void pxi_pool_init(struct pxi_pool *p, const struct pxi_pool_opts *o, const struct pxi_heap *heap)
 {
     *p = (struct pxi_pool){ .heap = heap,
+                            .statements = o->statements,
                             .closed = true, /* until it is open */
                             .min = o->min,
                             .stmt_cache = o->stmt_cache,
@@ -66,8 +67,12 @@ int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, struct pxi_
     p->driver = pxi_driver_find(o->url, err);
     if (!p->driver)
         return err->e.code;
-    char *url = strdup(o->url);
-    p->conn = (struct pxi_conn_opts){ .url = url, .busy_ms = o->busy_ms };
+    size_t url_size = strlen(o->url) + 1;
+    char *url = p->heap->alloc.realloc(p->heap->alloc.ctx, NULL, 0, url_size);
+    if (url)
+        memcpy(url, o->url, url_size);
+    p->conn =
+        (struct pxi_conn_opts){ .url = url, .busy_ms = o->busy_ms, .alloc = &o->driver->alloc };
     p->links = pxi_heap_zero(p->heap, o->max * sizeof *p->links);
     p->max = p->links ? o->max : 0;
     if (!url || !p->links)
@@ -83,7 +88,8 @@ int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, struct pxi_
 void pxi_pool_free(struct pxi_pool *p)
 {
     pxi_heap_free(p->heap, p->links, p->max * sizeof *p->links);
-    free((char *)p->conn.url);
+    if (p->conn.url)
+        pxi_heap_free(p->heap, (char *)p->conn.url, strlen(p->conn.url) + 1);
     free(p->where);
     pthread_cond_destroy(&p->returned);
     pthread_mutex_destroy(&p->lock);
