@@ -3,7 +3,7 @@
  * The viewer refuses two program points with one list of frames, and different addresses may get
  * one name: so program points are made from the lists of frame *texts*, and sites that share one
  * are summed. A point's own peak (mb) is then the sum of its sites' peaks, an upper bound; all else
- * is exact. The operation is the outermost frame, `query: <verb> <model>`, so that points of
+ * is exact. The operation is the outermost frame, `query: <verb> <model> <fingerprint>`, so that points of
  * different queries stay apart; with several processes, the process is one more. Times are in us.
  * Source: valgrind 3.19, dhat/dh_main.c and dh_view.js (its checks).
  */
@@ -74,7 +74,7 @@ static void add_roots(struct dhat *d, const struct heap_site *s)
     pxi_buf_clear(&d->text);
     if (s->op) {
         pxi_buf_text(&d->text, "query: ");
-        text__op(&d->text, &d->p->ops[s->op]);
+        text__op_exactly(&d->text, &d->p->ops[s->op]);
         add_frame(d);
     }
     if (d->p->n_processes > 2) {

@@ -166,7 +166,7 @@ static void add_stack(struct pxi_buf *out, const struct profile *p, const struct
 static void add_op(struct pxi_buf *out, const struct profile *p, uint32_t op)
 {
     pxi_buf_text(out, "       query: ");
-    text__op(out, &p->ops[op]);
+    text__op_exactly(out, &p->ops[op]);
     pxi_buf_char(out, '\n');
 }
 

@@ -78,6 +78,13 @@ void text__op(struct pxi_buf *out, const struct operation *o)
     }
 }
 
+void text__op_exactly(struct pxi_buf *out, const struct operation *o)
+{
+    text__op(out, o);
+    if (o->fingerprint)
+        pxi_buf_fmt(out, " %016" PRIx64, o->fingerprint);
+}
+
 void text__count(struct pxi_buf *out, uint64_t n)
 {
     char digits[32];

@@ -19,6 +19,8 @@ const char *text__base(const char *path);
 void text__address(struct pxi_buf *out, const struct profile *p, const struct frame *f);
 /* "query_many User"; "raw_sql_query" for raw SQL. */
 void text__op(struct pxi_buf *out, const struct operation *o);
+/* The same with its fingerprint, "query_many User e57c940ab288c66c", if it is known. */
+void text__op_exactly(struct pxi_buf *out, const struct operation *o);
 
 /* ---- figures ---- */
 
