@@ -64,8 +64,8 @@ struct session {
     struct pxi_map procs; /* pid_t -> struct proc *; the newest of a pid */
     struct events *events;
     struct ring_buffer *ring;
-    struct uprobes queries; /* links for all processes */
-    int *samplers;          /* samplers[n_samplers]: perf events */
+    struct uprobes probes; /* links of Prax's probes, for all processes */
+    int *samplers;         /* samplers[n_samplers]: perf events */
     size_t n_samplers;
     int follow[2];         /* links of the fork and exec programs; -1: none */
     struct pxi_map stacks; /* ids -> index in `sent` */

@@ -144,6 +144,13 @@ struct heap {
     struct heap_live *live; /* see heap_live.h; NULL in a loaded profile */
 };
 
+/* Whose allocations were recorded: profile_meta.with_heap. */
+enum {
+    HEAP_OF_NONE,
+    HEAP_OF_ALL, /* the allocation family: everybody's */
+    HEAP_OF_ORM, /* what libprax itself allocates, by purpose */
+};
+
 struct profile_meta {
     const char *command; /* shell-quoted; NULL when attached to a pid */
     const char *host, *kernel, *version;
@@ -192,6 +199,11 @@ uint32_t profile__frame(struct profile *p, uint32_t module, uint64_t address, bo
 /* frames[n], innermost first; more than UINT16_MAX are cut. */
 uint32_t profile__stack(struct profile *p, const uint32_t *frames, size_t n, uint8_t end,
                         bool kernel);
+/* The stack with what libprax allocates for (enum prax_purpose) as its outermost frame, in the
+ * module "[prax]": so every view of the heap shows it. */
+uint32_t profile__purpose_stack(struct profile *p, uint32_t stack, uint32_t purpose);
+/* That frame of a stack; its name is "prax:rows" or the like. 0: the stack has none. */
+uint32_t stack__purpose(const struct profile *p, uint32_t stack);
 /* model and sql may be NULL. An operation is told apart by verb, model and fingerprint; one without
  * a fingerprint is that of statements that were not built yet. sql_size: of the whole text, of
  * which sql may hold the beginning. */

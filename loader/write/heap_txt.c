@@ -47,6 +47,9 @@ static void add_notes(struct pxi_buf *out, const struct profile *p)
         pxi_buf_text(out, " on average: all but what is counted are estimates;\n"
                           "      +- is one standard error, 1/sqrt(samples)\n");
     }
+    if (p->meta.with_heap == HEAP_OF_ORM)
+        pxi_buf_text(out, "note: what libprax itself allocates: neither the program's own blocks\n"
+                          "      nor those of the database's library\n");
     if (!p->meta.command)
         pxi_buf_text(out, "note: attached to what was running: older blocks are not seen\n");
     note(out, "frees of blocks that were not known", h->unknown_frees);
@@ -151,7 +154,10 @@ static void add_stack(struct pxi_buf *out, const struct profile *p, const struct
 {
     const struct stack *s = &p->stacks[g->ustack];
     unsigned shown = 0;
-    for (uint16_t i = first_of_interest(p, s); i < s->n; i++) {
+    const uint32_t purpose = stack__purpose(p, g->ustack);
+    if (purpose)
+        add_name(out, p, purpose, 0);
+    for (uint16_t i = first_of_interest(p, s); i < s->n && s->frames[i] != purpose; i++) {
         for (uint32_t k = 0; k < label__count(p, s->frames[i]); k++) {
             if (shown++ < NAMES_SHOWN)
                 add_name(out, p, s->frames[i], k);
@@ -252,6 +258,26 @@ static void add_ops(struct pxi_buf *out, const struct profile *p)
     free(groups);
 }
 
+static void add_purposes(struct pxi_buf *out, const struct profile *p)
+{
+    uint32_t n;
+    struct heap_group *groups = heap_groups__by_purpose(p, &n);
+    figure *f = total_of;
+    out->broken |= !groups;
+    if (!groups)
+        return;
+    qsort_r(groups, n, sizeof *groups, by_figure, &f);
+    pxi_buf_text(out, "\nBy purpose\n");
+    for (uint32_t i = 0; i < n; i++) {
+        if (!groups[i].op)
+            continue;
+        pxi_buf_fmt(out, "%3u. ", i + 1);
+        add_figures(out, p, &groups[i]);
+        add_name(out, p, groups[i].op, 0);
+    }
+    free(groups);
+}
+
 void write_heap_txt(const struct profile *p, struct pxi_buf *out)
 {
     uint32_t n;
@@ -262,6 +288,8 @@ void write_heap_txt(const struct profile *p, struct pxi_buf *out)
     add_totals(out, p);
     heap_text__growth(out, p);
     heap_text__shape(out, p);
+    if (p->meta.with_heap == HEAP_OF_ORM)
+        add_purposes(out, p);
     add_list(out, p, groups, n, "Sites by bytes allocated in all", total_of);
     add_list(out, p, groups, n, "Sites by bytes live at the global peak", peak_of);
     add_list(out, p, groups, n, "Sites by bytes left at the end", left_of);

@@ -47,7 +47,8 @@ static void add_loss(void *ctx, const char *cause, uint64_t n)
 
 static void add_counters(struct pxi_json *j, const struct profile *p)
 {
-    static const char *const hits[] = { "queries", "allocations", "returns", "frees" };
+    static const char *const hits[] = { "queries", "allocations", "returns", "frees",
+                                        "blocks_of_prax" };
     const struct pxb_counters *c = &p->meta.counters;
     member(j, "samples", c->samples);
     pxi_json_key(j, "stack_ends");
@@ -87,6 +88,7 @@ void meta__json(struct pxi_json *j, const struct profile *p)
     flag(j, "cpu", m->with_cpu);
     member(j, "cpu_hz", m->hz);
     flag(j, "heap", m->with_heap);
+    word(j, "heap_of", heap_of__name(m->with_heap));
     member(j, "heap_sampled_every_bytes", p->heap.rate);
     flag(j, "queries", m->with_queries);
     flag(j, "prax_seen", m->has_prax);
