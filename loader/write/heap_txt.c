@@ -82,6 +82,11 @@ static void add_totals(struct pxi_buf *out, const struct profile *p)
         row(out, h->rate ? "estimated" : "allocated in all", h->total_bytes, h->total_blocks);
         pxi_buf_char(out, '\n');
     }
+    const size_t from = out->size;
+    pxi_buf_text(out, "how often");
+    text__column(out, from, 22);
+    text__rate(out, h->total_blocks, facts__duration(p));
+    pxi_buf_char(out, '\n');
     row(out, "at the peak", h->max_bytes, h->max_blocks);
     if (h->max_ns > p->meta.start_ns) {
         pxi_buf_text(out, ", ");
@@ -104,7 +109,9 @@ static void add_figures(struct pxi_buf *out, const struct profile *p, const stru
         pxi_buf_fmt(out, ", +- %.0f %%", 100 * heap_group__error(p, g));
     pxi_buf_text(out, ") in ");
     heap_text__blocks(out, g->total_blocks);
-    pxi_buf_text(out, ", peak ");
+    pxi_buf_text(out, " (");
+    text__rate(out, g->total_blocks, facts__duration(p));
+    pxi_buf_text(out, "), peak ");
     text__bytes(out, g->max_bytes);
     pxi_buf_text(out, ",\n     ");
     text__bytes(out, g->gmax_bytes);

@@ -87,6 +87,10 @@ static void add_figures(struct pxi_json *j, const struct profile *p, const struc
 {
     member(j, "bytes", g->total_bytes);
     member(j, "blocks", g->total_blocks);
+    pxi_json_key(j, "blocks_a_second");
+    pxi_json_f64(j, facts__duration(p) ? (double)g->total_blocks * 1e9 / (double)facts__duration(p)
+                                       : 0);
+    member(j, "peak_bytes", g->max_bytes);
     member(j, "bytes_at_peak", g->gmax_bytes);
     member(j, "bytes_left", g->live_bytes);
     member(j, "blocks_left", g->live_blocks);

@@ -129,6 +129,16 @@ void text__time(struct pxi_buf *out, uint64_t ns)
     }
 }
 
+void text__rate(struct pxi_buf *out, uint64_t n, uint64_t ns)
+{
+    static const char *const units[] = { "/s", "k/s", "M/s", "G/s" };
+    double x = ns ? (double)n * 1e9 / (double)ns : 0;
+    size_t unit = 0;
+    for (; x >= 999.5 && unit < 3; unit++)
+        x /= 1000;
+    three(out, x, units[unit]);
+}
+
 void text__share(struct pxi_buf *out, uint64_t part, uint64_t whole)
 {
     double percent = whole ? 100.0 * (double)part / (double)whole : 0;

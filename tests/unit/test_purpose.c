@@ -88,7 +88,7 @@ static void heap_txt_sums_by_purpose(void **state)
     write_heap_txt(m.p, &out);
     contains(&out, "note: what libprax itself allocates");
     contains(&out, "By purpose\n"
-                   "  1. 4.10 KiB (80.3 %) in 2 blocks, peak 4.10 KiB,\n"
+                   "  1. 4.10 KiB (80.3 %) in 2 blocks (2.00 M/s), peak 4.10 KiB,\n"
                    "     4.10 KiB at the global peak, 4.10 KiB left in 2, mean life ");
     contains(&out, "       query: query_many User e57c940ab288c66c\n"
                    "       prax:rows\n"
