@@ -245,6 +245,8 @@ static uint64_t overhead(const struct session *s)
 void session__stop(struct session *s, struct session_facts *facts)
 {
     take_in(s); /* what the links still in place may add stays small */
+    if (s->options.orm)
+        counters__read(s, &s->profile->heap.held_at_end);
     attach__stop(s);
     if (s->options.preload)
         preload__stop(s->options.preload);

@@ -220,6 +220,8 @@ int attach__start(struct session *s)
 {
     int err = 0;
     s->started = true;
+    if (s->options.orm)
+        counters__read(s, &s->profile->heap.held_before);
     attach__images(s);
     for (size_t i = 0; i < s->procs.count && !err; i++) {
         struct proc *p = procs__at(s, i);

@@ -112,6 +112,10 @@ void attach__heap(struct session *s, struct proc *p);
 int attach__samplers(struct session *s, pid_t pid);
 void attach__stop(struct session *s);
 
+/* session_counters.c */
+/* What libprax holds in all processes that are there; what cannot be read is left out. */
+void counters__read(const struct session *s, struct heap_held *held);
+
 /* session_feed.c */
 int feed__record(void *session, void *data, size_t size); /* a ring_buffer_sample_fn */
 

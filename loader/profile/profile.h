@@ -124,6 +124,12 @@ struct heap_site {
     uint64_t old_bytes, old_blocks, oldest_ns, youngest_ns;
 };
 
+/* What libprax held at a moment by the processes' own counters: [enum prax_purpose]. */
+enum { HEAP_PURPOSES = 16 };
+struct heap_held {
+    uint64_t bytes[HEAP_PURPOSES], blocks[HEAP_PURPOSES];
+};
+
 struct heap {
     struct heap_site *sites; /* sites[n_sites]; [0] unused */
     uint32_t n_sites;
@@ -138,7 +144,8 @@ struct heap {
     uint64_t peak;          /* how many times the peak moved */
     uint64_t rate;          /* mean bytes between two samples; 0: every event was seen */
     uint64_t exact_bytes, exact_blocks, exact_frees; /* as the command counted; 0: it did not */
-    uint64_t leak_age_ns; /* see heap_site; to be set before anything is fed */
+    uint64_t leak_age_ns;                      /* see heap_site; to be set before anything is fed */
+    struct heap_held held_before, held_at_end; /* of HEAP_OF_ORM; 0 of processes that are gone */
     struct heap_shape shape;
     struct growth growth;   /* bytes and blocks that are live */
     struct heap_live *live; /* see heap_live.h; NULL in a loaded profile */
@@ -204,6 +211,8 @@ uint32_t profile__stack(struct profile *p, const uint32_t *frames, size_t n, uin
 uint32_t profile__purpose_stack(struct profile *p, uint32_t stack, uint32_t purpose);
 /* That frame of a stack; its name is "prax:rows" or the like. 0: the stack has none. */
 uint32_t stack__purpose(const struct profile *p, uint32_t stack);
+/* "prax:rows"; "prax:other" for numbers that are not known. */
+const char *purpose_name(uint32_t purpose);
 /* model and sql may be NULL. An operation is told apart by verb, model and fingerprint; one without
  * a fingerprint is that of statements that were not built yet. sql_size: of the whole text, of
  * which sql may hold the beginning. */

@@ -12,12 +12,17 @@ static const char *const names[PRAX_PURPOSES] = {
 #include "usdt/purposes.def"
 };
 
+const char *purpose_name(uint32_t purpose)
+{
+    return names[purpose < PRAX_PURPOSES ? purpose : PRAX_PURPOSE_OTHER];
+}
+
 static uint32_t frame_of(struct profile *p, uint32_t purpose)
 {
     purpose = purpose < PRAX_PURPOSES ? purpose : PRAX_PURPOSE_OTHER;
     uint32_t module = profile__module(p, MODULE, NULL, NULL, 0);
     uint32_t frame = profile__frame(p, module, purpose, false, true);
-    struct frame_name name = { .name = names[purpose] };
+    struct frame_name name = { .name = purpose_name(purpose) };
     if (frame && p->frames[frame].symbols == 0)
         profile__names(p, frame, &name, 1);
     return frame;

@@ -265,6 +265,20 @@ static void add_ops(struct pxi_buf *out, const struct profile *p)
     free(groups);
 }
 
+static void add_held(struct pxi_buf *out, const char *title, const struct heap_held *held)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < HEAP_PURPOSES; i++) {
+        if (held->blocks[i] == 0)
+            continue;
+        if (!any)
+            pxi_buf_fmt(out, "\n%s, as the program itself counts\n", title);
+        any = true;
+        row(out, purpose_name(i), held->bytes[i], held->blocks[i]);
+        pxi_buf_char(out, '\n');
+    }
+}
+
 static void add_purposes(struct pxi_buf *out, const struct profile *p)
 {
     uint32_t n;
@@ -295,8 +309,11 @@ void write_heap_txt(const struct profile *p, struct pxi_buf *out)
     add_totals(out, p);
     heap_text__growth(out, p);
     heap_text__shape(out, p);
-    if (p->meta.with_heap == HEAP_OF_ORM)
+    if (p->meta.with_heap == HEAP_OF_ORM) {
+        add_held(out, "Held before the recording", &p->heap.held_before);
+        add_held(out, "Held at the end", &p->heap.held_at_end);
         add_purposes(out, p);
+    }
     add_list(out, p, groups, n, "Sites by bytes allocated in all", total_of);
     add_list(out, p, groups, n, "Sites by bytes live at the global peak", peak_of);
     add_list(out, p, groups, n, "Sites by bytes left at the end", left_of);

@@ -108,9 +108,25 @@ static void add_figures(struct pxi_json *j, const struct profile *p, const struc
     }
 }
 
-static const char *purpose_name(const struct profile *p, uint32_t frame)
+static const char *name_of(const struct profile *p, uint32_t frame)
 {
     return frame ? p->names[p->frames[frame].symbol].name : NULL;
+}
+
+static void add_held(struct pxi_json *j, const char *key, const struct heap_held *held)
+{
+    pxi_json_key(j, key);
+    pxi_json_begin(j, '[');
+    for (uint32_t i = 0; i < HEAP_PURPOSES; i++) {
+        if (held->blocks[i] == 0)
+            continue;
+        pxi_json_begin(j, '{');
+        word(j, "purpose", purpose_name(i));
+        member(j, "bytes", held->bytes[i]);
+        member(j, "blocks", held->blocks[i]);
+        pxi_json_end(j, '}');
+    }
+    pxi_json_end(j, ']');
 }
 
 static void add_site(struct pxi_json *j, const struct profile *p, const struct heap_group *g)
@@ -118,7 +134,7 @@ static void add_site(struct pxi_json *j, const struct profile *p, const struct h
     pxi_json_begin(j, '{');
     add_figures(j, p, g);
     add_op(j, p, g->op);
-    word(j, "purpose", purpose_name(p, stack__purpose(p, g->ustack)));
+    word(j, "purpose", name_of(p, stack__purpose(p, g->ustack)));
     pxi_json_key(j, "stack");
     stack__json(j, p, g->ustack, NAMES_MAX);
     pxi_json_end(j, '}');
@@ -143,7 +159,7 @@ static void add_groups(struct pxi_json *j, const struct profile *p, bool by_op)
         if (by_op)
             add_op(j, p, groups[i].op);
         else
-            word(j, "purpose", purpose_name(p, groups[i].op));
+            word(j, "purpose", name_of(p, groups[i].op));
         pxi_json_end(j, '}');
     }
     pxi_json_end(j, ']');
@@ -180,6 +196,8 @@ void heap__json(struct pxi_json *j, const struct profile *p)
     word(j, "of", heap_of__name(p->meta.with_heap));
     add_groups(j, p, true);
     add_groups(j, p, false);
+    add_held(j, "held_before", &h->held_before);
+    add_held(j, "held_at_end", &h->held_at_end);
     pxi_json_key(j, "sites");
     pxi_json_begin(j, '[');
     for (uint32_t i = 0; groups && i < n && i < STACKS_MAX; i++)

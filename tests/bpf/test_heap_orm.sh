@@ -60,6 +60,12 @@ check "a running process: rows of queries" test "$(bytes 'query:.*;prax:rows;' r
 check "a running process: queries beside" test "$(json "$tmp/running/meta.json" queries)" != 0
 check "a running process: older blocks are said to be unseen" \
     grep -q '^note: attached to what was running' "$tmp/running/heap.txt"
+check "a running process: what it held before, by its own count" \
+    grep -q '^prax:handle  *2[.][0-9]* KiB  *in 1 block$' \
+    <(sed -n '/^Held before the recording/,/^$/p' "$tmp/running/heap.txt")
+is "a running process: sessions at the end, by its own count" \
+    "$(report running "SELECT value ->> 'blocks' FROM heap, json_each(j, '\$.held_at_end')
+        WHERE value ->> 'purpose' = 'prax:sessions'")" 2
 check "a running process: leaks.txt" test -s "$tmp/running/leaks.txt"
 kill -TERM $pid
 wait $pid 2>/dev/null

@@ -52,6 +52,8 @@ static struct made filled(void)
     take(&m, m.cut, PRAX_PURPOSE_ROWS, 0, 48, 100);
     take(&m, 0, 200, 0, 64, 7); /* of a program that knows more than we do, without a stack */
     fixture_alloc(m.p, PXB_FREE, m.process, 0, 0, 32, 0, m.p->meta.start_ns + 100);
+    m.p->heap.held_before.bytes[PRAX_PURPOSE_PLANS] = 2048;
+    m.p->heap.held_before.blocks[PRAX_PURPOSE_PLANS] = 2;
     profile__finish(m.p, m.p->meta.start_ns + 1000);
     assert_true(profile__ok(m.p));
     return m;
@@ -87,6 +89,8 @@ static void heap_txt_sums_by_purpose(void **state)
     struct pxi_buf out = { 0 };
     write_heap_txt(m.p, &out);
     contains(&out, "note: what libprax itself allocates");
+    contains(&out, "Held before the recording, as the program itself counts\n"
+                   "prax:plans            2.00 KiB      in 2 blocks\n\nBy purpose\n");
     contains(&out, "By purpose\n"
                    "  1. 4.10 KiB (80.3 %) in 2 blocks (2.00 M/s), peak 4.10 KiB,\n"
                    "     4.10 KiB at the global peak, 4.10 KiB left in 2, mean life ");
@@ -127,6 +131,8 @@ static void json_names_purpose_and_query(void **state)
                    "\"fingerprint\":\"e57c940ab288c66c\",\"purpose\":\"prax:rows\",\"stack\":["
                    "\"pxp_alloc\",\"heap_realloc\",\"pxi_op_row\",\"find\",\"main\"]");
     contains(&out, "\"query\":null,\"verb\":null,\"model\":null,\"fingerprint\":null}");
+    contains(&out, "\"held_before\":[{\"purpose\":\"prax:plans\",\"bytes\":2048,\"blocks\":2}],"
+                   "\"held_at_end\":[]");
     contains(&out, "\"purposes\":[{\"bytes\":4196,\"blocks\":2,");
     pxi_buf_free(&out);
     profile__free(m.p);
