@@ -40,6 +40,9 @@ is "report --json: queries with verb, model and fingerprint" "$(report orm "SELE
     FROM heap, json_each(j, '\$.queries') WHERE value ->> 'verb' = 'query_many' AND
     value ->> 'model' = 'Order' AND length(value ->> 'fingerprint') = 16")" 1
 
+is "rows: of statements that are known" "$(grep -A1 -E 'query: query_[a-z]+ [A-Z][a-z]+$' \
+    "$tmp/orm/heap.txt" | grep -c prax:rows)" 0
+
 # The other way round: all blocks of libc carry the query, fingerprint and all.
 fingerprint=$(grep -oE 'query: query_many Order [0-9a-f]{16}' "$tmp/orm/heap.txt" | sort -u | head -n 1)
 check "heap.txt: a fingerprint" test -n "$fingerprint"
