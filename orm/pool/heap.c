@@ -51,13 +51,14 @@ static void note_live(int64_t by)
 static void count(const struct pxi_heap *h, int64_t blocks, size_t size)
 {
     struct prax_stats *st = pxi_stats_here();
+    const bool own = pxi_stats_is_own(st);
     const int64_t bytes = blocks * (int64_t)size;
-    pxi_stats_add(st, blocks > 0 ? &st->allocs : &st->frees, 1);
-    pxi_stats_add(st, blocks > 0 ? &st->alloc_bytes : &st->free_bytes, size);
-    pxi_stats_move(st, &st->purpose_blocks[h->number], blocks);
-    pxi_stats_move(st, &st->purpose_bytes[h->number], bytes);
+    pxi_stats_bump(own, blocks > 0 ? &st->allocs : &st->frees, 1);
+    pxi_stats_bump(own, blocks > 0 ? &st->alloc_bytes : &st->free_bytes, size);
+    pxi_stats_bump(own, (uint64_t *)&st->purpose_blocks[h->number], (uint64_t)blocks);
+    pxi_stats_bump(own, (uint64_t *)&st->purpose_bytes[h->number], (uint64_t)bytes);
     if (h->arena)
-        pxi_stats_move(st, &st->arena_bytes, bytes);
+        pxi_stats_bump(own, (uint64_t *)&st->arena_bytes, (uint64_t)bytes);
     note_live(bytes);
 }
 
