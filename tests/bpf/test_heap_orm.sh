@@ -43,6 +43,13 @@ is "report --json: queries with verb, model and fingerprint" "$(report orm "SELE
 is "rows: of statements that are known" "$(grep -A1 -E 'query: query_[a-z]+ [A-Z][a-z]+$' \
     "$tmp/orm/heap.txt" | grep -c prax:rows)" 0
 
+# The program's own figures.
+"$bpf" record --heap=orm -o "$tmp/own" -- "$B/profile_memory" -n 500 -m >"$tmp/out" 2>"$tmp/err"
+is "prax_memory_stats: the peak is the recording's" \
+    "$(sed -n 's/^libprax: .* at most //p' "$tmp/out")" "$(report own "SELECT j ->> 'peak_bytes' FROM heap")"
+is "prax_memory_stats: rows are those of the recording" \
+    "$(sed -n 's/^  rows: \([0-9]*\) in .*/\1/p' "$tmp/out")" "$(bytes ';prax:rows;' own)"
+
 # The other way round: all blocks of libc carry the query, fingerprint and all.
 fingerprint=$(grep -oE 'query: query_many Order [0-9a-f]{16}' "$tmp/orm/heap.txt" | sort -u | head -n 1)
 check "heap.txt: a fingerprint" test -n "$fingerprint"
