@@ -126,7 +126,7 @@ struct pxb_counters {
 	uint64_t lost[PXB_KINDS];
 	uint64_t ends[PXB_ENDS]; /* samples by end of their user stack */
 	uint64_t samples;	 /* of observed processes */
-	uint64_t probe_hits[5];	 /* of queries, allocation entries, returns, frees, Prax's own */
+	uint64_t probe_hits[5];	 /* queries, allocation entries, returns, frees, orm */
 	uint64_t busy;		 /* stacks not taken because the scratch was in use */
 	uint64_t no_memory;	 /* a map was full */
 	uint64_t run_ns;	 /* reserved for self-timing */

@@ -47,9 +47,10 @@ static void add_notes(struct pxi_buf *out, const struct profile *p)
         pxi_buf_text(out, " on average: all but what is counted are estimates;\n"
                           "      +- is one standard error, 1/sqrt(samples)\n");
     }
-    if (p->meta.with_heap == HEAP_OF_ORM)
+    if (p->meta.with_heap == HEAP_OF_ORM) {
         pxi_buf_text(out, "note: what libprax itself allocates: neither the program's own blocks\n"
                           "      nor those of the database's library\n");
+    }
     if (!p->meta.command)
         pxi_buf_text(out, "note: attached to what was running: older blocks are not seen\n");
     note(out, "frees of blocks that were not known", h->unknown_frees);

@@ -48,7 +48,7 @@ static void add_loss(void *ctx, const char *cause, uint64_t n)
 static void add_counters(struct pxi_json *j, const struct profile *p)
 {
     static const char *const hits[] = { "queries", "allocations", "returns", "frees",
-                                        "blocks_of_prax" };
+                                        "orm_blocks" };
     const struct pxb_counters *c = &p->meta.counters;
     member(j, "samples", c->samples);
     pxi_json_key(j, "stack_ends");

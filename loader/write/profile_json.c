@@ -156,10 +156,11 @@ static void add_groups(struct pxi_json *j, const struct profile *p, bool by_op)
             continue;
         pxi_json_begin(j, '{');
         add_figures(j, p, &groups[i]);
-        if (by_op)
+        if (by_op) {
             add_op(j, p, groups[i].op);
-        else
+        } else {
             word(j, "purpose", name_of(p, groups[i].op));
+        }
         pxi_json_end(j, '}');
     }
     pxi_json_end(j, ']');

@@ -4,9 +4,8 @@
 #include "orm/pool/heap.h"
 #include "usdt/stats.h"
 #include <fcntl.h>
-#include <inttypes.h>
 #include <prax/prax.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,8 +19,13 @@ static bool read_statm(uint64_t *all, uint64_t *resident)
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
     if (fd >= 0)
         close(fd);
-    text[n > 0 ? n : 0] = '\0';
-    return sscanf(text, "%" SCNu64 " %" SCNu64, all, resident) == 2;
+    if (n <= 0)
+        return false;
+    text[n] = '\0';
+    char *end = text;
+    *all = strtoull(text, &end, 10);
+    *resident = strtoull(end, NULL, 10);
+    return *all && *resident;
 }
 
 static uint64_t load(const uint64_t *counter)
