@@ -162,6 +162,8 @@ int session__start(struct session *s)
 {
     hurry(s);
     procs__update(s);
+    if (s->options.orm)
+        counters__read(s, &s->profile->heap.held_before);
     int err = attach__start(s);
     if (err)
         return cli__refused("sampling", err);

@@ -64,9 +64,9 @@ static void refuse(struct session *s, const char *what, int err)
 
 static int attach_orm(struct session *s, struct image *image, struct uprobe_options *o)
 {
-    int err = attach(s, &s->probes, s->skeleton->progs.orm_free, o, &image->orm[1], 1);
+    int err = attach(s, &s->orm, s->skeleton->progs.orm_free, o, &image->orm[1], 1);
     if (!err)
-        err = attach(s, &s->probes, s->skeleton->progs.orm_alloc, o, &image->orm[0], 1);
+        err = attach(s, &s->orm, s->skeleton->progs.orm_alloc, o, &image->orm[0], 1);
     s->facts.has_heap |= !err;
     return err;
 }
@@ -80,7 +80,7 @@ static void attach_probes(void *session, struct image *image)
         return;
     image->probed = true;
     if (image->n_queries) {
-        err = attach(s, &s->probes, s->skeleton->progs.query_done, &o, image->queries,
+        err = attach(s, &s->queries, s->skeleton->progs.query_done, &o, image->queries,
                      image->n_queries);
     }
     if (err)
@@ -220,8 +220,6 @@ int attach__start(struct session *s)
 {
     int err = 0;
     s->started = true;
-    if (s->options.orm)
-        counters__read(s, &s->profile->heap.held_before);
     attach__images(s);
     for (size_t i = 0; i < s->procs.count && !err; i++) {
         struct proc *p = procs__at(s, i);
@@ -239,7 +237,8 @@ void attach__stop(struct session *s)
     free(s->samplers);
     s->samplers = NULL;
     s->n_samplers = 0;
-    uprobes__close(&s->probes);
+    uprobes__close(&s->queries);
     for (size_t i = 0; i < s->procs.count; i++)
         uprobes__close(&procs__at(s, i)->heap);
+    uprobes__close(&s->orm);
 }

@@ -64,8 +64,8 @@ struct session {
     struct pxi_map procs; /* pid_t -> struct proc *; the newest of a pid */
     struct events *events;
     struct ring_buffer *ring;
-    struct uprobes probes; /* links of Prax's probes, for all processes */
-    int *samplers;         /* samplers[n_samplers]: perf events */
+    struct uprobes queries; /* links for all processes */
+    int *samplers;          /* samplers[n_samplers]: perf events */
     size_t n_samplers;
     int follow[2];         /* links of the fork and exec programs; -1: none */
     struct pxi_map stacks; /* ids -> index in `sent` */
@@ -73,6 +73,7 @@ struct session {
     struct pxi_buf sent;   /* struct sent[]: a stack for each id */
     uint64_t caught_up_ns; /* kernel records of before are taken in */
     uint32_t *frames;      /* scratch: frames[PXB_FRAMES_MAX] */
+    struct uprobes orm;    /* as queries: of the probes alloc and free */
     uint64_t serial;       /* of mapping lists, for their salt */
     struct pxi_buf ended;  /* struct ended[]: to be told when records in flight are in */
     struct session_facts facts;
@@ -112,11 +113,11 @@ void attach__heap(struct session *s, struct proc *p);
 int attach__samplers(struct session *s, pid_t pid);
 void attach__stop(struct session *s);
 
+/* session_feed.c */
+int feed__record(void *session, void *data, size_t size); /* a ring_buffer_sample_fn */
+
 /* session_counters.c */
 /* What libprax holds in all processes that are there; what cannot be read is left out. */
 void counters__read(const struct session *s, struct heap_held *held);
-
-/* session_feed.c */
-int feed__record(void *session, void *data, size_t size); /* a ring_buffer_sample_fn */
 
 #endif

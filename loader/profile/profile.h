@@ -86,6 +86,12 @@ struct query_site {
     uint64_t calls, ns;
 };
 
+/* What libprax held at a moment by the processes' own counters: [enum prax_purpose]. */
+enum { HEAP_PURPOSES = 16 };
+struct heap_held {
+    uint64_t bytes[HEAP_PURPOSES], blocks[HEAP_PURPOSES];
+};
+
 /* Two figures over time. When there is no room, each second point goes and the step doubles. */
 enum { GROWTH_POINTS = 128 };
 struct growth_point {
@@ -124,12 +130,6 @@ struct heap_site {
     uint64_t old_bytes, old_blocks, oldest_ns, youngest_ns;
 };
 
-/* What libprax held at a moment by the processes' own counters: [enum prax_purpose]. */
-enum { HEAP_PURPOSES = 16 };
-struct heap_held {
-    uint64_t bytes[HEAP_PURPOSES], blocks[HEAP_PURPOSES];
-};
-
 struct heap {
     struct heap_site *sites; /* sites[n_sites]; [0] unused */
     uint32_t n_sites;
@@ -144,11 +144,11 @@ struct heap {
     uint64_t peak;          /* how many times the peak moved */
     uint64_t rate;          /* mean bytes between two samples; 0: every event was seen */
     uint64_t exact_bytes, exact_blocks, exact_frees; /* as the command counted; 0: it did not */
-    uint64_t leak_age_ns;                      /* see heap_site; to be set before anything is fed */
-    struct heap_held held_before, held_at_end; /* of HEAP_OF_ORM; 0 of processes that are gone */
+    uint64_t leak_age_ns; /* see heap_site; to be set before anything is fed */
     struct heap_shape shape;
-    struct growth growth;   /* bytes and blocks that are live */
-    struct heap_live *live; /* see heap_live.h; NULL in a loaded profile */
+    struct growth growth;                      /* bytes and blocks that are live */
+    struct heap_held held_before, held_at_end; /* of HEAP_OF_ORM; 0 of processes that are gone */
+    struct heap_live *live;                    /* see heap_live.h; NULL in a loaded profile */
 };
 
 /* Whose allocations were recorded: profile_meta.with_heap. */

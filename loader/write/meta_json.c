@@ -88,10 +88,10 @@ void meta__json(struct pxi_json *j, const struct profile *p)
     flag(j, "cpu", m->with_cpu);
     member(j, "cpu_hz", m->hz);
     flag(j, "heap", m->with_heap);
-    word(j, "heap_of", heap_of__name(m->with_heap));
     member(j, "heap_sampled_every_bytes", p->heap.rate);
     flag(j, "queries", m->with_queries);
     flag(j, "prax_seen", m->has_prax);
+    word(j, "heap_of", heap_of__name(m->with_heap));
     add_processes(j, p);
     add_counters(j, p);
     member(j, "overhead_ns", m->overhead_ns);
