@@ -43,6 +43,15 @@ is "report --json: queries with verb, model and fingerprint" "$(report orm "SELE
 is "rows: of statements that are known" "$(grep -A1 -E 'query: query_[a-z]+ [A-Z][a-z]+$' \
     "$tmp/orm/heap.txt" | grep -c prax:rows)" 0
 
+# However the kernel lets probes be attached, and whatever is left of the program's symbols.
+strip -o "$tmp/stripped" "$B/profile_memory"
+for features in "" -multi,-session,-sled; do
+    PRAX_BPF_FEATURES=$features "$bpf" record --heap=orm -o "$tmp/bare" -- "$tmp/stripped" -n 500 \
+        >"$tmp/out" 2>"$tmp/err"
+    is "stripped, features '$features': each purpose" \
+        "$(sed -n '/^By purpose/,/^Sites/p' "$tmp/bare/heap.txt" | grep -c '^ *prax:[a-z]*$')" 8
+done
+
 # The program's own figures.
 "$bpf" record --heap=orm -o "$tmp/own" -- "$B/profile_memory" -n 500 -m >"$tmp/out" 2>"$tmp/err"
 is "prax_memory_stats: the peak is the recording's" \
@@ -71,7 +80,7 @@ check "a running process: queries beside" test "$(json "$tmp/running/meta.json" 
 check "a running process: older blocks are said to be unseen" \
     grep -q '^note: attached to what was running' "$tmp/running/heap.txt"
 check "a running process: what it held before, by its own count" \
-    grep -q '^prax:handle  *2[.][0-9]* KiB  *in 1 block$' \
+    grep -q '^prax:handle  *[0-9.]* KiB  *in 1 block$' \
     <(sed -n '/^Held before the recording/,/^$/p' "$tmp/running/heap.txt")
 is "a running process: sessions at the end, by its own count" \
     "$(report running "SELECT value ->> 'blocks' FROM heap, json_each(j, '\$.held_at_end')
