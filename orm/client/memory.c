@@ -75,6 +75,7 @@ static void fill(prax_memory *m, const struct sums *all)
     m->total_bytes = positive(all->alloc_bytes);
     m->total_blocks = positive(all->allocs);
     m->arena_bytes = positive(all->arena_bytes);
+    m->arena_blocks = positive(all->blocks[PRAX_PURPOSE_ROWS] + all->blocks[PRAX_PURPOSE_SCRATCH]);
     m->sessions = positive(all->sessions);
     m->connections = positive(all->connections);
     for (unsigned i = 0; i < PRAX_PURPOSES; i++) {

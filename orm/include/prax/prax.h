@@ -219,7 +219,7 @@ typedef struct prax_memory {
     uint64_t live_bytes, live_blocks;   /* libprax's own, now */
     uint64_t peak_bytes;                /* the most that live_bytes ever was */
     uint64_t total_bytes, total_blocks; /* libprax's own, since the program started */
-    uint64_t arena_bytes;               /* part of live_bytes: the arenas of sessions and cursors */
+    uint64_t arena_bytes, arena_blocks; /* of live_*: the arenas of sessions and cursors */
     uint64_t sessions, connections;     /* how many are open, of all handles */
     size_t n_purposes;
     prax_memory_purpose purposes[PRAX_MEMORY_PURPOSES]; /* purposes[n_purposes]: what is live */
