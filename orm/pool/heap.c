@@ -10,7 +10,6 @@
 #include "usdt/context.h"
 #include "usdt/probe.h"
 #include "usdt/stats.h"
-#include <assert.h>
 #include <string.h>
 
 _Static_assert(PRAX_PURPOSES <= PRAX_STATS_PURPOSES, "counters for every purpose");
@@ -91,7 +90,6 @@ void pxi_heap_init(struct pxi_heap *h, const prax_alloc *user, const char *purpo
     h->arena = arena;
     h->user = user ? *user : pxi_malloc;
     h->number = number_of(purpose); /* also brings its page in: a probe cannot wait for it */
-    assert(h->number && "purposes.def does not name it");
     h->purpose = purpose;
     h->alloc = (prax_alloc){ .realloc = heap_realloc, .ctx = h };
 }

@@ -20,7 +20,7 @@ struct pxi_heap {
     bool arena;          /* its bytes are in the gauge arena_bytes */
 };
 
-/* purpose: one of usdt/purposes.def; user NULL: malloc. */
+/* purpose: one of usdt/purposes.def, else counted as "other"; user NULL: malloc. */
 void pxi_heap_init(struct pxi_heap *h, const prax_alloc *user, const char *purpose, bool arena);
 /* Cleared memory, or NULL. */
 void *pxi_heap_zero(const struct pxi_heap *h, size_t size);

@@ -196,6 +196,7 @@ static void test_stats_are_what_the_allocator_gave(void **state)
         sum += m.purposes[i].bytes;
         blocks += m.purposes[i].blocks;
         assert_true(m.purposes[i].blocks > 0);
+        assert_string_not_equal(m.purposes[i].purpose, "other"); /* purposes.def names them all */
     }
     assert_true(sum == m.live_bytes && blocks == m.live_blocks);
     assert_int_equal(m.live_bytes - before.live_bytes, c.live);

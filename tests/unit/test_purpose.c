@@ -100,6 +100,7 @@ static void heap_txt_sums_by_purpose(void **state)
                    "       find\n");
     write_leaks_txt(m.p, &out);
     contains(&out, "Never freed by app (pid 1): 4.10 KiB in 3 blocks");
+    contains(&out, " old\n       query: query_many User e57c940ab288c66c\n       prax:rows\n");
     pxi_buf_free(&out);
     profile__free(m.p);
 }
