@@ -1,9 +1,9 @@
 /* heap.h - the program's allocator, with a name for what it is used for.
  *
  * Everything that libprax itself keeps for a handle goes through one of these, so that counters and
- * the probes alloc and free see it. What SQLite and libpq allocate is not among it, nor are a
- * thread's counters (usdt/stats.c) and the two texts of a handle's URL that its driver resolves. A
- * heap is handed on as a plain prax_alloc; its ctx is the heap.
+ * the probes alloc and free see it. What SQLite and libpq allocate is not among it, nor is what the
+ * PostgreSQL driver keeps beside libpq, a thread's counters (usdt/stats.c) and what a driver made
+ * of the URL. A heap is handed on as a plain prax_alloc; its ctx is the heap.
  */
 #ifndef PXI_POOL_HEAP_H
 #define PXI_POOL_HEAP_H
