@@ -84,7 +84,8 @@ def plain(name):
 
 
 def names(d, point):
-    """The functions from the caller of the allocator to main or a thread's start: what both see.
+    """The functions from the caller of the allocator to main, or to where a thread or a constructor
+    starts: what both see.
     A function without a name is its file; addresses differ between the two."""
     out = []
     for f in point["fs"]:
@@ -93,11 +94,11 @@ def names(d, point):
             continue
         m = re.match(r"0x[0-9A-F]+: (.*?)(?: \((?:in (.*)|[^()]*:\d+)\))?$", text)
         name, where = m.group(1), m.group(2)
-        name = f"({where.split('/')[-1]})" if name == "???" else plain(name)
+        name = f"({(where or '').split('/')[-1]})" if name == "???" else plain(name)
         if not out and ALLOCATOR.fullmatch(name):
             continue
         out.append(name)
-        if name in ("main", "start_thread"):
+        if name in ("main", "start_thread", "dl_init"):
             break
     return tuple(out)
 
@@ -119,7 +120,7 @@ def sites(ours, theirs):
     for key in list(different):
         # At the end valgrind has the C library free what it keeps for itself (__libc_freeres).
         x, y = a.get(key), b.get(key)
-        own = key[:1] == ("allocate_dtv",) or key[0].startswith("IO_")
+        own = key and key[0].startswith(("allocate_dtv", "IO_", "set_binding_values"))
         if own and x and y and y["ebk"] == 0 and x == y | {"eb": x["eb"], "ebk": x["ebk"]}:
             different.remove(key)
     for key in different:
