@@ -117,6 +117,7 @@ struct pxi_pg_conn {
     PostgresPollingStatusType connecting;
     int stop;          /* ECANCELED, ETIMEOUT: why the server was asked to end the command */
     uint64_t until_ns; /* our own limit to waiting; 0 = none */
+    uint64_t again_ns, pause_ns; /* when to ask again, after which pause */
     /* the last failure: a result of the server's, or a text of ours */
     PGresult *failed;
     char text[PXI_PG_SAID];
@@ -200,7 +201,7 @@ int pxi_pg_fail_text(struct pxi_pg_conn *c, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 int pxi_pg_code(const char *sqlstate);
 void pxi_pg_explain(struct pxi_conn *c, int code, struct pxi_error *err);
-void pxi_pg_explain_open(const struct pxi_conn_opts *o, PGconn *pg, struct pxi_error *err);
+void pxi_pg_explain_open(PGconn *pg, struct pxi_error *err);
 void pxi_pg_forget(struct pxi_pg_conn *c);
 
 /* postgres_stmt.c */
