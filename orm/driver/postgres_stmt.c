@@ -120,11 +120,11 @@ static void forget_description(struct pxi_pg_stmt *st)
     PQclear(st->desc);
     free(st->params);
     free(st->param_oids);
-    free(st->readers);
+    free(st->fields);
     st->desc = NULL;
     st->params = st->columns = NULL;
     st->param_oids = NULL;
-    st->readers = NULL;
+    st->fields = NULL;
     st->program = NULL;
 }
 
@@ -145,8 +145,8 @@ int pxi_pg_described(struct pxi_pg_stmt *st, PGresult *desc)
     st->n_columns = (unsigned)PQnfields(desc);
     st->params = calloc(st->n_params + st->n_columns + 1, sizeof *st->params);
     st->param_oids = calloc(st->n_params + 1, sizeof *st->param_oids);
-    st->readers = calloc(st->n_columns + 1, 1);
-    if (!st->params || !st->param_oids || !st->readers)
+    st->fields = calloc(st->n_columns + 1, sizeof *st->fields);
+    if (!st->params || !st->param_oids || !st->fields)
         return no_memory(st->c);
     st->columns = st->params + st->n_params;
     for (unsigned i = 0; i < st->n_params; i++) {
