@@ -14,10 +14,11 @@ const struct pxi_driver *pxi_driver_find(const char *url, struct pxi_error *err)
         return &pxi_sqlite;
     if (strncmp(url, "postgres:", 9) == 0 || strncmp(url, "postgresql:", 11) == 0)
         return &pxi_postgres;
-    /* What stands before the colon only: behind it there may be a password. */
-    int scheme = (int)strcspn(url, ":/@?=");
-    bool has_scheme = url[scheme] == ':';
+    /* What stands before the colon only, and nothing that could be a password. */
+    int shown = (int)strcspn(url, ":/@?=");
+    if (url[shown] == '@' || url[shown] == '=')
+        shown = 0;
     pxi_error_set(err, PRAX_EINVAL, "url: %.*s%sno such database; " URL_HELP,
-                  has_scheme ? (scheme < 40 ? scheme : 40) : 0, url, has_scheme ? ": " : "");
+                  shown < 40 ? shown : 40, url, shown ? ": " : "");
     return NULL;
 }
