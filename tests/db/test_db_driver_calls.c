@@ -124,7 +124,7 @@ static int run_once(const char *url, int n, int reason, bool on)
     struct outcome o = { 0 };
     prax_db *db = NULL;
     live = 0;
-    MUST(NULL, prax_db_open(&db, .url = url, .alloc = &alloc, .pool_max = 2, .acquire_ms = 20));
+    MUST(NULL, prax_db_open(&db, .url = url, .alloc = &alloc, .pool_max = 2, .acquire_ms = 80));
     if (n == 1 && reason == reasons[0] && !on)
         MUST(NULL, blog_create_tables(db));
     faulty_install(db);
