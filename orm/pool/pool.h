@@ -37,6 +37,7 @@ struct pxi_cached {
     uint64_t tick;         /* of its last use */
 };
 
+struct pxi_pool;
 struct pxi_link {
     uintptr_t owner;       /* atomic: 0 = free; session | 1 = working, session = resting */
     struct pxi_conn *conn; /* NULL: none, or it is being opened */
@@ -51,7 +52,8 @@ struct pxi_link {
     uint64_t tick;
     uint64_t opened_ns, rested_ns; /* rested_ns: when its last work ended, if mortal */
     const struct pxi_heap *heap;   /* of cached */
-    uint64_t apart[4];             /* owners of two links are never in one cache line */
+    struct pxi_pool *pool;
+    uint64_t apart[3]; /* owners of two links are never in one cache line */
 };
 
 struct pxi_waiter;
