@@ -9,3 +9,4 @@ $(foreach t,$(notdir $(DB_TEST_C:%.c=%)),$(eval TEST_GEN_$(t) := $(B)/gen/blog.o
 golden: $(B)/prax ## write the golden files of schema diagnostics and generated C anew
 	@B=$(B) tests/unit/test_schema_golden.sh --write
 	@B=$(B) tests/unit/test_gen_compile.sh --write
+	@docs/man/diagnostics.sh >docs/prax_diagnostics.7.md

@@ -28,6 +28,7 @@ struct options {
 struct run {
     const char *bench;
     struct options opt;
+    unsigned rounds; /* of this group */
     const struct bench_group *group;
     void *ctx;
     FILE *raw, *saved;
@@ -84,7 +85,7 @@ static void measure(struct run *r)
 {
     for (size_t p = 0; p < r->n_peers; p++)
         r->calls[p] = calibrate(r, p);
-    for (unsigned round = 0; round < r->opt.rounds; round++) {
+    for (unsigned round = 0; round < r->rounds; round++) {
         for (size_t i = 0; i < r->n_peers; i++) {
             size_t p = (i + round) % r->n_peers;
             double ns = time_once(r, p, r->calls[p]) / (double)r->calls[p] / unit_size(r->group);
@@ -103,7 +104,7 @@ struct figures {
 
 static struct figures figures_of(const struct run *r, size_t peer)
 {
-    unsigned n = r->opt.rounds;
+    unsigned n = r->rounds;
     double v[ROUNDS_MAX];
     struct figures f;
     memcpy(v, r->ns[peer], n * sizeof *v);
@@ -140,7 +141,7 @@ static void print_json(const struct run *r, size_t p, struct figures f)
     printf("{\"bench\":\"%s\",\"group\":\"%s\",\"peer\":\"%s\",\"unit\":\"%s\",\"ns\":%.2f,"
            "\"ratio\":%.4f,\"low\":%.4f,\"high\":%.4f,\"rounds\":%u}\n",
            r->bench, r->group->name, r->group->peers[p].name,
-           r->group->unit ? r->group->unit : "call", f.ns, f.ratio, f.low, f.high, r->opt.rounds);
+           r->group->unit ? r->group->unit : "call", f.ns, f.ratio, f.low, f.high, r->rounds);
 }
 
 static void print_row(const struct run *r, size_t p, struct figures f)
@@ -195,6 +196,7 @@ static void run_group(struct run *r)
         printf("%s: skipped\n", g->name);
         return;
     }
+    r->rounds = g->rounds && g->rounds < r->opt.rounds ? g->rounds : r->opt.rounds;
     for (r->n_peers = 0; r->n_peers < BENCH_PEERS_MAX && g->peers[r->n_peers].name;)
         r->n_peers++;
     if (r->opt.profile_seconds) {

@@ -29,6 +29,7 @@ struct bench_group {
     const char *unit;    /* "get", "row"; NULL = "call" */
     double units_a_call; /* a list of 100 rows timed by the row: 100; 0 = 1 */
     const char *goal;    /* what is aimed at, shown beside: "<= 1.15 x"; NULL = none */
+    unsigned rounds;     /* at most so many, odd, where one takes long; 0 = as usual */
     struct bench_peer peers[BENCH_PEERS_MAX]; /* ends with name NULL; [0] is the floor */
     /* Before and after the group's rounds; may be NULL. setup returns 0, or prints why and -1: then
      * the group is shown as skipped. */

@@ -1,8 +1,8 @@
 /* cli.h - between the files of the prax command: the only part of the compiler that does I/O.
  *
  * Exit status: 0 done; 1 the schema has errors; 2 the command was wrong, or a file cannot be read
- * or written; 3 imported, but not all of it could be carried. Messages go to stderr as `prax: what: why`; only --json, --help and --version write
- * to stdout.
+ * or written; 3 imported, but not all of it could be carried. Messages go to stderr as `prax: what:
+ * why`; only --json, --help and --version write to stdout.
  */
 #ifndef PXI_CLI_CLI_H
 #define PXI_CLI_CLI_H

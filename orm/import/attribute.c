@@ -48,6 +48,14 @@ static void convert_map(const struct attr_job *j)
     }
 }
 
+/* public is where tables are anyway. */
+static void convert_schema(const struct attr_job *j)
+{
+    const struct prisma_value *v = prisma_arg(&j->a->args, NULL);
+    if (!v || strcmp(v->text, "public") != 0)
+        j->a->node.left_out = "all tables are in one schema of the database; see search_path";
+}
+
 static void convert_default(const struct attr_job *j)
 {
     prisma_convert_default(j->p, j->item, j->a);
@@ -201,7 +209,7 @@ static const struct {
     { "@@unique", convert_key, NULL },
     { "@@index", convert_key, NULL },
     { "@@ignore", convert_word, NULL },
-    { "@@schema", NULL, "all tables of a schema are in one of the database's; see search_path" },
+    { "@@schema", convert_schema, NULL },
     { "@@fulltext", NULL, "there are no full-text indexes; use @@sql with CREATE INDEX" },
     { "@@shardKey", NULL, "neither database has shards" },
 };

@@ -54,7 +54,7 @@ const struct prisma_value *prisma_arg(const prisma_values *args, const char *nam
 static const char *shaped(struct prisma *p, const char *name)
 {
     char *out = pxi_arena_get(p->arena, strlen(name) + 3, 1), *to = out;
-    if (!out || pxi_name_shape(name))
+    if (!out || (pxi_name_shape(name) && !strpbrk(name, "-.")))
         return name;
     if (name[0] == '_' || (name[0] >= '0' && name[0] <= '9'))
         *to++ = 'x';

@@ -51,6 +51,8 @@ static void convert_decimal(struct prisma *p, struct prisma_item *f,
         f->our_type = pxi_concat(p->arena, "Decimal(", a, ", ", b, ")");
     } else if (prisma_is_postgres(p)) {
         f->our_type = "Numeric";
+        if (!native)
+            f->more = "@db.Decimal(65, 30)";
     } else {
         f->our_type = "Decimal(18, 4)";
         f->node.changed =
@@ -80,6 +82,7 @@ static const char *time_type(const struct prisma_attr *native)
     return is_native(native, "Time") || is_native(native, "Timetz") ? "Time" : "DateTime";
 }
 
+/* What Prisma's type is in PostgreSQL is said where ours is another: DateTime, Decimal. */
 void prisma_convert_type(struct prisma *p, struct prisma_item *f)
 {
     static const char *const same[] = { "Boolean", "BigInt", "Float", "Json", "Bytes" };
@@ -102,6 +105,8 @@ void prisma_convert_type(struct prisma *p, struct prisma_item *f)
         f->our_type = is_native(native, "SmallInt") ? "SmallInt" : "Int";
     } else if (!strcmp(f->type, "DateTime")) {
         f->our_type = time_type(native);
+        if (!native && prisma_is_postgres(p))
+            f->more = "@db.Timestamp(3)";
     } else if (!strcmp(f->type, "Decimal")) {
         convert_decimal(p, f, native);
     } else if (!strcmp(f->type, "Unsupported")) {

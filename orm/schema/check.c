@@ -333,7 +333,7 @@ static void check_models(struct pxi_checker *k)
         struct pxi_model *m = &schema->models.items[i];
         columns += m->columns.count;
         if (columns > PXI_ALL_COLUMNS_MAX) {
-            pxi_diag(k->diags, TOO_MANY, m->name.at, "65536", "fields in a schema");
+            pxi_diag(k->diags, TOO_MANY, m->name.at, "1048576", "fields in a schema");
             return;
         }
         check_was(k, m);

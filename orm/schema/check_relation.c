@@ -122,6 +122,9 @@ static bool check_target(struct pxi_checker *k, const struct pxi_side *s)
         pxi_diag(k->diags, RELATION_IN_VIEW, f->name.at, s->model->name.text);
     } else if (s->target->view) {
         pxi_diag(k->diags, RELATION_TARGET, f->type_at, f->type_name.text, "a view");
+    } else if (s->target->ignore != s->model->ignore) {
+        const struct pxi_model *ignored = s->target->ignore ? s->target : s->model;
+        pxi_diag(k->diags, RELATION_IGNORED, f->name.at, ignored->name.text);
     } else if (f->list && f->optional) {
         pxi_diag(k->diags, RELATION_LIST_OPTIONAL, f->type_at);
     } else {

@@ -16,7 +16,7 @@ enum {
 static const struct {
     const char *code, *text, *hint;
 } catalogue[] = {
-#define PXI_DIAG(name, code, text, hint) { code, text, hint },
+#define PXI_DIAG(name, code, text, hint, manual) { code, text, hint },
 #include "orm/schema/diagnostics.def"
 #undef PXI_DIAG
 };

@@ -11,7 +11,7 @@
 #include "orm/base/json.h"
 
 enum pxi_diag_code {
-#define PXI_DIAG(name, code, text, hint) PXI_S_##name,
+#define PXI_DIAG(name, code, text, hint, manual) PXI_S_##name,
 #include "orm/schema/diagnostics.def"
 #undef PXI_DIAG
     PXI_DIAG_CODES

@@ -460,7 +460,7 @@ static uint32_t check(struct pxi_diags *diags, const char *text, size_t size)
     const struct pxi_span top = { 0, 0 };
     struct pxi_lexer lx;
     if (size > PXI_SCHEMA_MAX) {
-        pxi_diag(diags, TOO_LARGE, top, "16777216");
+        pxi_diag(diags, TOO_LARGE, top, "67108864");
         return diags->count;
     }
     if (pxi_lexer_open(&lx, diags, text, (struct pxi_span){ 0, (uint32_t)size })) {

@@ -1,5 +1,4 @@
-/* names.c - see names.h. A clash is found before the C compiler would, because its message would
- * point into generated code; the check therefore writes down every name of names.def. */
+/* names.c - see names.h. */
 #include "orm/schema/names.h"
 #include "orm/base/map.h"
 #include "orm/schema/text.h"
@@ -211,19 +210,34 @@ bool pxi_name_shape(const char *name)
     return !strstr(name, "__") && name[strlen(name) - 1] != '_';
 }
 
-/* Small letters only, as every C name of a field is. Keywords of C11, C++20 and GNU C, macros that
- * gcc and clang define by themselves or that prax.h brings, and types that it uses. Every word has
- * a blank on both sides. */
-static const char keywords[] =
-    " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t "
-    "char16_t char32_t class co_await co_return co_yield compl concept const const_cast "
-    "consteval constexpr constinit continue decltype default delete do double dynamic_cast "
-    "else enum explicit export extern false float for friend goto if inline int long mutable "
-    "namespace new noexcept not not_eq nullptr operator or or_eq private protected public "
-    "register reinterpret_cast requires restrict return short signed sizeof static "
-    "static_assert static_cast struct switch template this thread_local throw true try "
-    "typedef typeid typename typeof union unsigned using virtual void volatile wchar_t while "
-    "xor xor_eq ";
+/* Small letters only, as every C name of a field is. Keywords of C11, C++20 and GNU C by their
+ * first letter, macros that gcc and clang define by themselves or that prax.h brings, and types
+ * that it uses. Every word has a blank on both sides. */
+static const char *const keywords[26] = {
+    ['a' - 'a'] = " alignas alignof and and_eq asm auto ",
+    ['b' - 'a'] = " bitand bitor bool break ",
+    ['c' - 'a'] = " case catch char char8_t char16_t char32_t class co_await co_return "
+                  "co_yield compl concept const const_cast consteval constexpr constinit "
+                  "continue ",
+    ['d' - 'a'] = " decltype default delete do double dynamic_cast ",
+    ['e' - 'a'] = " else enum explicit export extern ",
+    ['f' - 'a'] = " false float for friend ",
+    ['g' - 'a'] = " goto ",
+    ['i' - 'a'] = " if inline int ",
+    ['l' - 'a'] = " long ",
+    ['m' - 'a'] = " mutable ",
+    ['n' - 'a'] = " namespace new noexcept not not_eq nullptr ",
+    ['o' - 'a'] = " operator or or_eq ",
+    ['p' - 'a'] = " private protected public ",
+    ['r' - 'a'] = " register reinterpret_cast requires restrict return ",
+    ['s' - 'a'] = " short signed sizeof static static_assert static_cast struct switch ",
+    ['t' - 'a'] = " template this thread_local throw true try typedef typeid typename "
+                  "typeof ",
+    ['u' - 'a'] = " union unsigned using ",
+    ['v' - 'a'] = " virtual void volatile ",
+    ['w' - 'a'] = " wchar_t while ",
+    ['x' - 'a'] = " xor xor_eq ",
+};
 static const char macros[] = " unix linux i386 errno offsetof assert st_atime st_ctime st_mtime "
                              "stdin stdout stderr complex imaginary noreturn alloca sigmask "
                              "sa_handler sa_sigaction h_addr s_addr d_fileno log_mask ";
@@ -233,13 +247,19 @@ static const char members[] = " loaded any_of all_of none_of if_version ";
 static bool is_in(const char *name, const char *words)
 {
     char word[2 * PXI_NAME_MAX + 3]; /* a C name may have an underscore for every letter */
-    snprintf(word, sizeof word, " %s ", name);
+    size_t size = strlen(name);
+    if (!words || size > sizeof word - 3)
+        return false;
+    word[0] = word[size + 1] = ' ';
+    memcpy(word + 1, name, size);
+    word[size + 2] = 0;
     return strstr(words, word) != NULL;
 }
 
 const char *pxi_name_reserved(const char *c_name)
 {
-    if (is_in(c_name, keywords))
+    bool letter = c_name[0] >= 'a' && c_name[0] <= 'z';
+    if (letter && is_in(c_name, keywords[c_name[0] - 'a']))
         return "is a keyword of C or C++";
     if (is_in(c_name, macros))
         return "is a macro of the compiler or of a standard header";
@@ -248,122 +268,4 @@ const char *pxi_name_reserved(const char *c_name)
     if (is_in(c_name, members))
         return "is a member that every generated struct may have";
     return NULL;
-}
-
-struct namer {
-    const struct pxi_schema *schema;
-    struct pxi_diags *diags;
-    struct pxi_arena *arena;
-    struct pxi_symbols all;
-    const char *owner; /* of the names that are given now */
-    struct pxi_span at;
-    bool clashed; /* the owner has its diagnostic: one is enough */
-};
-
-static void give(struct namer *n, const char *name)
-{
-    if (!name)
-        return;
-    struct pxi_symbol symbol = { .name = name, .owner = n->owner, .at = n->at };
-    const struct pxi_symbol *other = pxi_symbol_add(&n->all, &symbol);
-    if (!other || n->clashed || other->owner == n->owner)
-        return;
-    n->clashed = true;
-    pxi_diag(n->diags, NAME_CLASH, n->at, n->owner, name, other->owner);
-}
-
-static void own(struct namer *n, const char *kind, const struct pxi_name *name)
-{
-    n->owner = pxi_concat(n->arena, kind, " '", name->text, "'");
-    n->at = name->at;
-    n->clashed = false;
-}
-
-static void own_field(struct namer *n, const struct pxi_model *m, const struct pxi_column *c)
-{
-    n->owner = pxi_concat(n->arena, "field '", m->name.text, ".", c->name.text, "'");
-    n->at = c->name.at;
-    n->clashed = false;
-}
-
-static const char *add_prefix(struct namer *n, const char *a, const char *b, const char *c)
-{
-    return pxi_concat(n->arena, n->schema->prefix, "_", a, b, c);
-}
-
-static const char *add_upper(struct namer *n, const char *a, const char *b, const char *c)
-{
-    const char *name = add_prefix(n, a, b, c);
-    return name ? pxi_upper(n->arena, name) : NULL;
-}
-
-static void give_enum(struct namer *n, const struct pxi_enum *e)
-{
-    if (!e->c_name)
-        return;
-    own(n, "enum", &e->name);
-#define PXI_ENUM_NAME(mid, suffix) give(n, add_prefix(n, mid, e->c_name, suffix));
-#include "orm/schema/names.def"
-    give(n, add_upper(n, e->c_name, "_", "unset"));
-    for (uint32_t i = 0; i < e->labels.count; i++) {
-        own(n, "label", &e->labels.items[i].name);
-        give(n, add_upper(n, e->c_name, "_", e->labels.items[i].c_name));
-    }
-}
-
-static void give_order(struct namer *n, const struct pxi_model *m, const struct pxi_column *c)
-{
-    static const char *const suffixes[] = { "_asc", "_desc", "_asc_nulls_first",
-                                            "_desc_nulls_last" };
-    const char *stem = pxi_concat(n->arena, m->c_name, "_", c->c_name);
-    for (int i = 0; stem && i < (c->optional ? 4 : 2); i++)
-        give(n, add_upper(n, stem, suffixes[i], ""));
-}
-
-static void give_model(struct namer *n, const struct pxi_model *m)
-{
-    if (!m->c_name)
-        return;
-    own(n, "model", &m->name);
-#define PXI_MODEL_NAME(suffix)  give(n, add_prefix(n, m->c_name, suffix, ""));
-#define PXI_MODEL_CONST(suffix) give(n, add_upper(n, m->c_name, suffix, ""));
-#include "orm/schema/names.def"
-    for (uint32_t i = 0; i < m->unique_keys; i++) {
-        n->at = m->keys.items[i].at;
-        give(n, add_prefix(n, m->c_name, "_by_", m->keys.items[i].c_name));
-        give(n, add_upper(n, m->c_name, "_by_", m->keys.items[i].c_name));
-    }
-    for (uint32_t i = 0; i < m->columns.count; i++) {
-        own_field(n, m, &m->columns.items[i]);
-        give_order(n, m, &m->columns.items[i]);
-    }
-}
-
-/* A member called like a type hides it from the members behind it, which C++ refuses. */
-static void check_members(struct namer *n, const struct pxi_model *m)
-{
-    for (uint32_t i = 0; i < m->columns.count; i++) {
-        const struct pxi_column *c = &m->columns.items[i];
-        const struct pxi_symbol *type = c->c_name ? pxi_symbol_find(&n->all, c->c_name) : NULL;
-        if (!type)
-            continue;
-        own_field(n, m, c);
-        if (n->owner)
-            pxi_diag(n->diags, NAME_CLASH, c->name.at, n->owner, c->c_name, type->owner);
-    }
-}
-
-void pxi_names_check(const struct pxi_schema *schema, struct pxi_diags *diags)
-{
-    struct namer n = { .schema = schema, .diags = diags, .arena = diags->arena };
-    n.all.arena = n.arena;
-    n.owner = "the schema itself";
-#define PXI_SCHEMA_NAME(name) give(&n, add_prefix(&n, name, "", ""));
-#include "orm/schema/names.def"
-    for (uint32_t i = 0; i < schema->enums.count; i++)
-        give_enum(&n, &schema->enums.items[i]);
-    for (uint32_t i = 0; i < schema->models.count; i++)
-        give_model(&n, &schema->models.items[i]);
-    for (uint32_t i = 0; i < schema->models.count; i++)
-        check_members(&n, &schema->models.items[i]);
 }

@@ -696,7 +696,7 @@ static void parse_model(struct parser *p, bool view)
     gathered(p, &m.columns, &p->columns);
     gathered(p, &m.attrs, &p->block_attrs);
     if (p->schema->models.count >= PXI_MODELS_MAX) {
-        pxi_diag(p->diags, TOO_MANY, m.name.at, "4096", "models");
+        pxi_diag(p->diags, TOO_MANY, m.name.at, "65535", "models");
         return;
     }
     struct pxi_model *room = pxi_list_add(p->arena, &p->schema->models);
@@ -767,7 +767,7 @@ bool pxi_parse(struct pxi_schema *schema, struct pxi_diags *diags, const struct 
     const struct pxi_span top = { 0, 0 };
     bool good = src->size <= PXI_SCHEMA_MAX;
     if (!good)
-        pxi_diag(diags, TOO_LARGE, top, "16777216");
+        pxi_diag(diags, TOO_LARGE, top, "67108864");
     for (uint32_t i = 0; i < pxi_source_files(src) && src->size <= PXI_SCHEMA_MAX; i++) {
         if (pxi_lexer_open(&p.lx, diags, src->text, pxi_source_file(src, i))) {
             parse_file(&p);

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 prax=$PWD/${B:-build/dev}/prax
 minimal=$PWD/tests/golden/schema/good/minimal.prax
 manual=$PWD/docs/prax_schema.5.md
+imports=$PWD/tests/golden/import
 bad=$PWD/tests/golden/schema/bad/no_id.prax
 dir=$(mktemp -d)
 trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
@@ -42,7 +43,7 @@ run 2 validate nowhere.prax && grep -q '^prax: nowhere.prax: cannot be read: No 
 check "schema does not exist"
 run 2 validate . && grep -q 'holds no file called' err; check "a folder without a schema"
 
-sed -n '/^```prax$/,/^```$/p' "$manual" | grep -v '^```' >manual.prax
+awk '/^```prax$/ { on = 1; next } on && /^```$/ { exit } on' "$manual" >manual.prax
 [ -s manual.prax ] && run 0 generate -q -o manual manual.prax; check "the manual's example"
 
 cp "$minimal" schema.prax
@@ -142,8 +143,30 @@ if [ -w /dev/full ]; then
     "$prax" --help >/dev/full 2>err; [ $? -eq 2 ] && grep -q 'standard output' err
     check "stdout on a full disk"
 fi
-head -c 17000000 /dev/zero | tr '\0' '\n' >large.prax
-run 1 validate large.prax && grep -q 'error\[S001\]' err; check "a file beyond 16 MiB"
+head -c 67200000 /dev/zero | tr '\0' '\n' >large.prax
+run 1 validate large.prax && grep -q 'error\[S001\]' err; check "a file beyond 64 MiB"
 : >empty.prax
 run 1 validate empty.prax && [ "$(grep -c S021 err)" -eq 3 ]; check "an empty file"
+
+# prax import
+cp "$imports"/*.prisma .
+run 0 import notes.prisma && [ ! -s err ] && cp out notes.prax && run 0 validate notes.prax &&
+    run 0 format --check notes.prax
+check "import: all carried: status 0, the schema to stdout"
+run 3 import -o shop.prax shop.prisma && [ ! -s out ] && run 0 validate shop.prax
+check "import: something left out: status 3, the schema is good"
+run 3 import shop.prisma; grep -q '^prax: shop.prisma:175: left out: @default(cuid()): ' err &&
+    grep -q '^prax: shop.prisma: [0-9]* things could not' err
+check "import: what and where, on stderr"
+run 2 import -o shop.prax shop.prisma && grep -q 'exists already' err; check "import: -o exists"
+run 0 import --prefix note notes.prisma && grep -q 'prefix = "note"' out; check "import: --prefix"
+printf 'model A {\n  id Int @id(\n}\n' >broken.prisma
+run 1 import -o broken.prax broken.prisma && grep -q '^prax: broken.prisma:3: a value was' err &&
+    [ ! -e broken.prax ]
+check "import: no Prisma schema: line and reason, status 1"
+run 2 import && grep -q 'no schema given' err; check "import: no file"
+run 2 import a b && grep -q "'b' is too much" err; check "import: two files"
+run 2 import -x a && grep -q "unknown option '-x'" err; check "import: unknown option"
+run 2 import -o && grep -q 'needs a value' err; check "import: -o without a file"
+run 2 import nowhere.prisma && grep -q 'cannot be read' err; check "import: no such file"
 echo "1..$n"

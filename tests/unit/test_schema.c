@@ -340,7 +340,7 @@ static void test_all_columns_limit(void **state)
     struct pxi_buf text = { 0 };
     struct run r;
     pxi_buf_text(&text, HEAD);
-    for (int m = 0; m < 66; m++) {
+    for (int m = 0; m < PXI_ALL_COLUMNS_MAX / PXI_COLUMNS_MAX + 1; m++) {
         pxi_buf_fmt(&text, "model Mod%d {\n id Int @id\n", m);
         for (int i = 1; i < PXI_COLUMNS_MAX; i++)
             pxi_buf_fmt(&text, " fld%d Int\n", i);
