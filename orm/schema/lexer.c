@@ -72,10 +72,10 @@ bool pxi_lexer_open(struct pxi_lexer *lx, struct pxi_diags *diags, const char *t
                     struct pxi_span file)
 {
     *lx = (struct pxi_lexer){ .text = text, .start = file.start, .diags = diags };
-    lx->at = file.start;
     lx->end = file.start + file.size;
     if (file.size >= 3 && !memcmp(text + file.start, "\xef\xbb\xbf", 3))
-        lx->at += 3; /* a byte order mark says nothing in UTF-8 */
+        lx->start += 3; /* a byte order mark says nothing in UTF-8 */
+    lx->at = lx->start;
     if (!check_text(lx))
         return false;
     lx->copy = pxi_arena_get(diags->arena, (size_t)file.size + 1, 1);
