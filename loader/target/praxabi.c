@@ -47,16 +47,26 @@ static void add_block(struct prax_stats *sum, const struct prax_stats *block)
     memcpy((char *)sum + STATS_FIRST, to, sizeof to);
 }
 
+/* What an older library does not count stays 0. */
+static int read_block(pid_t pid, uint64_t address, struct prax_stats *block)
+{
+    int err = target_memory__read(pid, address, block, PRAX_STATS_SIZE_MIN);
+    if (err)
+        return err;
+    if (block->size < PRAX_STATS_SIZE_MIN || block->size > 65536)
+        return -EPROTO;
+    size_t size = block->size < sizeof *block ? block->size : sizeof *block;
+    return size == PRAX_STATS_SIZE_MIN ? 0 : target_memory__read(pid, address, block, size);
+}
+
 int prax_stats__sum(pid_t pid, const struct prax_abi *abi, struct prax_stats *sum)
 {
     uint64_t address = abi->stats_head;
     for (int i = 0; address && i < PRAX_BLOCKS_MAX; i++) {
         struct prax_stats block = { 0 };
-        int err = target_memory__read(pid, address, &block, sizeof block);
+        int err = read_block(pid, address, &block);
         if (err)
             return err;
-        if (block.size < sizeof block || block.size > 65536)
-            return -EPROTO;
         add_block(sum, &block);
         address = block.next;
     }

@@ -96,19 +96,28 @@ static size_t append(char *to, size_t room, size_t used, const char *text)
     return used + size;
 }
 
-void pxi_error_op(struct pxi_error *err, const char *prefix, const char *verb)
+void pxi_error_more(struct pxi_error *err, const char *text)
+{
+    append(err->message, sizeof err->message, strlen(err->message), text);
+}
+
+void pxi_error_where(struct pxi_error *err, const char *where)
 {
     char text[PXI_ERROR_TEXT];
+    memcpy(text, err->message, strlen(err->message) + 1);
+    size_t used = append(err->message, sizeof err->message, 0, where);
+    used = append(err->message, sizeof err->message, used, ": ");
+    append(err->message, sizeof err->message, used, text);
+}
+
+void pxi_error_op(struct pxi_error *err, const char *prefix, const char *verb)
+{
     if (err->op[0])
         return;
     size_t used = append(err->op, sizeof err->op, 0, prefix);
     used = append(err->op, sizeof err->op, used, *prefix ? "_" : "");
     append(err->op, sizeof err->op, used, verb);
-    size_t size = strlen(err->message) + 1;
-    memcpy(text, err->message, size);
-    used = append(err->message, sizeof err->message, 0, err->op);
-    used = append(err->message, sizeof err->message, used, ": ");
-    append(err->message, sizeof err->message, used, text);
+    pxi_error_where(err, err->op);
 }
 
 int pxi_error_plain(struct pxi_error *err, int code, const char *text)

@@ -30,7 +30,11 @@ int pxi_error_plain(struct pxi_error *err, int code, const char *text);
 void pxi_error_names(struct pxi_error *err, const char *table, const char *column);
 /* The operation (prefix_verb; prefix "" = verb alone), put in front of the message too. */
 void pxi_error_op(struct pxi_error *err, const char *prefix, const char *verb);
+/* Puts "where: " in front of the message. */
+void pxi_error_where(struct pxi_error *err, const char *where);
 void pxi_error_sql(struct pxi_error *err, const char *sql);
+/* Appends to the message. */
+void pxi_error_more(struct pxi_error *err, const char *text);
 /* Another code in place of the one that is set, when the caller knows better. */
 void pxi_error_recode(struct pxi_error *err, int code);
 

@@ -24,6 +24,11 @@ void pxi_json_f64(struct pxi_json *j, double x); /* NaN and infinities: null */
 void pxi_json_bool(struct pxi_json *j, bool x);
 void pxi_json_null(struct pxi_json *j);
 
+enum { PXI_JSON_DEPTH = 1000 }; /* SQLite's limit; deeper is no JSON for us either */
+/* Whether text[size] is one JSON value (RFC 8259); *at: the byte where it stops to be.
+ * (json_check.c) */
+bool pxi_json_check(const char *text, size_t size, size_t *at);
+
 /* The bytes of one well-formed UTF-8 sequence at p[size], or 0. RFC 3629, section 4. */
 size_t pxi_utf8_size(const char *p, size_t size);
 

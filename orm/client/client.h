@@ -19,6 +19,7 @@ enum {
     PXI_SCRATCH_KEPT = 1 << 20,
     PXI_INCLUDE_DEPTH = 8, /* relations within relations: a program that wants more means a cycle */
     PXI_RECENT = 16,       /* plans that a session finds without a key */
+    PXI_WARM_MAX = 64,     /* statements prepared on a new connection */
 };
 
 struct prax_db {
@@ -27,7 +28,9 @@ struct prax_db {
     struct pxi_plans plans;
     struct pxi_error err;
     size_t arena_max;
-    uint64_t slow_ns; /* 0 = off */
+    unsigned warm;                     /* statements to prepare on a new connection */
+    uint32_t hot[PXI_WARM_MAX], n_hot; /* hot[n_hot]: ids of their plans; under `lock` */
+    uint64_t slow_ns;                  /* 0 = off */
     void (*log)(void *ctx, const prax_event *ev);
     void *log_ctx;
     unsigned forks;
@@ -58,6 +61,7 @@ struct prax_session {
     prax_db *db;
     struct pxi_link *link; /* of the last operation */
     bool holds;            /* it works for us; else it rests, and somebody may have taken it */
+    bool suspect;          /* an operation failed on it: it does not rest, it goes to the pool */
     struct prax_cursor *cursors;
     struct pxi_tx tx;
     struct pxi_watch watch;
@@ -123,12 +127,17 @@ static inline void pxi_op_shape(const struct pxi_op *op, struct pxi_shape *sh)
     prax_session *s = op->s;
     pxi_shape_begin(sh, s->db->plans.dialect, op->m, &s->scratch, &s->err);
 }
+/* The connection broke before anything was done on it: forgets it and the error, for another try.
+ */
+void pxi_op_disconnect(struct pxi_op *op);
 /* Plan of a request, connection, prepared statement, values: all that comes before the first step.
  * VERB__start fires here. */
 int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r);
 int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *plan, bool cached);
 /* Tells observers which statement the operation is about. */
 void pxi_op_show(struct pxi_op *op, struct pxi_plan *p);
+/* EINVAL, ELIMIT and EPERM; rows: the verb brings some. */
+int pxi_query_check(const struct pxi_op *op, const prax_query_head *q, bool rows);
 /* What a M_query of the operation's model asks for. */
 struct pxi_request pxi_request_of(const struct pxi_op *op, const void *query);
 /* Finishes the statement before the end, so that the same operation can start another. */
@@ -164,6 +173,8 @@ int64_t pxi_op_scalar(struct pxi_op *op, const struct pxi_request *r, int64_t no
 int pxi_rows_begin(struct pxi_op *op, struct pxi_rows *rows, uint32_t take);
 /* The current row behind the others; ELIMIT beyond rows_max. */
 int pxi_rows_next(struct pxi_op *op, struct pxi_rows *rows);
+/* All rows of a started statement into the session's arena; take: at most so many come, or 0. */
+int pxi_read_rows(struct pxi_op *op, struct pxi_rows *rows, uint32_t take);
 
 /* ---- relations (include.c) ---- */
 
@@ -210,11 +221,26 @@ static inline void pxi_row_clear_relations(const prax_model *m, char *row)
 int pxi_validate(struct pxi_shape *sh, const prax_column *c, const void *src);
 int pxi_validate_set(struct pxi_shape *sh, const void *set);
 
+/* ---- raw SQL (raw.c) ---- */
+
+enum { PXI_RAW_KEEP = 1, PXI_RAW_ROWS = 2 }; /* it will be used again; it must have rows */
+/* Plan, values, start. */
+int pxi_raw_start(struct pxi_op *op, const char *sql, size_t size, const prax_val *v, size_t n,
+                  unsigned flags);
+/* EINVAL if the statement has begun or ended a transaction; `before`: whether one was open. */
+int pxi_raw_check_tx(const struct pxi_op *op, bool before);
+
 /* ---- handles (db.c) ---- */
 
 void pxi_db_ref(prax_db *db);
 void pxi_db_unref(prax_db *db); /* the last one frees it */
 void pxi_session_free(prax_session *s);
+
+/* ---- warm-up (warm.c) ---- */
+
+/* For pxi_pool_opts; ctx is the prax_db. */
+void pxi_db_warm(void *ctx, struct pxi_link *l);
+void pxi_db_cool(void *ctx, const struct pxi_link *l);
 
 /* ---- transactions (tx.c) ---- */
 

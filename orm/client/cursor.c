@@ -124,8 +124,9 @@ static int open_each(prax_cursor *c, const prax_query_head *q)
 {
     const prax_model *m = c->op.m;
     struct pxi_shape sh;
-    if (!q || q->size == 0)
-        return pxi_op_fail(&c->op, PRAX_EINVAL, "the query is not initialised: its size is 0");
+    int rc = pxi_query_check(&c->op, q, true);
+    if (rc < 0)
+        return rc;
     if (q->total != PRAX_TOTAL_NONE)
         return pxi_op_fail(&c->op, PRAX_EINVAL, "a cursor has no total; use count");
     if (pxi_wants_relations(m, (const char *)q + m->query_select_off, pxi_query_include(m, q)))
@@ -136,7 +137,7 @@ static int open_each(prax_cursor *c, const prax_query_head *q)
         return pxi_op_full(&c->op, &c->arena);
     struct pxi_request r = pxi_request_of(&c->op, q);
     pxi_op_shape(&c->op, &sh);
-    int rc = pxi_op_start(&c->op, &sh, &r);
+    rc = pxi_op_start(&c->op, &sh, &r);
     c->behind = pxi_arena_mark(&c->arena);
     return rc;
 }

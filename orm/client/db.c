@@ -46,6 +46,15 @@ static int check_opts(prax_db *db, const prax_db_opts *o)
                              "prax_db_open: pool_min %u, pool_max %u: at most %d, min <= max",
                              o->pool_min, o->pool_max, POOL_LIMIT);
     }
+    if (o->warm > PXI_WARM_MAX)
+        return pxi_error_set(&db->err, PRAX_EINVAL, "prax_db_open: warm %u: at most %d", o->warm,
+                             PXI_WARM_MAX);
+    if ((o->lifetime_ms || o->idle_ms) && o->url && strcmp(o->url, "sqlite::memory:") == 0) {
+        return pxi_error_set(&db->err, PRAX_EINVAL,
+                             "prax_db_open: lifetime_ms and idle_ms would close %s, and with it "
+                             "all that is in it",
+                             o->url);
+    }
     if (o->alloc && !o->alloc->realloc)
         return pxi_error_set(&db->err, PRAX_EINVAL, "prax_db_open: alloc without realloc");
     return 0;
@@ -96,7 +105,13 @@ int prax_db_open_with(prax_db **out, const prax_db_opts *opts)
                                 .max = o.pool_max ? o.pool_max : POOL_MAX,
                                 .stmt_cache = o.stmt_cache ? o.stmt_cache : STMT_CACHE,
                                 .acquire_ms = o.acquire_ms ? o.acquire_ms : WAIT_MS,
-                                .busy_ms = o.busy_ms ? o.busy_ms : WAIT_MS };
+                                .busy_ms = o.busy_ms ? o.busy_ms : WAIT_MS,
+                                .lifetime_ms = o.lifetime_ms,
+                                .idle_ms = o.idle_ms,
+                                .warm = o.warm ? pxi_db_warm : NULL,
+                                .cool = o.warm ? pxi_db_cool : NULL,
+                                .warm_ctx = db };
+    db->warm = o.warm;
     pxi_pool_init(&db->pool, &po, &db->pool_heap);
     bool plans = pxi_plans_init(&db->plans, &db->plans_heap);
     int rc = check_opts(db, &o);
@@ -129,6 +144,21 @@ void pxi_db_unref(prax_db *db)
     struct pxi_heap heap;
     pxi_heap_init(&heap, &db->heap.user, "handle", false);
     pxi_heap_free(&heap, db, sizeof *db);
+}
+
+int prax_db_drain(prax_db *db, uint32_t timeout_ms)
+{
+    pxi_error_clear(&db->err);
+    if (db->forks != pxi_forks) {
+        return pxi_error_set(&db->err, PRAX_EINVAL,
+                             "prax_db_drain: the handle was opened before fork");
+    }
+    unsigned out = pxi_pool_drain(&db->pool, timeout_ms);
+    if (out == 0)
+        return 0;
+    return pxi_error_set(&db->err, PRAX_ETIMEOUT,
+                         "prax_db_drain: %u connections are still in use after %u ms", out,
+                         timeout_ms);
 }
 
 /* In a forked child the connections are the parent's: to close one would disturb it, so they are

@@ -400,6 +400,9 @@ static int check_query(const struct pxi_op *op, const prax_relation *r, const pr
     if (q->total != PRAX_TOTAL_NONE)
         return pxi_op_fail(op, PRAX_EINVAL,
                            "include of %s asks for a total; count its rows by themselves", r->name);
+    if (q->lock)
+        return pxi_op_fail(op, PRAX_EINVAL, "include of %s locks; lock its rows by themselves",
+                           r->name);
     if (!is_to_many(r) && (q->take || q->skip))
         return pxi_op_fail(op, PRAX_EINVAL, "include of %s has take or skip, and is one row",
                            r->name);

@@ -234,6 +234,8 @@ int pxi_op_explain(const struct pxi_op *op, int rc)
     if (op->plan)
         pxi_error_sql(e, op->plan->sql);
     why_stopped(op->s);
+    if (e->e.code == PRAX_EBUSY && pxi_pool_held_here(&op->s->db->pool, op->link))
+        pxi_error_more(e, " (this thread works with another connection, in another session, too)");
     if (e->e.code == PRAX_ESQL && op->m &&
         op->link->driver->has_table(op->link->conn, op->m->table) == 0)
         pxi_error_recode(e, PRAX_ESCHEMA);
@@ -266,11 +268,23 @@ static int connect_slow(struct pxi_op *op)
     return 0;
 }
 
+/* From rest; false: another session has it, or it has died meanwhile. */
+static bool take_again(prax_session *s)
+{
+    struct pxi_link *l = s->link;
+    if (!l || !pxi_link_take(l, (uintptr_t)s))
+        return false;
+    if (__builtin_expect(!l->mortal, 1) || pxi_link_fit(&s->db->pool, l))
+        return true;
+    pxi_pool_drop(&s->db->pool, l);
+    return false;
+}
+
 int pxi_op_connect(struct pxi_op *op)
 {
     prax_session *s = op->s;
     if (!s->holds) {
-        s->holds = s->link && pxi_link_take(s->link, (uintptr_t)s);
+        s->holds = take_again(s);
         int rc = __builtin_expect(s->holds, 1) ? 0 : connect_slow(op);
         if (rc < 0)
             return rc;
@@ -278,6 +292,15 @@ int pxi_op_connect(struct pxi_op *op)
     op->link = s->link;
     op->rec->conn_id = op->link->id;
     return 0;
+}
+
+void pxi_op_disconnect(struct pxi_op *op)
+{
+    prax_session *s = op->s;
+    pxi_pool_drop(&s->db->pool, op->link);
+    op->link = s->link = NULL;
+    s->holds = false;
+    pxi_error_clear(&s->err);
 }
 
 static int prepare(struct pxi_op *op)
@@ -505,6 +528,7 @@ static void count_error(const struct pxi_op *op, int code)
     pxi_error_op(&op->s->err, op->m ? op->m->prefix : "", verb_names[op->verb]);
     if (code == PRAX_ENOTFOUND)
         return;
+    op->s->suspect |= op->link != NULL; /* the pool looks at the connection */
     pxi_stats_error(pxi_stats_here(), code);
     PXI_PROBE(error, op->rec, code, op->s->err.message);
     pxi_tx_poison(op->s, code);
@@ -539,7 +563,8 @@ void pxi_session_unpin(prax_session *s)
     if (!s->holds || pxi_session_pinned(s))
         return;
     s->holds = false;
-    if (pxi_pool_wanted(&s->db->pool)) {
+    if (pxi_pool_wanted(&s->db->pool) || __builtin_expect(s->suspect, 0)) {
+        s->suspect = false;
         s->link = NULL;
         pxi_pool_put(&s->db->pool, l);
     } else {

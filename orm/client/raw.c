@@ -64,25 +64,41 @@ static int check_values(const struct pxi_op *op, size_t n)
     return d->read_only(op->stmt) ? 0 : pxi_op_may_write(op);
 }
 
-static int start(struct pxi_op *op, const char *sql, const prax_val *v, size_t n)
+/* Before it starts: PostgreSQL would do what it says. */
+static int check_rows(const struct pxi_op *op, size_t n)
+{
+    if (op->link->driver->columns(op->stmt) == 0)
+        return pxi_op_fail(op, PRAX_EINVAL, "the statement has no rows; use prax_sql_exec");
+    return check_values(op, n);
+}
+
+int pxi_raw_start(struct pxi_op *op, const char *sql, size_t size, const prax_val *v, size_t n,
+                  unsigned flags)
 {
     struct pxi_shape sh;
-    bool cached;
-    if (!sql || (n && !v))
-        return pxi_op_fail(op, PRAX_EINVAL, "no statement");
+    struct pxi_plan *plan = NULL;
+    bool cached = false;
     pxi_op_shape(op, &sh);
     for (size_t i = 0; i < n && !sh.code; i++)
         put_value(&sh, &v[i], i);
-    struct pxi_plan *plan =
-        sh.code ? NULL : pxi_raw_plan(&op->s->db->plans, &sh, sql, strlen(sql), &cached);
+    if (!sh.code)
+        plan =
+            pxi_raw_plan(flags & PXI_RAW_KEEP ? &op->s->db->plans : NULL, &sh, sql, size, &cached);
     if (!plan)
         return sh.code;
-    op->check = check_values;
+    op->check = flags & PXI_RAW_ROWS ? check_rows : check_values;
     return pxi_op_start_plan(op, &sh, plan, cached);
 }
 
+static int start(struct pxi_op *op, const char *sql, const prax_val *v, size_t n, unsigned flags)
+{
+    if (!sql || (n && !v))
+        return pxi_op_fail(op, PRAX_EINVAL, "no statement");
+    return pxi_raw_start(op, sql, strlen(sql), v, n, PXI_RAW_KEEP | flags);
+}
+
 /* Guards must know of every transaction. */
-static int check_tx(struct pxi_op *op, bool before)
+int pxi_raw_check_tx(const struct pxi_op *op, bool before)
 {
     const struct pxi_driver *d = op->link->driver;
     bool now = d->in_tx(op->link->conn);
@@ -103,13 +119,13 @@ int64_t prax_sql_exec_with(prax_session *s, const char *sql, const prax_val *v, 
         const struct pxi_driver *d = op.link->driver;
         bool in_tx = d->in_tx(op.link->conn);
         int64_t total = d->total(op.link->conn);
-        rc = start(&op, sql, v, n);
+        rc = start(&op, sql, v, n, 0);
         if (rc == 0)
             rc = pxi_op_change(&op);
         pxi_op_finish(&op);
         if (rc >= 0 && d->total(op.link->conn) == total)
             rc = 0; /* neither INSERT nor UPDATE nor DELETE */
-        if (rc >= 0 && check_tx(&op, in_tx) < 0)
+        if (rc >= 0 && pxi_raw_check_tx(&op, in_tx) < 0)
             rc = PRAX_EINVAL;
     }
     return pxi_op_end(&op, rc, rc > 0 ? (uint64_t)rc : 0);
@@ -127,8 +143,6 @@ prax_cursor *prax_sql_open_with(prax_session *s, const char *sql, const prax_val
     }
     c->op.keep = &c->arena;
     if (rc == 0)
-        rc = start(&c->op, sql, v, n);
-    if (rc == 0 && c->op.link->driver->columns(c->op.stmt) == 0)
-        rc = pxi_op_fail(&c->op, PRAX_EINVAL, "the statement has no rows; use prax_sql_exec");
+        rc = start(&c->op, sql, v, n, PXI_RAW_ROWS);
     return pxi_cursor_ready(c, rc);
 }

@@ -4,14 +4,29 @@
 
 enum { LIST_FIRST = 16, LIST_HINT_BYTES = 4 << 20 };
 
-static int check_query(const struct pxi_op *op, const prax_query_head *q)
+static int check_lock(const struct pxi_op *op, unsigned lock)
 {
-    const prax_model *m = op->m;
+    if (lock != PRAX_FOR_UPDATE && lock != (PRAX_FOR_UPDATE | PRAX_SKIP_LOCKED) &&
+        lock != (PRAX_FOR_UPDATE | PRAX_NOWAIT)) {
+        return pxi_op_fail(op, PRAX_EINVAL,
+                           "lock is PRAX_FOR_UPDATE, alone or with one of the others");
+    }
+    if (op->s->tx.depth == 0)
+        return pxi_op_fail(op, PRAX_EINVAL, "lock outside of a transaction");
+    return pxi_op_may_write(op);
+}
+
+int pxi_query_check(const struct pxi_op *op, const prax_query_head *q, bool rows)
+{
     if (!q || q->size == 0)
         return pxi_op_fail(op, PRAX_EINVAL, "the query is not initialised: its size is 0");
-    return m->n_relations ? pxi_include_check(op, (const char *)q + m->query_select_off,
-                                              pxi_query_include(m, q))
-                          : 0;
+    if (q->lock && (!rows || q->total == PRAX_TOTAL_ONLY))
+        return pxi_op_fail(op, PRAX_EINVAL, "lock where there are no rows");
+    int rc = q->lock ? check_lock(op, q->lock) : 0;
+    if (rc == 0 && op->m->n_relations)
+        rc = pxi_include_check(op, (const char *)q + op->m->query_select_off,
+                               pxi_query_include(op->m, q));
+    return rc;
 }
 
 struct pxi_request pxi_request_of(const struct pxi_op *op, const void *query)
@@ -26,7 +41,8 @@ struct pxi_request pxi_request_of(const struct pxi_op *op, const void *query)
                                  .where = base + m->query_where_off,
                                  .order_by = q->order_by,
                                  .take = q->take,
-                                 .skip = q->skip };
+                                 .skip = q->skip,
+                                 .lock = q->lock };
 }
 
 /* ---- one row ---- */
@@ -92,7 +108,7 @@ const void *prax_gen_find_first(prax_session *s, const prax_model *m, const void
     struct pxi_op op;
     int rc = pxi_op_begin(&op, s, m, PRAX_FIND_FIRST, NULL);
     if (rc == 0)
-        rc = check_query(&op, query);
+        rc = pxi_query_check(&op, query, true);
     if (rc < 0)
         return no_row(&op, rc);
     struct pxi_request r = pxi_request_of(&op, query);
@@ -119,7 +135,7 @@ static int64_t count(prax_session *s, const prax_model *m, const void *query, en
     struct pxi_op op;
     int64_t n = pxi_op_begin(&op, s, m, verb, NULL);
     if (n == 0)
-        n = check_query(&op, query);
+        n = pxi_query_check(&op, query, false);
     if (n == 0) {
         struct pxi_request r = pxi_request_of(&op, query);
         r.order_by = NULL;
@@ -195,7 +211,7 @@ int pxi_rows_begin(struct pxi_op *op, struct pxi_rows *rows, uint32_t take)
     return first_room(rows, &op->s->arena, op->plan, take) ? 0 : pxi_op_full(op, &op->s->arena);
 }
 
-static int read_rows(struct pxi_op *op, struct pxi_rows *rows, uint32_t take)
+int pxi_read_rows(struct pxi_op *op, struct pxi_rows *rows, uint32_t take)
 {
     int rc = pxi_rows_begin(op, rows, take);
     while (rc >= 0 && (rc = pxi_op_step(op)) == 1) {
@@ -246,7 +262,7 @@ static int find(struct pxi_op *op, const struct pxi_request *r, prax_any_list *l
         rc = pxi_op_start(op, &sh, r);
     }
     if (rc == 0)
-        rc = read_rows(op, &rows, r->take);
+        rc = pxi_read_rows(op, &rows, r->take);
     pxi_op_finish(op);
     list->items = rows.items;
     list->count = rows.count;
@@ -264,7 +280,7 @@ const void *prax_gen_find_many(prax_session *s, const prax_model *m, const void 
     struct pxi_mark mark = pxi_arena_mark(&s->arena);
     int rc = pxi_op_begin(&op, s, m, PRAX_FIND_MANY, NULL);
     if (rc == 0)
-        rc = check_query(&op, q);
+        rc = pxi_query_check(&op, q, true);
     if (rc < 0)
         return no_row(&op, rc);
     struct pxi_request r = pxi_request_of(&op, query);

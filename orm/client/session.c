@@ -61,6 +61,7 @@ prax_session *prax_session_open_with(prax_db *db, const prax_session_opts *o)
     s->read_only = all.read_only;
     s->watch = (struct pxi_watch){ 0, 0 };
     s->kept_error = 0;
+    s->suspect = false;
     s->serial = 0;
     memset(&s->tx, 0, sizeof s->tx);
     pxi_error_clear(&s->err);

@@ -3,8 +3,10 @@
  * Guards nest by depth: 1 is BEGIN, deeper ones are savepoints p2, p3, ... A statement that fails
  * poisons the innermost guard, on every database alike: until that guard ends, all is EABORTED. A
  * guard whose begin failed is poisoned from its birth, so its body cannot run outside of it.
- * SQLite rolls back a whole transaction by itself on some errors (disk full, out of memory); then
- * the outermost guard is the poisoned one.
+ * A database that rolls back a whole transaction by itself (SQLite: disk full, out of memory; any:
+ * a connection that breaks) leaves the outermost guard poisoned. What a broken connection had not
+ * committed is rolled back for certain; only an answer to COMMIT that never came leaves a doubt,
+ * which the message names and nobody repeats.
  */
 #include "orm/base/fork.h"
 #include "orm/client/client.h"
@@ -14,7 +16,12 @@
 #include <string.h>
 #include <time.h>
 
-enum { RETRY_PAUSE_MS = 2, RETRY_PAUSE_MAX_MS = 200 };
+enum {
+    RETRY_PAUSE_MS = 2, /* before the first repetition; doubled up to: */
+    RETRY_PAUSE_MAX_MS = 200,
+    ROLLBACK_MS = 5000, /* for a rollback, whatever the session's deadline; then: disconnect */
+    MS_NS = 1000000,
+};
 
 static uint64_t next_tx_id(void)
 {
@@ -40,10 +47,11 @@ void pxi_tx_poison(prax_session *s, int code)
     poison_at(tx, gone ? 1 : tx->depth, code);
 }
 
-/* One statement without values, on the connection that the operation has. */
+/* One statement without values, on the connection that the operation has; depth > 1: of a
+ * savepoint. */
 static int control(struct pxi_op *op, const char *what, unsigned depth)
 {
-    char sql[64];
+    char sql[96];
     snprintf(sql, sizeof sql, depth > 1 ? "%s p%u" : "%s", what, depth);
     pxi_op_phase(op, PRAX_PHASE_EXECUTE);
     int rc = op->link->driver->exec(op->link->conn, sql);
@@ -57,18 +65,31 @@ static int check_begin(struct pxi_op *op, const prax_tx_opts *o)
     const struct pxi_tx *tx = &op->s->tx;
     if (!o || o->size == 0)
         return pxi_op_fail(op, PRAX_EINVAL, "options are not initialised");
+    if ((unsigned)o->isolation > PRAX_SERIALIZABLE)
+        return pxi_op_fail(op, PRAX_EINVAL, "isolation %d is none", (int)o->isolation);
+    if (tx->depth && o->read_only && !tx->read_only)
+        return pxi_op_fail(op, PRAX_EINVAL, "read_only within a transaction that writes");
     if (tx->depth && o->isolation != PRAX_ISO_DEFAULT && o->isolation != tx->isolation)
         return pxi_op_fail(op, PRAX_EINVAL, "another isolation within a transaction");
     return 0;
+}
+
+static int begin_once(struct pxi_op *op, enum prax_isolation isolation, bool read_only)
+{
+    int rc = pxi_op_connect(op);
+    return rc < 0 ? rc : control(op, op->link->driver->begin(isolation, read_only), 1);
 }
 
 static int begin_outer(struct pxi_op *op, const prax_tx_opts *o)
 {
     prax_session *s = op->s;
     bool read_only = o->read_only || s->read_only;
-    int rc = pxi_op_connect(op);
-    if (rc == 0)
-        rc = control(op, read_only ? "BEGIN" : "BEGIN IMMEDIATE", 1);
+    int rc = begin_once(op, o->isolation, read_only);
+    /* It broke while it rested. Nothing was begun, so nothing is done twice. */
+    if (rc == PRAX_ECONN && op->link && op->link->driver->broken(op->link->conn)) {
+        pxi_op_disconnect(op);
+        rc = begin_once(op, o->isolation, read_only);
+    }
     if (rc < 0)
         return rc;
     s->tx.read_only = read_only;
@@ -136,6 +157,32 @@ static void leave(prax_session *s, unsigned depth)
     }
 }
 
+/* The connection broke in COMMIT. A driver calls that retryable if nothing was sent: then it was
+ * rolled back. Else nobody knows. */
+static int in_doubt(struct pxi_op *op)
+{
+    struct pxi_error *e = &op->s->err;
+    char cause[PXI_ERROR_TEXT];
+    if (e->e.retryable)
+        return PRAX_ECONN;
+    pxi_error_copy(cause, sizeof cause, e->message, strlen(e->message));
+    pxi_error_clear(e);
+    pxi_error_set(e, PRAX_ECONN,
+                  "commit in doubt: the connection was lost before the answer to COMMIT, which may "
+                  "have been done or not: %s",
+                  cause);
+    e->e.retryable = false;
+    return PRAX_ECONN;
+}
+
+static int commit(struct pxi_op *op, unsigned depth)
+{
+    if (depth > 1)
+        return control(op, "RELEASE", depth);
+    int rc = control(op, "COMMIT", depth);
+    return rc == PRAX_ECONN ? in_doubt(op) : rc;
+}
+
 int prax_tx_commit(prax_tx *tx)
 {
     prax_session *s = tx->session;
@@ -148,7 +195,7 @@ int prax_tx_commit(prax_tx *tx)
     if (rc == 0)
         rc = pxi_op_connect(&op);
     if (rc == 0)
-        rc = control(&op, tx->depth > 1 ? "RELEASE" : "COMMIT", tx->depth);
+        rc = commit(&op, tx->depth);
     uint64_t id = s->tx.id;
     PXI_PROBE(tx__commit, id, tx->depth - 1, rc);
     if (rc == 0) {
@@ -160,58 +207,80 @@ int prax_tx_commit(prax_tx *tx)
     return (int)pxi_op_end(&op, rc, 0);
 }
 
-static void roll_back(prax_session *s, unsigned depth)
+static int roll_back_all(prax_session *s)
 {
     const struct pxi_driver *d = s->link->driver;
     struct pxi_conn *c = s->link->conn;
+    int rc = d->exec(c, "ROLLBACK");
+    /* An interrupt that came while a cursor is open stops every statement until it is closed. */
+    while (d->in_tx(c) && s->cursors)
+        pxi_cursor_detach(s->cursors);
+    return d->in_tx(c) ? d->exec(c, "ROLLBACK") : rc < 0 && d->broken(c) ? rc : 0;
+}
+
+static int roll_back_to(prax_session *s, unsigned depth)
+{
     char sql[64];
-    if (!d->in_tx(c))
-        return;
-    if (depth == 1) {
-        d->exec(c, "ROLLBACK");
-        /* An interrupt that came while a cursor is open stops every statement until it is closed.
-         */
-        while (d->in_tx(c) && s->cursors)
-            pxi_cursor_detach(s->cursors);
-        if (d->in_tx(c))
-            d->exec(c, "ROLLBACK");
-        return;
-    }
     snprintf(sql, sizeof sql, "ROLLBACK TO p%u; RELEASE p%u", depth, depth);
-    d->exec(c, sql);
+    return s->link->driver->exec(s->link->conn, sql);
+}
+
+/* With a deadline of its own: the one that was passed may be why there is something to undo. */
+static int roll_back(prax_session *s, unsigned depth)
+{
+    const struct pxi_driver *d = s->link->driver;
+    struct pxi_conn *c = s->link->conn;
+    struct pxi_watch patient = { .deadline_ns = pxi_clock_ns() + (uint64_t)ROLLBACK_MS * MS_NS };
+    if (!d->in_tx(c))
+        return 0;
+    d->watch(c, &patient);
+    int rc = depth == 1 ? roll_back_all(s) : roll_back_to(s, depth);
+    d->watch(c, &s->watch);
+    return rc;
 }
 
 /* Not an operation: it must work when all operations are refused, and it keeps the error. What a
- * rollback could say (there is no transaction any more) is what it wants. */
+ * rollback could say (there is no transaction any more) is what it wants; if it fails, the guards
+ * around it fail, and the pool closes the connection. */
 void prax_tx_end(prax_tx *tx)
 {
     prax_session *s = tx->session;
+    int rc = 0;
     tx->session = NULL;
     if (!s || s->db->forks != pxi_forks || tx->depth > s->tx.depth)
         return;
     if (tx->code == 0 && s->holds) {
         struct prax_stats *st = pxi_stats_here();
-        roll_back(s, tx->depth);
+        rc = roll_back(s, tx->depth);
+        s->suspect |= rc < 0;
         pxi_stats_add(st, &st->tx_rolled_back, tx->depth == 1);
         PXI_PROBE(tx__rollback, s->tx.id, tx->depth - 1);
     }
     leave(s, tx->depth);
+    if (rc < 0 && s->tx.depth)
+        poison_at(&s->tx, 1, rc);
     pxi_session_unpin(s);
 }
 
 /* ---- run ---- */
 
-static void pause_before(unsigned tries)
+/* Between half of the pause and all of it, so that two that hindered each other part ways. */
+static void pause_before(const prax_session *s, unsigned tries)
 {
-    long ms = tries < 7 ? RETRY_PAUSE_MS << tries : RETRY_PAUSE_MAX_MS;
-    struct timespec t = { .tv_sec = 0, .tv_nsec = ms * 1000000 };
+    uint64_t ms = tries < 7 ? RETRY_PAUSE_MS << tries : RETRY_PAUSE_MAX_MS;
+    uint64_t ns = (ms < RETRY_PAUSE_MAX_MS ? ms : RETRY_PAUSE_MAX_MS) * MS_NS;
+    uint64_t dice = (pxi_clock_ns() ^ (uintptr_t)s) * 0x9e3779b97f4a7c15u >> 32;
+    ns = ns / 2 + ns / 2 * dice / UINT32_MAX;
+    struct timespec t = { .tv_sec = 0, .tv_nsec = (long)ns };
     nanosleep(&t, NULL);
 }
 
-static int run_once(prax_session *s, prax_tx_fn fn, void *arg, const prax_tx_opts *o)
+static int run_once(prax_session *s, prax_tx_fn fn, void *arg, const prax_tx_opts *o,
+                    bool *committing)
 {
     prax_tx tx = prax_tx_begin_with(s, o);
     int result = tx.code < 0 ? tx.code : fn(s, arg);
+    *committing = result >= 0;
     if (result >= 0) {
         int rc = prax_tx_commit(&tx);
         result = rc < 0 ? rc : result;
@@ -220,22 +289,28 @@ static int run_once(prax_session *s, prax_tx_fn fn, void *arg, const prax_tx_opt
     return result;
 }
 
-/* What failed first is what says whether to try again: EABORTED only repeats it. */
-static bool retryable(const prax_session *s, int result)
+/* What failed first is what says whether to try again: EABORTED only repeats it. A connection that
+ * broke before COMMIT was sent took all with it. */
+static bool retryable(const prax_session *s, int result, bool committing)
 {
     const prax_error *e = &s->err.e;
     int code = e->code == PRAX_EABORTED ? e->cause : e->code;
-    return result < 0 && (code == PRAX_EBUSY || code == PRAX_ESERIAL || code == PRAX_ECONFLICT ||
-                          (e->code == code && e->retryable));
+    if (result >= 0)
+        return false;
+    if (e->code == code && e->retryable)
+        return true;
+    return code == PRAX_EBUSY || code == PRAX_ESERIAL || code == PRAX_ECONFLICT ||
+           (code == PRAX_ECONN && !committing);
 }
 
 int prax_tx_run_with(prax_session *s, prax_tx_fn fn, void *arg, const prax_tx_opts *o)
 {
     bool outermost = s->tx.depth == 0; /* a savepoint tried again would only fail again */
     for (unsigned tries = 0;; tries++) {
-        int result = run_once(s, fn, arg, o);
-        if (!outermost || !retryable(s, result) || tries >= o->retries)
+        bool committing;
+        int result = run_once(s, fn, arg, o, &committing);
+        if (!outermost || tries >= o->retries || !retryable(s, result, committing))
             return result;
-        pause_before(tries);
+        pause_before(s, tries);
     }
 }

@@ -28,6 +28,9 @@ int pxi_sqlite_code(int rc);
 void pxi_sqlite_explain(struct pxi_conn *c, int code, struct pxi_error *err);
 void pxi_sqlite_parse(const char *message, struct pxi_error *err);
 
+/* sqlite_url.c: EINVAL and the reason, or 0. Not for sqlite::memory:. */
+int pxi_sqlite_check_url(const char *url, struct pxi_error *err);
+
 /* sqlite_open.c */
 int pxi_sqlite_resolve(const char *url, bool exclusive, char **where, struct pxi_error *err);
 int pxi_sqlite_open(const struct pxi_conn_opts *o, struct pxi_conn **out, struct pxi_error *err);

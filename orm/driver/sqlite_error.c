@@ -120,6 +120,7 @@ void pxi_sqlite_explain(struct pxi_conn *c, int code, struct pxi_error *err)
     pxi_sqlite_parse(message, err);
     if (code == PRAX_ERANGE)
         message = "a result is outside of its column's range";
-    pxi_error_set(err, code, "%s%s%s: %s", err->e.column ? err->table : "",
-                  err->e.column ? "." : "", err->e.column ? err->column : "database", message);
+    pxi_error_set(err, code, "%s%s%s: %s%s", err->e.column ? err->table : "",
+                  err->e.column ? "." : "", err->e.column ? err->column : "database", message,
+                  code == PRAX_EFOREIGN ? " (SQLite does not say which one)" : "");
 }

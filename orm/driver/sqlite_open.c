@@ -10,8 +10,13 @@
  * to share with and opens a private one, at no cost. Where a file has its log, memory has one lock:
  * an open write transaction keeps readers waiting, an open cursor keeps a commit waiting.
  *
+ * A file has a write-ahead log, so that readers and one writer do not wait for each other; where
+ * there can be none, opening fails and says so, because that is not what the program was built for.
+ *
  * A lock of another connection is waited for with growing pauses until busy_ms, the operation's
  * deadline or a cancel; so is a long statement, which the progress handler stops.
+ *
+ * What a URL may say is checked in sqlite_url.c.
  */
 #include "orm/base/clock.h"
 #include "orm/driver/sqlite.h"
@@ -32,11 +37,6 @@ static int check_library(struct pxi_error *err)
                          sqlite3_libversion());
 }
 
-static int wrong_url(const char *url, const char *why, struct pxi_error *err)
-{
-    return pxi_error_set(err, PRAX_EINVAL, "url: %s: %s", url, why);
-}
-
 static int memory_url(bool exclusive, char **where)
 {
     static unsigned serial;
@@ -50,18 +50,13 @@ int pxi_sqlite_resolve(const char *url, bool exclusive, char **where, struct pxi
 {
     const char *path = url + strlen("sqlite:");
     *where = NULL;
-    if (check_library(err) < 0)
-        return PRAX_EUNSUPPORTED;
-    if (!*path)
-        return wrong_url(url, "no file; write sqlite:FILE or sqlite::memory:", err);
-    if (strcmp(path, ":memory:") == 0)
+    int rc = check_library(err);
+    if (rc == 0 && strcmp(path, ":memory:") == 0)
         return memory_url(exclusive, where);
-    if (strncmp(path, "//", 2) == 0)
-        return wrong_url(url, "no // before the file; write sqlite:FILE", err);
-    if (strstr(path, ":memory:") || strstr(path, "mode=memory"))
-        return wrong_url(url, "every connection would have its own; write sqlite::memory:", err);
-    if (strncmp(path, "file:", 5) != 0 && strchr(path, '?'))
-        return wrong_url(url, "options want SQLite's URI; write sqlite:file:FILE?...", err);
+    if (rc == 0)
+        rc = pxi_sqlite_check_url(url, err);
+    if (rc < 0)
+        return rc;
     return (*where = strdup(path)) ? 0 : PRAX_ENOMEM;
 }
 
@@ -114,20 +109,83 @@ static bool is_memory(const char *where)
     return strcmp(where, ":memory:") == 0 || strncmp(where, "file:/prax-", 11) == 0;
 }
 
-static int set_up(struct pxi_sqlite_conn *c, const char *where)
+/* The first column of a pragma's first row; "" if it has none. */
+static int ask(struct pxi_sqlite_conn *c, const char *sql, char *out, size_t room)
+{
+    sqlite3_stmt *st = NULL;
+    out[0] = '\0';
+    int rc = sqlite3_prepare_v2(c->db, sql, -1, &st, NULL);
+    if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(st, 0);
+        snprintf(out, room, "%s", text ? text : "");
+    }
+    rc = sqlite3_finalize(st);
+    return rc;
+}
+
+/* Two that turn the same new file into one with a log may meet in a way that the busy handler is
+ * not asked about. */
+static int set_journal(struct pxi_sqlite_conn *c, const char *mode, char *got, size_t room)
+{
+    char sql[64];
+    int rc, tries = 0;
+    snprintf(sql, sizeof sql, "PRAGMA journal_mode = %s", mode);
+    do
+        rc = ask(c, sql, got, room);
+    while ((rc & 0xff) == SQLITE_BUSY && on_busy(c, tries++));
+    return rc;
+}
+
+static const char *option(const struct pxi_sqlite_conn *c, const char *name)
+{
+    const char *file = sqlite3_db_filename(c->db, "main");
+    return file ? sqlite3_uri_parameter(file, name) : NULL;
+}
+
+static int set_up_file(struct pxi_sqlite_conn *c, const char *url, struct pxi_error *err)
+{
+    char text[32];
+    int rc = ask(c, "PRAGMA schema_version", text, sizeof text); /* is it a database? */
+    const char *mode = option(c, "journal");
+    const char *synchronous = option(c, "synchronous");
+    if (rc == SQLITE_OK && synchronous) {
+        snprintf(text, sizeof text, "PRAGMA synchronous = %.8s", synchronous);
+        rc = exec(c, text);
+    }
+    if (rc != SQLITE_OK || sqlite3_db_readonly(c->db, "main") != 0)
+        return rc;
+    rc = set_journal(c, mode ? mode : "wal", text, sizeof text);
+    if (rc == SQLITE_OK && strcmp(text, mode ? mode : "wal") != 0) {
+        pxi_error_set(err, PRAX_EUNSUPPORTED,
+                      "%s: its journal stays \"%s\": no write-ahead log is possible there; say so "
+                      "with sqlite:file:FILE?journal=%s",
+                      url, text, text);
+        return SQLITE_ERROR;
+    }
+    return rc;
+}
+
+static int set_up(struct pxi_sqlite_conn *c, const struct pxi_conn_opts *o, struct pxi_error *err)
 {
     sqlite3_extended_result_codes(c->db, 1);
     sqlite3_busy_handler(c->db, on_busy, c);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-    sqlite3_db_config(c->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL); /* off by default */
-    if (is_memory(where))
-        return SQLITE_OK;
-    int rc = exec(c, "PRAGMA schema_version"); /* the first read: a file that is no database */
-    if (rc == SQLITE_OK && sqlite3_db_readonly(c->db, "main") == 0)
-        rc = exec(c, "PRAGMA journal_mode = wal");
-    return rc;
+    return is_memory(o->where) ? SQLITE_OK : set_up_file(c, o->url, err);
+}
+
+static int cannot_open(const struct pxi_sqlite_conn *c, const char *url, int rc,
+                       struct pxi_error *err)
+{
+    if (err->e.code)
+        return err->e.code;
+    int code = pxi_sqlite_code(rc);
+    if (code == PRAX_ESQL) /* an unknown VFS: there is no connection */
+        code = PRAX_ECONN;
+    err->e.driver_code = rc;
+    return pxi_error_set(err, code, "%s: cannot open: %s", url,
+                         c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc));
 }
 
 int pxi_sqlite_open(const struct pxi_conn_opts *o, struct pxi_conn **out, struct pxi_error *err)
@@ -142,20 +200,14 @@ int pxi_sqlite_open(const struct pxi_conn_opts *o, struct pxi_conn **out, struct
         o->where, &c->db,
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc == SQLITE_OK)
-        rc = set_up(c, o->where);
+        rc = set_up(c, o, err);
     if (rc == SQLITE_OK) {
         *out = &c->conn;
         return 0;
     }
-    int code = pxi_sqlite_code(rc);
-    if (code == PRAX_ESQL) /* an unknown VFS or option: there is no connection */
-        code = PRAX_ECONN;
-    if (!err->e.code)
-        err->e.driver_code = rc;
-    pxi_error_set(err, code, "%s: cannot open: %s", o->url,
-                  c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc));
+    rc = cannot_open(c, o->url, rc, err);
     pxi_sqlite_close(&c->conn);
-    return code;
+    return rc;
 }
 
 void pxi_sqlite_close(struct pxi_conn *conn)

@@ -22,6 +22,7 @@ static const char intro[] =
     " *   get_with          by a unique key; NULL and ENOTFOUND if there is none\n"
     " *   find_first_with   the first row of a query; NULL and ENOTFOUND if there is none\n"
     " *   find_many_with    a list, maybe empty; ELIMIT beyond the session's rows_max\n"
+    " *   from_sql_with     rows of raw SQL, v[n] its values; columns are found by name\n"
     " *   count_with        the number of rows\n"
     " *   exists_with       1 or 0\n"
     " *   update_with       by key: 1, or 0 if there is no such row\n"
@@ -172,13 +173,13 @@ static void emit_key_function(struct pxi_emit *e, const struct pxi_key *key)
         emit(e, i ? ", " : "");
         emit_declaration(e, t.value, c->c_name);
     }
-    emit(e, ")\n{\n    $M_key key_ = PRAX_ZERO; key_.by = $U_BY_$^0; ", key->c_name);
+    emit(e, ")\n{ $M_key key_ = PRAX_ZERO; key_.by = $U_BY_$^0; ", key->c_name);
     for (uint32_t i = 0; i < key->columns.count; i++) {
         const char *name = pxi_key_column(e->model, key, i)->c_name;
         emit(e, key->columns.count > 1 ? "key_.u.$0.$1 = $1; " : "key_.u.$0 = $1; ", key->c_name,
              name);
     }
-    emit(e, "return\tkey_;\n}\n");
+    emit(e, "return\tkey_; }\n");
 }
 
 static void emit_keys(struct pxi_emit *e)
@@ -260,7 +261,7 @@ static void emit_query(struct pxi_emit *e)
             "    size_t size;\n"
             "    uint32_t take, skip;\n"
             "    enum prax_total total;\n"
-            "    enum $M_order order_by[4];\n");
+            "    enum $M_order order_by[4]; unsigned lock; /* PRAX_FOR_UPDATE | ... */\n");
     emit(e, include
                 ? "    $M_fields select; /* no column: all of them */\n    $M_include include;\n"
                 : "    $M_fields select; /* none: all columns */\n");
@@ -298,6 +299,8 @@ static const char get_function[] =
 static const char read_functions[] =
     "PRAX_API PRAX_MUST const $M *$M_find_first_with(prax_session *s, const $M_query *q);\n"
     "PRAX_API PRAX_MUST const $M_list *$M_find_many_with(prax_session *s, const $M_query *q);\n"
+    "PRAX_API PRAX_MUST const $M_list *$M_from_sql_with(prax_session *s, const char *sql, "
+    "const prax_val *v, size_t n);\n"
     "PRAX_API PRAX_MUST int64_t $M_count_with(prax_session *s, const $M_query *q);\n"
     "PRAX_API PRAX_MUST int $M_exists_with(prax_session *s, const $M_query *q);\n"
     "PRAX_API PRAX_MUST prax_cursor *$M_open_with(prax_session *s, const $M_query *q);\n"
@@ -319,6 +322,7 @@ static const char get_macro[] =
 static const char read_macros[] =
     "#define $M_find_first(s, ...) $M_find_first_with((s), $M_q(__VA_ARGS__))\n"
     "#define $M_find_many(s, ...) $M_find_many_with((s), $M_q(__VA_ARGS__))\n"
+    "#define $M_from_sql(s, ...) PRAX_SQL_($M_from_sql_with, s, __VA_ARGS__)\n"
     "#define $M_count(s, ...) $M_count_with((s), $M_q(__VA_ARGS__))\n"
     "#define $M_exists(s, ...) $M_exists_with((s), $M_q(__VA_ARGS__))\n"
     "#define $M_open(s, ...) $M_open_with((s), $M_q(__VA_ARGS__))\n"

@@ -1,112 +1,64 @@
-/* pool.c - see pool.h. Invariants: `idle` holds exactly the links with owner 0; in_use counts the
- * others; count <= max; owner goes from one session to another only under the lock.
+/* pool.c - see pool.h. Invariants: `idle` holds exactly the links with owner 0 and a connection,
+ * the last used first; in_use counts the links with an owner; count <= max; an owner changes to
+ * another only under the lock; a connection is opened and closed by the owner of its link, without
+ * the lock, and put into it and taken out of it under the lock.
  */
 #include "orm/pool/pool.h"
-#include "orm/base/clock.h"
-#include "usdt/probe.h"
+#include "orm/pool/inside.h"
 #include "usdt/stats.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { WAIT_SLICE_MS = 2, MS_NS = 1000000, SECOND_NS = 1000000000 };
-
-struct pxi_waiter {
-    struct pxi_waiter *next;
-    const struct pxi_wish *wish;
-    struct pxi_link *link; /* handed over */
-    pthread_cond_t wake;
+enum {
+    RETRY_FIRST_MS = 10, /* between connects that fail: doubled up to RETRY_MAX_MS */
+    RETRY_MAX_MS = 500,
+    SWEEPS_A_LIFE = 4, /* idle connections outlive idle_ms by a quarter of it at most */
 };
 
-static uint64_t next_conn_id(void)
-{
-    static uint64_t last;
-    return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
-}
-
-/* ---- opening and closing one ---- */
-
-static void count_conns(int by)
+static void count_use(struct pxi_pool *p, int by)
 {
     struct prax_stats *st = pxi_stats_here();
-    pxi_stats_move(st, &st->connections, by);
+    p->in_use += (unsigned)by;
+    pxi_stats_move(st, &st->connections_in_use, by);
 }
 
-static void close_link(struct pxi_link *l)
+static void own(struct pxi_link *l, uintptr_t owner)
 {
-    uint64_t id = l->id;
-    for (unsigned i = 0; i < l->cached_room; i++) {
-        if (l->cached[i].stmt)
-            l->driver->drop(l->cached[i].stmt);
-    }
-    l->driver->close(l->conn);
-    pxi_heap_free(l->heap, l->cached, l->cached_room * sizeof *l->cached);
-    pxi_heap_free(l->heap, l, sizeof *l);
-    count_conns(-1);
-    PXI_PROBE(conn__close, id);
-}
-
-/* Without the lock; the caller has counted it already. */
-static int open_link(struct pxi_pool *p, struct pxi_link **out, struct pxi_error *err)
-{
-    struct pxi_link *l = pxi_heap_zero(p->heap, sizeof *l);
-    if (!l)
-        return pxi_error_set(err, PRAX_ENOMEM, "pool: out of memory");
-    *l = (struct pxi_link){
-        .driver = p->driver, .id = next_conn_id(), .cached_max = p->stmt_cache, .heap = p->heap
-    };
-    int rc = p->driver->open(&p->conn, &l->conn, err);
-    PXI_PROBE(conn__open, l->id, p->driver->name, rc);
-    if (rc < 0) {
-        pxi_heap_free(p->heap, l, sizeof *l);
-        return rc;
-    }
-    count_conns(1);
-    *out = l;
-    return 0;
-}
-
-static void enter(struct pxi_pool *p, struct pxi_link *l)
-{
-    unsigned i = 0;
-    while (p->links[i])
-        i++;
-    p->links[i] = l;
-}
-
-static void leave(struct pxi_pool *p, const struct pxi_link *l)
-{
-    for (unsigned i = 0; i < p->max; i++) {
-        if (p->links[i] == l)
-            p->links[i] = NULL;
-    }
-    p->count--;
+    __atomic_store_n(&l->owner, owner, __ATOMIC_RELEASE);
 }
 
 /* ---- the pool's life ---- */
 
+void pxi_pool_init(struct pxi_pool *p, const struct pxi_pool_opts *o, const struct pxi_heap *heap)
+{
+    *p = (struct pxi_pool){ .heap = heap,
+                            .closed = true, /* until it is open */
+                            .min = o->min,
+                            .stmt_cache = o->stmt_cache,
+                            .acquire_ms = o->acquire_ms,
+                            .lifetime_ns = (uint64_t)o->lifetime_ms * MS_NS,
+                            .idle_ns = (uint64_t)o->idle_ms * MS_NS,
+                            .warm = o->warm,
+                            .cool = o->cool,
+                            .warm_ctx = o->warm_ctx };
+    p->last = &p->first;
+    pxi_error_clear(&p->why);
+    pthread_mutex_init(&p->lock, NULL);
+    pxi_wait_cond(&p->returned);
+}
+
 static int open_first(struct pxi_pool *p, unsigned n, struct pxi_error *err)
 {
-    for (; p->count < n; p->count++) {
-        struct pxi_link *l = NULL;
-        int rc = open_link(p, &l, err);
-        if (!l)
+    for (unsigned i = 0; i < n; i++) {
+        struct pxi_link *l = &p->links[i];
+        int rc = pxi_link_open(p, l, err);
+        if (rc < 0)
             return rc;
-        enter(p, l);
+        p->count++;
         l->next = p->idle;
         p->idle = l;
     }
     return 0;
-}
-
-void pxi_pool_init(struct pxi_pool *p, const struct pxi_pool_opts *o, const struct pxi_heap *heap)
-{
-    *p = (struct pxi_pool){
-        .heap = heap, .max = o->max, .stmt_cache = o->stmt_cache, .acquire_ms = o->acquire_ms
-    };
-    p->last = &p->first;
-    pthread_mutex_init(&p->lock, NULL);
 }
 
 int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, struct pxi_error *err)
@@ -116,282 +68,373 @@ int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, struct pxi_
         return err->e.code;
     char *url = strdup(o->url);
     p->conn = (struct pxi_conn_opts){ .url = url, .busy_ms = o->busy_ms };
-    p->links = pxi_heap_zero(p->heap, o->max * sizeof(void *));
+    p->links = pxi_heap_zero(p->heap, o->max * sizeof *p->links);
+    p->max = p->links ? o->max : 0;
     if (!url || !p->links)
         return pxi_error_set(err, PRAX_ENOMEM, "pool: out of memory");
     int rc = p->driver->resolve(url, o->max == 1, &p->where, err);
     p->conn.where = p->where;
     if (rc < 0)
         return pxi_error_set(err, rc, "pool: out of memory");
+    p->closed = false;
     return open_first(p, o->min, err);
-}
-
-static struct pxi_link *pop_idle(struct pxi_pool *p)
-{
-    struct pxi_link *l = p->idle;
-    if (l)
-        p->idle = l->next;
-    return l;
-}
-
-void pxi_pool_shut(struct pxi_pool *p)
-{
-    struct pxi_link *l = NULL;
-    pthread_mutex_lock(&p->lock);
-    p->closed = true;
-    while ((l = pop_idle(p)) != NULL) {
-        leave(p, l);
-        close_link(l);
-    }
-    pthread_mutex_unlock(&p->lock);
 }
 
 void pxi_pool_free(struct pxi_pool *p)
 {
-    pxi_heap_free(p->heap, p->links, p->max * sizeof(void *));
+    pxi_heap_free(p->heap, p->links, p->max * sizeof *p->links);
     free((char *)p->conn.url);
     free(p->where);
+    pthread_cond_destroy(&p->returned);
     pthread_mutex_destroy(&p->lock);
+}
+
+/* ---- links without a connection; all under the lock, but for the closing ---- */
+
+static struct pxi_link *empty_place(struct pxi_pool *p)
+{
+    struct pxi_link *l = p->links;
+    while (__atomic_load_n(&l->owner, __ATOMIC_RELAXED) || l->conn)
+        l++;
+    return l;
+}
+
+/* The place is free: whoever waits may open another one, and who drains may be done. */
+static void vacate(struct pxi_pool *p, struct pxi_link *l)
+{
+    own(l, 0);
+    l->tid = 0;
+    p->count--;
+    count_use(p, -1);
+    if (p->first)
+        pthread_cond_signal(&p->first->wake);
+    if (p->closed)
+        pthread_cond_signal(&p->returned);
+}
+
+/* Of a link that the caller owns. */
+static void close_owned(struct pxi_pool *p, struct pxi_link *l)
+{
+    struct pxi_conn *conn = l->conn;
+    __atomic_store_n(&l->conn, NULL, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&p->lock);
+    if (p->cool)
+        p->cool(p->warm_ctx, l);
+    pxi_link_close(l, conn);
+    pthread_mutex_lock(&p->lock);
+    vacate(p, l);
 }
 
 /* ---- handing out; all under the lock ---- */
 
-static void count_use(int by)
-{
-    struct prax_stats *st = pxi_stats_here();
-    pxi_stats_move(st, &st->connections_in_use, by);
-}
-
 static struct pxi_link *take_idle(struct pxi_pool *p, uintptr_t owner)
 {
-    struct pxi_link *l = pop_idle(p);
+    struct pxi_link *l = p->idle;
     if (!l)
         return NULL;
-    __atomic_store_n(&l->owner, owner | 1, __ATOMIC_RELAXED);
-    p->in_use++;
-    count_use(1);
+    p->idle = l->next;
+    own(l, owner | 1);
+    count_use(p, 1);
     return l;
+}
+
+static bool seize(struct pxi_link *l, uintptr_t owner)
+{
+    uintptr_t now = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
+    bool got = (now & 1) == 0 && now != 0 &&
+               __atomic_compare_exchange_n(&l->owner, &now, owner | 1, false, __ATOMIC_ACQUIRE,
+                                           __ATOMIC_RELAXED);
+    if (got)
+        l->seized = true;
+    return got;
 }
 
 /* From a session that rests. It will notice at its next operation. */
 static struct pxi_link *steal(struct pxi_pool *p, uintptr_t owner)
 {
     for (unsigned i = 0; i < p->max; i++) {
-        struct pxi_link *l = p->links[i];
-        uintptr_t now = l ? __atomic_load_n(&l->owner, __ATOMIC_RELAXED) : 1;
-        if ((now & 1) == 0 && now != 0 &&
-            __atomic_compare_exchange_n(&l->owner, &now, owner | 1, false, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED))
-            return l;
+        if (seize(&p->links[i], owner))
+            return &p->links[i];
     }
     return NULL;
 }
 
-/* Opens one more, with the lock dropped meanwhile. NULL and *rc = 0 when all are open. */
+/* After a failed connect there is one attempt at a time, and a pause before it. */
+static bool may_connect(const struct pxi_pool *p)
+{
+    if (p->count == p->max || p->closed)
+        return false;
+    return p->failures == 0 || (p->opening == 0 && pxi_clock_ns() >= p->retry_ns);
+}
+
+static uint64_t pause_ns(unsigned failures)
+{
+    unsigned ms = failures < 7 ? RETRY_FIRST_MS << (failures - 1) : RETRY_MAX_MS;
+    return (uint64_t)(ms < RETRY_MAX_MS ? ms : RETRY_MAX_MS) * MS_NS;
+}
+
+/* rc of a connect. What may pass is kept, for the waiters to tell if it does not. */
+static int note_connect(struct pxi_pool *p, int rc, struct pxi_error *err)
+{
+    if (rc == 0) {
+        struct prax_stats *st = pxi_stats_here();
+        p->failures = 0;
+        pxi_stats_add(st, &st->reconnects, p->lost > 0);
+        p->lost -= p->lost > 0;
+        pxi_wait_wake(p);
+        return 0;
+    }
+    if (!err->e.retryable)
+        return rc;
+    p->failures++;
+    p->retry_ns = pxi_clock_ns() + pause_ns(p->failures);
+    pxi_error_copy_all(&p->why, err);
+    pxi_error_clear(err);
+    return 0;
+}
+
+/* Opens one more, with the lock dropped meanwhile. NULL and *rc = 0: not now. */
 static struct pxi_link *open_more(struct pxi_pool *p, uintptr_t owner, int *rc,
                                   struct pxi_error *err)
 {
-    struct pxi_link *l = NULL;
-    *rc = 0;
-    if (p->count == p->max)
+    if (!may_connect(p))
         return NULL;
+    struct pxi_link *l = empty_place(p);
+    own(l, owner | 1);
     p->count++;
+    p->opening++;
+    count_use(p, 1);
     pthread_mutex_unlock(&p->lock);
-    *rc = open_link(p, &l, err);
+    int opened = pxi_link_open(p, l, err);
     pthread_mutex_lock(&p->lock);
-    if (!l) {
-        p->count--;
-        return NULL;
-    }
-    l->owner = owner | 1;
-    enter(p, l);
-    p->in_use++;
-    count_use(1);
-    return l;
+    p->opening--;
+    *rc = note_connect(p, opened, err);
+    if (opened == 0 && !p->closed)
+        return l;
+    if (opened == 0)
+        close_owned(p, l);
+    else
+        vacate(p, l);
+    return NULL;
 }
 
-static struct pxi_link *find(struct pxi_pool *p, uintptr_t owner, int *rc, struct pxi_error *err)
+struct pxi_link *pxi_pool_find(struct pxi_pool *p, uintptr_t owner, struct pxi_waiter *w, int *rc,
+                               struct pxi_error *err)
 {
     *rc = 0;
     struct pxi_link *l = take_idle(p, owner);
-    if (!l)
-        l = open_more(p, owner, rc, err);
-    if (!l && *rc == 0)
-        l = steal(p, owner);
+    if (l)
+        return l;
+    if (w)
+        w->opening = true;
+    l = open_more(p, owner, rc, err);
+    if (w)
+        w->opening = false;
+    if (l)
+        return l;
+    l = steal(p, owner);
+    if (l && *rc < 0) {
+        pxi_error_clear(err);
+        *rc = 0;
+    }
     return l;
 }
 
-static bool this_thread_holds_one(const struct pxi_pool *p)
+bool pxi_pool_holds(const struct pxi_pool *p, const struct pxi_link *but)
 {
-    uint32_t tid = (uint32_t)gettid();
-    for (unsigned i = 0; i < p->max; i++) {
-        if (p->links[i] && p->links[i]->tid == tid &&
-            __atomic_load_n(&p->links[i]->owner, __ATOMIC_RELAXED) != 0)
+    uint32_t tid = pxi_stats_here()->tid;
+    for (const struct pxi_link *l = p->links; l < p->links + p->max; l++) {
+        bool works = __atomic_load_n(&l->owner, __ATOMIC_RELAXED) & 1;
+        if (l != but && tid && l->tid == tid && works)
             return true;
     }
     return false;
 }
 
-/* ---- waiting ---- */
-
-static void enqueue(struct pxi_pool *p, struct pxi_waiter *w)
+bool pxi_pool_held_here(struct pxi_pool *p, const struct pxi_link *l)
 {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->wake, &attr);
-    pthread_condattr_destroy(&attr);
-    *p->last = w;
-    p->last = &w->next;
-    __atomic_add_fetch(&p->waiters, 1, __ATOMIC_RELAXED);
-    struct prax_stats *st = pxi_stats_here();
-    pxi_stats_move(st, &st->pool_waiters, 1);
-    pxi_stats_add(st, &st->pool_waits, 1);
+    pthread_mutex_lock(&p->lock);
+    bool held = pxi_pool_holds(p, l);
+    pthread_mutex_unlock(&p->lock);
+    return held;
 }
 
-static void dequeue(struct pxi_pool *p, struct pxi_waiter *w)
+void pxi_pool_pass(struct pxi_pool *p, struct pxi_link *l)
 {
-    struct pxi_waiter **at = &p->first;
-    while (*at != w)
-        at = &(*at)->next;
-    *at = w->next;
-    if (!*at)
-        p->last = at;
-    __atomic_sub_fetch(&p->waiters, 1, __ATOMIC_RELAXED);
-    struct prax_stats *st = pxi_stats_here();
-    pxi_stats_move(st, &st->pool_waiters, -1);
-    pthread_cond_destroy(&w->wake);
-}
-
-static void put_back(struct pxi_pool *p, struct pxi_link *l)
-{
-    struct pxi_waiter *w = p->first;
-    while (w && w->link)
-        w = w->next;
+    struct pxi_waiter *w = pxi_wait_first(p);
     if (w && !p->closed) {
-        __atomic_store_n(&l->owner, w->wish->owner | 1, __ATOMIC_RELAXED);
+        own(l, w->wish->owner | 1);
         w->link = l;
         pthread_cond_signal(&w->wake);
         return;
     }
-    __atomic_store_n(&l->owner, 0, __ATOMIC_RELAXED);
-    p->in_use--;
-    count_use(-1);
     if (p->closed) {
-        leave(p, l);
-        close_link(l);
+        close_owned(p, l);
         return;
     }
+    own(l, 0);
+    count_use(p, -1);
     l->next = p->idle;
     p->idle = l;
 }
 
-/* The first in the queue looks for itself: 1 found, 0 not, < 0 error. While it opens a connection,
- * somebody may have handed it one. */
-static int look(struct pxi_pool *p, struct pxi_waiter *w, struct pxi_error *err)
-{
-    int rc;
-    struct pxi_link *l = find(p, w->wish->owner, &rc, err);
-    if (w->link && l) {
-        put_back(p, l);
-    } else if (l) {
-        w->link = l;
-    }
-    if (w->link && rc < 0)
-        pxi_error_clear(err);
-    return w->link ? 1 : rc;
-}
+/* ---- getting and putting ---- */
 
-static void sleep_until(struct pxi_pool *p, struct pxi_waiter *w, uint64_t ns)
-{
-    struct timespec t = { .tv_sec = (time_t)(ns / SECOND_NS), .tv_nsec = (long)(ns % SECOND_NS) };
-    pthread_cond_timedwait(&w->wake, &p->lock, &t);
-}
-
-static int give_up(struct pxi_pool *p, const struct pxi_wish *wish, uint64_t now, uint64_t deadline,
-                   struct pxi_error *err)
-{
-    struct pxi_watch *watch = wish->watch;
-    if (watch && __atomic_exchange_n(&watch->cancel, 0, __ATOMIC_RELAXED))
-        return pxi_error_set(err, PRAX_ECANCELED, "pool: cancelled while waiting for a connection");
-    if (p->closed)
-        return pxi_error_set(err, PRAX_ECONN, "pool: the database handle was closed");
-    if (now < deadline)
-        return 0;
-    struct prax_stats *st = pxi_stats_here();
-    pxi_stats_add(st, &st->pool_timeouts, 1);
-    return pxi_error_set(err, PRAX_ETIMEOUT,
-                         this_thread_holds_one(p)
-                             ? "pool: no connection: this thread waits while it holds one; use one "
-                               "session, or a larger pool_max (all %u are in use)"
-                             : "pool: no connection: all %u are in use; raise pool_max or "
-                               "acquire_ms, or hold them for less time",
-                         p->max);
-}
-
-static int wait_turn(struct pxi_pool *p, struct pxi_waiter *w, struct pxi_error *err)
+/* Closes what has been idle for too long; called when connections are handed out or come back. */
+static void sweep(struct pxi_pool *p)
 {
     uint64_t now = pxi_clock_ns();
-    uint64_t deadline = now + (uint64_t)p->acquire_ms * MS_NS;
-    const struct pxi_watch *watch = w->wish->watch;
-    if (watch && watch->deadline_ns && watch->deadline_ns < deadline)
-        deadline = watch->deadline_ns;
-    for (;; now = pxi_clock_ns()) {
-        int rc = give_up(p, w->wish, now, deadline, err);
-        if (rc < 0)
-            return rc;
-        if (p->first == w && (rc = look(p, w, err)) != 0)
-            return rc < 0 ? rc : 0;
-        uint64_t slice = now + (uint64_t)WAIT_SLICE_MS * MS_NS;
-        sleep_until(p, w, slice < deadline ? slice : deadline);
-        if (w->link)
-            return 0;
+    if (now < p->sweep_ns)
+        return;
+    p->sweep_ns = now + p->idle_ns / SWEEPS_A_LIFE;
+    uintptr_t mine = (uintptr_t)p; /* an owner that no session is */
+    struct pxi_link **at = &p->idle;
+    while (*at && p->count > p->min) {
+        struct pxi_link *l = *at;
+        if (now - l->rested_ns < p->idle_ns) {
+            at = &l->next;
+            continue;
+        }
+        *at = l->next;
+        own(l, mine | 1);
+        count_use(p, 1);
+        close_owned(p, l); /* drops the lock: begin again */
+        at = &p->idle;
+    }
+    for (unsigned i = 0; i < p->max && p->count > p->min; i++) {
+        struct pxi_link *l = &p->links[i];
+        if (!seize(l, mine))
+            continue;
+        if (now - l->rested_ns >= p->idle_ns)
+            close_owned(p, l);
+        else
+            pxi_pool_pass(p, l);
     }
 }
 
-static int get_slow(struct pxi_pool *p, const struct pxi_wish *wish, struct pxi_link **out,
-                    struct pxi_error *err)
+static uint64_t deadline_of(const struct pxi_pool *p, const struct pxi_wish *wish)
 {
-    struct pxi_waiter w = { .wish = wish };
-    uint64_t start = PXI_PROBE_ON(pool__wait__done) ? pxi_clock_ns() : 0;
-    PXI_PROBE(pool__wait__start, wish->rec, (uint64_t)p->count, (uint64_t)p->in_use);
-    enqueue(p, &w);
-    int rc = wait_turn(p, &w, err);
-    dequeue(p, &w);
-    *out = w.link;
-    PXI_PROBE(pool__wait__done, wish->rec, start ? pxi_clock_ns() - start : 0, rc);
+    uint64_t deadline = pxi_clock_ns() + (uint64_t)p->acquire_ms * MS_NS;
+    uint64_t own_ns = wish->watch ? wish->watch->deadline_ns : 0;
+    return own_ns && own_ns < deadline ? own_ns : deadline;
+}
+
+static int get(struct pxi_pool *p, const struct pxi_wish *wish, uint64_t *deadline_ns,
+               struct pxi_link **out, struct pxi_error *err)
+{
+    int rc = 0;
+    pthread_mutex_lock(&p->lock);
+    if (p->idle_ns)
+        sweep(p);
+    *out = p->first || p->closed ? NULL : pxi_pool_find(p, wish->owner, NULL, &rc, err);
+    if (!*out && rc == 0) {
+        if (!*deadline_ns)
+            *deadline_ns = deadline_of(p, wish);
+        rc = pxi_wait(p, wish, *deadline_ns, out, err);
+    }
+    if (*out)
+        (*out)->tid = pxi_stats_here()->tid;
+    pthread_mutex_unlock(&p->lock);
     return rc;
+}
+
+static void close_unfit(struct pxi_pool *p, struct pxi_link *l)
+{
+    pthread_mutex_lock(&p->lock);
+    p->lost++;
+    close_owned(p, l);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static bool is_ready(struct pxi_pool *p, struct pxi_link *l)
+{
+    return (!l->mortal || pxi_link_fit(p, l)) && (!l->seized || pxi_link_clean(p, l));
 }
 
 int pxi_pool_get(struct pxi_pool *p, const struct pxi_wish *wish, struct pxi_link **out,
                  struct pxi_error *err)
 {
-    int rc = 0;
-    pthread_mutex_lock(&p->lock);
-    *out = p->first || p->closed ? NULL : find(p, wish->owner, &rc, err);
-    if (!*out && rc == 0)
-        rc = get_slow(p, wish, out, err);
-    if (*out)
-        (*out)->tid = (uint32_t)gettid();
-    pthread_mutex_unlock(&p->lock);
-    return rc;
+    uint64_t deadline_ns = 0;
+    for (;;) {
+        int rc = get(p, wish, &deadline_ns, out, err);
+        if (rc < 0 || is_ready(p, *out))
+            return rc;
+        close_unfit(p, *out);
+    }
 }
 
 void pxi_pool_put(struct pxi_pool *p, struct pxi_link *l)
 {
-    l->driver->watch(l->conn, NULL);
+    bool clean = pxi_link_clean(p, l);
+    if (l->mortal)
+        l->rested_ns = pxi_clock_ns();
+    if (!clean) {
+        close_unfit(p, l);
+        return;
+    }
     pthread_mutex_lock(&p->lock);
-    put_back(p, l);
+    pxi_pool_pass(p, l);
+    if (p->idle_ns)
+        sweep(p);
     pthread_mutex_unlock(&p->lock);
+}
+
+void pxi_pool_drop(struct pxi_pool *p, struct pxi_link *l)
+{
+    l->driver->watch(l->conn, NULL);
+    close_unfit(p, l);
 }
 
 void pxi_pool_interrupt(struct pxi_pool *p, uintptr_t owner)
 {
     pthread_mutex_lock(&p->lock);
     for (unsigned i = 0; i < p->max; i++) {
-        struct pxi_link *l = p->links[i];
-        if (l && __atomic_load_n(&l->owner, __ATOMIC_RELAXED) == (owner | 1))
-            l->driver->interrupt(l->conn);
+        struct pxi_link *l = &p->links[i];
+        struct pxi_conn *conn = __atomic_load_n(&l->conn, __ATOMIC_ACQUIRE);
+        if (conn && __atomic_load_n(&l->owner, __ATOMIC_RELAXED) == (owner | 1))
+            l->driver->interrupt(conn);
+    }
+    for (struct pxi_waiter *w = p->first; w; w = w->next) {
+        if (w->wish->owner == owner)
+            pthread_cond_signal(&w->wake);
     }
     pthread_mutex_unlock(&p->lock);
+}
+
+/* ---- the end ---- */
+
+static void shut(struct pxi_pool *p)
+{
+    struct pxi_link *l;
+    p->closed = true;
+    while ((l = take_idle(p, (uintptr_t)p)) != NULL)
+        close_owned(p, l);
+    pxi_wait_wake(p);
+}
+
+void pxi_pool_shut(struct pxi_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    shut(p);
+    pthread_mutex_unlock(&p->lock);
+}
+
+unsigned pxi_pool_drain(struct pxi_pool *p, uint32_t timeout_ms)
+{
+    uint64_t deadline = pxi_clock_ns() + (uint64_t)timeout_ms * MS_NS;
+    pthread_mutex_lock(&p->lock);
+    shut(p);
+    for (;;) {
+        struct pxi_link *l;
+        while ((l = steal(p, (uintptr_t)p)) != NULL)
+            close_owned(p, l);
+        uint64_t now = pxi_clock_ns();
+        if (p->in_use == 0 || now >= deadline)
+            break;
+        uint64_t slice = now + 10 * (uint64_t)MS_NS; /* one that goes to rest tells nobody */
+        pxi_wait_until(&p->returned, &p->lock, slice < deadline ? slice : deadline);
+    }
+    unsigned out = p->in_use;
+    pthread_mutex_unlock(&p->lock);
+    return out;
 }

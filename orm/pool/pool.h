@@ -6,12 +6,24 @@
  * from an owner that rests; an owner that works gives it back at the end of its operation when it
  * sees waiters. So idle sessions starve nobody. Transactions and cursors never rest: they pin.
  *
+ * Links are places: they stay where they are until the pool is freed, while the connections in them
+ * come and go, so a session may look at the owner of a link that it lost long ago.
+ *
  * Waiting is fair: first come, first served; only the first in the queue looks for resting links,
  * every WAIT_SLICE_MS, since a session that goes to rest at the same moment as it is looked for
- * tells nobody. Thread-safe; a link belongs to one thread while its busy bit is set.
+ * tells nobody.
+ *
+ * Health: a connection that is known to be lost is closed when it comes back, and casts suspicion
+ * on all that rested before: they are asked (ping) before their next work, as are those that rested
+ * long. A connect that fails for a reason that may pass is tried again, by one waiter at a time and
+ * with growing pauses for all of them, until the waiters' deadlines. A driver without ping has no
+ * other side that could go away; then no clock is read.
+ *
+ * Thread-safe; a link belongs to one thread while its busy bit is set.
  */
 #ifndef PXI_POOL_H
 #define PXI_POOL_H
+#include "orm/base/clock.h"
 #include "orm/driver/driver.h"
 #include "orm/pool/heap.h"
 #include <prax/usdt.h>
@@ -26,16 +38,20 @@ struct pxi_cached {
 };
 
 struct pxi_link {
-    uintptr_t owner; /* atomic: 0 = free; session | 1 = working, session = resting */
-    struct pxi_conn *conn;
+    uintptr_t owner;       /* atomic: 0 = free; session | 1 = working, session = resting */
+    struct pxi_conn *conn; /* NULL: none, or it is being opened */
     const struct pxi_driver *driver;
     struct pxi_link *next; /* idle ones */
     uint64_t id;           /* connection id, unique in the process */
-    uint32_t tid;          /* thread that took it last */
+    uint32_t tid;          /* thread that took it last; 0 = unknown */
+    bool mortal;           /* pxi_link_fit has to be asked after a rest */
+    bool seized;           /* taken from a session at rest: what that has set is to be ended */
     unsigned n_cached, cached_room, cached_max;
     struct pxi_cached *cached; /* cached[cached_room], by plan id */
     uint64_t tick;
+    uint64_t opened_ns, rested_ns; /* rested_ns: when its last work ended, if mortal */
     const struct pxi_heap *heap;
+    uint64_t apart[4]; /* owners of two links are never in one cache line */
 };
 
 struct pxi_waiter;
@@ -45,21 +61,39 @@ struct pxi_pool {
     struct pxi_conn_opts conn;
     char *where;
     const struct pxi_heap *heap;
-    struct pxi_link **links; /* links[max], NULL where closed */
-    unsigned max, count;     /* count: open, or being opened */
+    struct pxi_link *links; /* links[max] */
+    unsigned min, max;
+    unsigned count;   /* connections that are open, or being opened */
+    unsigned opening; /* of them */
     unsigned stmt_cache;
     uint32_t acquire_ms;
+    uint64_t lifetime_ns, idle_ns, sweep_ns; /* sweep_ns: when to look for old ones again */
     struct pxi_link *idle;
     struct pxi_waiter *first, **last;
     unsigned waiters; /* atomic */
-    unsigned in_use;
+    unsigned in_use;  /* links with an owner */
     bool closed;
+    pthread_cond_t returned; /* in_use fell while closed */
+    /* health */
+    uint64_t suspect_ns; /* atomic: who rested before it is asked; 0 = nobody */
+    unsigned lost;       /* connections that broke and were not replaced yet */
+    unsigned failures;   /* connects that failed since the last that did not */
+    uint64_t retry_ns;   /* no connect before it, while there are failures */
+    struct pxi_error why;
+    void (*warm)(void *ctx, struct pxi_link *l);
+    void (*cool)(void *ctx, const struct pxi_link *l);
+    void *warm_ctx;
 };
 
 struct pxi_pool_opts {
     const char *url;
     unsigned min, max, stmt_cache;
     uint32_t acquire_ms, busy_ms;
+    uint32_t lifetime_ms, idle_ms;
+    /* On each new connection, and before each is closed; errors are their own. Or NULL. */
+    void (*warm)(void *ctx, struct pxi_link *l);
+    void (*cool)(void *ctx, const struct pxi_link *l);
+    void *warm_ctx;
 };
 
 /* A pool without connections, to be freed by shut and free. */
@@ -68,6 +102,9 @@ void pxi_pool_init(struct pxi_pool *p, const struct pxi_pool_opts *o, const stru
 int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, struct pxi_error *err);
 /* No more connections are handed out; idle ones are closed now, the others when they come back. */
 void pxi_pool_shut(struct pxi_pool *p);
+/* The same, with resting links taken from their sessions; waits until all are back, timeout_ms at
+ * most. Returns how many are still out. */
+unsigned pxi_pool_drain(struct pxi_pool *p, uint32_t timeout_ms);
 /* After shut, with no link in use. */
 void pxi_pool_free(struct pxi_pool *p);
 
@@ -77,13 +114,23 @@ struct pxi_wish {
     struct pxi_watch *watch; /* may be NULL */
     const struct prax_op_record *rec;
 };
-/* A link, working for the owner. ECONN, ETIMEOUT, ECANCELED, ENOMEM. */
+/* A link, working for the owner. ECONN, ETIMEOUT, ECANCELED, ENOMEM, and what opening says. */
 int pxi_pool_get(struct pxi_pool *p, const struct pxi_wish *w, struct pxi_link **out,
                  struct pxi_error *err);
-/* Gives a working link back: to the first waiter, or to the idle ones. */
+/* Gives a working link back: to the first waiter, or to the idle ones. What it left open is rolled
+ * back first; a connection that is lost is closed. */
 void pxi_pool_put(struct pxi_pool *p, struct pxi_link *l);
-/* Stops what a session's link is doing, if it still has one. */
+/* Gives one back that pxi_link_fit found unfit. */
+void pxi_pool_drop(struct pxi_pool *p, struct pxi_link *l);
+/* Stops what a session's link is doing, if it still has one, or its waiting for one. */
 void pxi_pool_interrupt(struct pxi_pool *p, uintptr_t owner);
+/* Whether the calling thread took a link other than l, which may be NULL, that still works (for an
+ * open transaction or cursor): then it waits for itself. */
+bool pxi_pool_held_here(struct pxi_pool *p, const struct pxi_link *l);
+
+/* Of a mortal link that is taken from rest: whether it may work; else it is to be dropped. May ask
+ * the other side, for CHECK_MS at most. */
+bool pxi_link_fit(struct pxi_pool *p, struct pxi_link *l);
 
 static inline bool pxi_pool_wanted(const struct pxi_pool *p)
 {
@@ -98,6 +145,8 @@ static inline bool pxi_link_take(struct pxi_link *l, uintptr_t owner)
 }
 static inline void pxi_link_rest(struct pxi_link *l, uintptr_t owner)
 {
+    if (__builtin_expect(l->mortal, 0))
+        l->rested_ns = pxi_clock_ns();
     __atomic_store_n(&l->owner, owner, __ATOMIC_RELEASE);
 }
 

@@ -234,6 +234,17 @@ static struct pxi_out parent_key(const struct pxi_request *r)
                              .name = rel->join_own };
 }
 
+struct pxi_out pxi_out_of(const prax_column *c)
+{
+    return (struct pxi_out){ .off = c->row_off,
+                             .type = c->type,
+                             .null = (c->flags & PRAX_C_NULL) != 0,
+                             .scale = c->scale,
+                             .list = (c->flags & PRAX_C_LIST) != 0,
+                             .labels = c->enum_type,
+                             .name = c->db_name };
+}
+
 /* What the rows of a statement bring: the selected columns; of CREATE those that it did not give,
  * beside which the caller has the rest. */
 static void put_program(struct pxi_shape *sh, const struct pxi_request *r, struct pxi_plan *p)
@@ -254,13 +265,7 @@ static void put_program(struct pxi_shape *sh, const struct pxi_request *r, struc
             loaded[i / 8] = (uint8_t)(loaded[i / 8] | 1u << i % 8);
         if (!brought)
             continue;
-        out[n++] = (struct pxi_out){ .off = c->row_off,
-                                     .type = c->type,
-                                     .null = (c->flags & PRAX_C_NULL) != 0,
-                                     .scale = c->scale,
-                                     .list = (c->flags & PRAX_C_LIST) != 0,
-                                     .labels = c->enum_type,
-                                     .name = c->db_name };
+        out[n++] = pxi_out_of(c);
     }
     p->loaded = loaded;
     p->partial = !create && n < m->n_columns;
@@ -282,7 +287,8 @@ static struct pxi_plan *finish(struct pxi_plans *plans, struct pxi_shape *sh, ui
     p->sql_size = (uint32_t)q->size;
     p->values = q->params;
     p->fingerprint = pxi_fingerprint(q->text, q->size);
-    return pxi_plans_add(plans, hash, p);
+    p->id = PXI_PLAN_ONCE;
+    return plans ? pxi_plans_add(plans, hash, p) : p;
 }
 
 static struct pxi_plan *build(struct pxi_plans *plans, struct pxi_shape *sh, uint64_t hash,
@@ -361,6 +367,8 @@ struct pxi_plan *pxi_raw_plan(struct pxi_plans *plans, struct pxi_shape *sh, con
         pxi_shape_fail(sh, NULL, PRAX_ELIMIT, "statement of more than %d bytes", PXI_VALUE_MAX);
         return NULL;
     }
+    if (!plans)
+        return build_raw(NULL, sh, 0, sql, size);
     pxi_shape_key(sh, &head, sizeof head);
     pxi_shape_key(sh, sql, size);
     if (sh->code)

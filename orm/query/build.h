@@ -49,7 +49,9 @@ struct pxi_request {
  * *cached: the plan was there already. NULL: sh->code. */
 struct pxi_plan *pxi_request_plan(struct pxi_plans *plans, struct pxi_shape *sh,
                                   const struct pxi_request *r, bool *cached);
-/* The same for raw SQL, by its text. */
+/* How a column is read from a row. */
+struct pxi_out pxi_out_of(const prax_column *c);
+/* The same for raw SQL, by its text. plans NULL: for one use, and not kept. */
 struct pxi_plan *pxi_raw_plan(struct pxi_plans *plans, struct pxi_shape *sh, const char *sql,
                               size_t size, bool *cached);
 

@@ -7,6 +7,7 @@
  * of them; none_of: none of them holds, where one that compares NULL does not hold (IS NOT TRUE,
  * not SQL's NOT). A member without conditions holds always; a list without members is no condition.
  */
+#include "orm/base/json.h"
 #include "orm/query/shape.h"
 #include <string.h>
 
@@ -143,14 +144,15 @@ static void collect_path(struct pxi_shape *sh, const prax_column *c, const void 
         pxi_shape_fail(sh, c, PRAX_EINVAL, "NULL pointer; prax_path_eq wants a path and JSON text");
         return;
     }
-    const char *texts[] = { f->path, f->value };
-    for (unsigned i = 0; i < 2; i++) {
-        *pxi_shape_value(sh) =
-            (struct pxi_value){ .kind = PXI_TEXT,
-                                .type = i ? PRAX_T_Json : PRAX_T_String,
-                                .size = (uint32_t)strnlen(texts[i], PXI_VALUE_MAX),
-                                .u.p = texts[i] };
+    size_t size = strnlen(f->value, PXI_VALUE_MAX), at;
+    if (!pxi_json_check(f->value, size, &at)) {
+        pxi_shape_fail(sh, c, PRAX_EINVAL, "the value is no JSON from byte %zu on", at);
+        return;
     }
+    pxi_value_path(sh, c, f->path, pxi_shape_value(sh));
+    *pxi_shape_value(sh) = (struct pxi_value){
+        .kind = PXI_TEXT, .type = PRAX_T_Json, .size = (uint32_t)size, .u.p = f->value
+    };
 }
 
 static void collect(struct pxi_shape *sh, const prax_column *c, const struct head *f)

@@ -75,6 +75,10 @@ int pxi_value_array(struct pxi_shape *sh, const prax_column *c, const void *list
 int pxi_value_pattern(struct pxi_shape *sh, const prax_column *c, const char *text, enum prax_op op,
                       bool nocase, struct pxi_value *v);
 
+/* The path of a PATH_EQ. EINVAL, ELIMIT, ENOMEM. (path.c) */
+int pxi_value_path(struct pxi_shape *sh, const prax_column *c, const char *path,
+                   struct pxi_value *v);
+
 /* ---- clauses (filter.c, clause.c) ---- */
 
 /* " WHERE ..." if there is a condition; counts them in sh->terms. */

@@ -6,6 +6,7 @@
  * SQLite stores the former as text and takes the latter as the text of a JSON array.
  */
 #include "orm/base/value.h"
+#include "orm/base/json.h"
 #include "orm/query/shape.h"
 #include <math.h>
 #include <string.h>
@@ -108,10 +109,11 @@ static const char *label_of(struct pxi_shape *sh, const prax_column *c, const vo
 static int put_json(struct pxi_shape *sh, const prax_column *c, const prax_json *j,
                     enum pxi_use use, struct pxi_value *v)
 {
+    size_t at;
     if (!j->text)
         return null_pointer(sh, c, use);
-    if (memchr(j->text, '\0', j->size))
-        return pxi_shape_fail(sh, c, PRAX_EINVAL, "NUL inside of text");
+    if (!pxi_json_check(j->text, j->size, &at))
+        return pxi_shape_fail(sh, c, PRAX_EINVAL, "no JSON from byte %zu on", at);
     return put_text(sh, c, j->text, j->size, v);
 }
 

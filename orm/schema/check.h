@@ -78,8 +78,6 @@ uint32_t pxi_check_find_column(const struct pxi_model *m, const char *name);
 /* The diagnostic that there is none called v->text, with the nearest. */
 void pxi_check_unknown_column(struct pxi_checker *k, const struct pxi_model *m,
                               const struct pxi_value *v);
-/* Is this one value of JSON? */
-bool pxi_json_check(const char *text);
 /* @auto and @default(autoincrement()); what: that word. */
 void pxi_check_auto(struct pxi_checker *k, struct pxi_column *c, const char *what,
                     struct pxi_span at);

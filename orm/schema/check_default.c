@@ -3,6 +3,7 @@
  * Literals are read by the library's own functions, so a default means what the same text means to
  * a program. Numbers are kept as numbers, everything else as canonical text.
  */
+#include "orm/base/json.h"
 #include "orm/base/value.h"
 #include "orm/schema/check.h"
 #include <errno.h>
@@ -212,11 +213,12 @@ static const char *upper_ulid(struct pxi_checker *k, const char *text)
 static const char *text_of(struct pxi_checker *k, const struct pxi_column *c, const char *text)
 {
     uint8_t bytes[16];
+    size_t at;
     switch (c->type) {
     case PRAX_T_String:
         return text;
     case PRAX_T_Json:
-        return pxi_json_check(text) ? text : NULL;
+        return pxi_json_check(text, strlen(text), &at) ? text : NULL;
     case PRAX_T_Uuid:
         return pxi_uuid_read(text, strlen(text), bytes) ? pxi_lower(k->arena, text) : NULL;
     case PRAX_T_Ulid:

@@ -29,6 +29,12 @@ enum db_place { DB_MEMORY, DB_FILE, DB_POSTGRES, DB_PLACES };
 static const char *const db_places[] = { "memory", "file", "postgres" };
 static enum db_place db_place; /* where the cases run now */
 
+/* What differs between the databases in raw SQL. */
+static inline bool on_postgres(void)
+{
+    return db_place == DB_POSTGRES;
+}
+
 struct fixture {
     prax_db *db;
     prax_session *s;

@@ -216,7 +216,10 @@ static void test_raw(void **state)
     ASSERT_CODE(s, 0);
     assert_int_equal(n, 1);
     assert_int_equal(prax_sql_exec(s, "UPDATE users SET age = age + 1 WHERE age IS NOT NULL"), 1);
-    assert_int_equal(prax_sql_exec(s, "CREATE TABLE audit (at INTEGER, who TEXT, note TEXT)"), 0);
+    assert_int_equal(
+        prax_sql_exec(s, on_postgres() ? "CREATE TABLE audit (at timestamptz, who text, note text)"
+                                       : "CREATE TABLE audit (at INTEGER, who TEXT, note TEXT)"),
+        0);
     assert_int_equal(prax_sql_exec(s, "INSERT INTO audit VALUES (?, ?, ?)", prax_time_now(),
                                    prax_null_v, "promoted"),
                      1);

@@ -176,19 +176,26 @@ static bool text_holds(const prax_f_text *f, const char *v)
     }
 }
 
+/* Of short JSON; PostgreSQL returns it with blanks of its own. */
+static const char *without_blanks(const char *json, char *to)
+{
+    char *at = to;
+    for (; *json; json++)
+        if (*json != ' ')
+            *at++ = *json;
+    *at = '\0';
+    return to;
+}
+
 static bool meta_holds(const prax_f_json *f, const char *text)
 {
     if (f->op == PRAX_OP_NULL || f->op == PRAX_OP_NOT_NULL)
         return (text != NULL) == (f->op == PRAX_OP_NOT_NULL);
     if (f->op == PRAX_OP_NONE)
         return true;
-    char compact[32] = "";
-    for (const char *p = f->value; *p; p++)
-        if (*p != ' ')
-            compact[strlen(compact)] = *p;
-    char want[64];
-    snprintf(want, sizeof want, "{\"k\":%s}", compact);
-    return text && strcmp(text, want) == 0;
+    char value[32], have[64], want[64];
+    snprintf(want, sizeof want, "{\"k\":%s}", without_blanks(f->value, value));
+    return text && strcmp(without_blanks(text, have), want) == 0;
 }
 
 /* ---- random conditions ---- */
@@ -450,13 +457,80 @@ static void test_refused(void **state)
     assert_int_equal(blog_user_count(s, .where.email = prax_starts(longest)), PRAX_ELIMIT);
     assert_int_equal(blog_user_count(s, .where.email = prax_contains(longest)), 0);
     assert_non_null(blog_post_create(s, .title = "", .author_id = 1, .meta = prax_json_of("{}")));
-    assert_int_equal(blog_post_count(s, .where.meta = prax_path_eq("$.k", "{")), PRAX_ESQL);
+    assert_int_equal(blog_post_count(s, .where.meta = prax_path_eq("$.k", "{")), PRAX_EINVAL);
+    assert_int_equal(blog_post_count(s, .where.meta = prax_path_eq("$.k", null_text)), PRAX_EINVAL);
+    static const char *const no_paths[] = { "",      "k",     "$k",     "$.",
+                                            "$..a",  "$.a.",  "$[",     "$[]",
+                                            "$[a]",  "$[-1]", "$[#-]",  "$[1",
+                                            "$[1]b", "$.\"a", "$.\"\"", "$[1234567890]" };
+    for (size_t i = 0; i < sizeof no_paths / sizeof *no_paths; i++)
+        assert_int_equal(blog_post_count(s, .where.meta = prax_path_eq(no_paths[i], "1")),
+                         PRAX_EINVAL);
+}
+
+/* The same paths on both: what they mean, and what they do not. */
+static void test_paths(void **state)
+{
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    static const char json[] = "{\"a\":[1,{\"b\":\"x\"},[2,3]],\"c.d\":true,\"e-f\":{\"g h\":null},"
+                               "\"\\\\\":7,\"0\":8}";
+    static const struct {
+        const char *path, *value;
+        bool holds;
+    } cases[] = {
+        { "$.a[0]", "1", true },
+        { "$.a[1].b", "\"x\"", true },
+        { "$.a[1]", "{\"b\":\"x\"}", true },
+        { "$.a[#-1][1]", "3", true },
+        { "$.a[#-3]", "1", true },
+        { "$.a[#-4]", "1", false },
+        { "$.a[#]", "null", false },
+        { "$.a[3]", "null", false },
+        { "$.a.b", "\"x\"", false }, /* no array is opened */
+        { "$.\"c.d\"", "true", true },
+        { "$.c.d", "true", false },
+        { "$.e-f.g h", "null", true },
+        { "$.\"e-f\".\"g h\"", "null", true },
+        { "$.none", "null", false },
+        { "$[0]", "8", false }, /* not a member called 0 */
+        { "$.0", "8", true },
+        { "$.A", "1", false },
+    };
+    assert_non_null(blog_post_create(s, .title = "", .author_id = 1, .meta = prax_json_of(json)));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t n = blog_post_count(s, .where.meta = prax_path_eq(cases[i].path, cases[i].value));
+        if (n != cases[i].holds)
+            fail_msg("%s = %s: %lld %s", cases[i].path, cases[i].value, (long long)n,
+                     prax_error_get(s)->message);
+    }
+    static const char *const no_json[] = { "", "{", "{a:1}", "'x'", "1 2", "\"\\u0000\"" };
+    for (size_t i = 0; i < sizeof no_json / sizeof *no_json; i++) {
+        assert_null(
+            blog_post_create(s, .title = "", .author_id = 1, .meta = prax_json_of(no_json[i])));
+        ASSERT_CODE(s, PRAX_EINVAL);
+    }
+}
+
+/* What no column can hold is unequal to all of it, and no error. */
+static void test_beyond(void **state)
+{
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    const int64_t far = INT64_C(1) << 40;
+    assert_non_null(blog_post_create(s, .title = "", .author_id = 1));
+    assert_null(blog_post_get(s, blog_post_by_id(far)));
+    ASSERT_CODE(s, PRAX_ENOTFOUND);
+    assert_int_equal(blog_post_count(s, .where.id = prax_eq(far)), 0);
+    assert_int_equal(blog_post_count(s, .where.id = prax_lt(far)), 1);
+    assert_int_equal(blog_post_count(s, .where.id = prax_between(-far, far)), 1);
+    assert_int_equal(blog_post_count(s, .where.id = prax_in(int64_t, far, 1)), 1);
+    assert_int_equal(blog_post_count(s, .where.id = prax_not_in(int64_t, far, INT64_MIN)), 1);
+    assert_int_equal(blog_post_count(s, .where.price = prax_eq(prax_decimal_of(INT64_MAX, 0))), 0);
 }
 
 static const struct CMUnitTest tests[] = {
-    DB_TEST(test_posts),
-    DB_TEST(test_users),
-    DB_TEST(test_dates),
-    DB_TEST(test_refused),
+    DB_TEST(test_posts),   DB_TEST(test_users), DB_TEST(test_dates),
+    DB_TEST(test_refused), DB_TEST(test_paths), DB_TEST(test_beyond),
 };
 DB_MAIN(tests)

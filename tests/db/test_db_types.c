@@ -36,6 +36,8 @@ static void test_range(void **state)
     ASSERT_CODE(s, PRAX_ERANGE);
     assert_null(blog_slot_create(s, .id = prax_ulid_new(), .starts = { .us = -1 }));
     ASSERT_CODE(s, PRAX_ERANGE);
+    if (db_place == DB_POSTGRES)
+        return; /* its types hold nothing else */
     static const char *const bad[] = { "'01arz', 5, NULL", "'01ARZ3NDEKTSV4RRFFQ69G5FAV', -1, NULL",
                                        "'01ARZ3NDEKTSV4RRFFQ69G5FAV', 1, 86400000000" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -55,8 +57,10 @@ static void test_raw(void **state)
     prax_ulid u = prax_ulid_new();
     prax_opt_tod none = { .set = false };
     prax_opt_ulid some = prax_some(u);
-    prax_sql_each(row, s, "SELECT ?, ?, ?, ?, ?", prax_tod_of(1, 2, 3), u, none, some,
-                  prax_date_of(2026, 1, 31)) {
+    const char *typed = db_place == DB_POSTGRES
+                            ? "SELECT ?::time, ?::uuid, ?::time, ?::uuid, ?::date"
+                            : "SELECT ?, ?, ?, ?, ?";
+    prax_sql_each(row, s, typed, prax_tod_of(1, 2, 3), u, none, some, prax_date_of(2026, 1, 31)) {
         prax_ulid again = prax_col_ulid(row, 1);
         assert_int_equal(prax_col_tod(row, 0).us, prax_tod_of(1, 2, 3).us);
         assert_memory_equal(&again, &u, sizeof u);
@@ -66,6 +70,14 @@ static void test_raw(void **state)
     }
     ASSERT_CODE(s, 0);
     prax_list_i64 list = PRAX_LIST(int64_t, 1, 2);
+    if (db_place == DB_POSTGRES) {
+        prax_sql_each(row, s, "SELECT (2 = ANY(?))::int, cardinality(?::bigint[])", list, list) {
+            assert_int_equal(prax_col_i64(row, 0), 1);
+            assert_int_equal(prax_col_i64(row, 1), 2);
+        }
+        ASSERT_CODE(s, 0);
+        return;
+    }
     assert_int_equal(prax_sql_exec(s, "SELECT ?", list), PRAX_EUNSUPPORTED);
     prax_sql_each(row, s, "SELECT 'x', 86400000000")
         assert_int_equal(prax_col_tod(row, 1).us, 0);

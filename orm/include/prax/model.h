@@ -164,6 +164,7 @@ typedef struct prax_query_head {
     uint32_t take, skip;
     enum prax_total total;
     uint32_t order_by[PRAX_ORDER_MAX];
+    unsigned lock; /* PRAX_FOR_UPDATE and what else enum prax_lock has */
 } prax_query_head;
 /* The heads of the other argument structs. */
 typedef struct prax_fetch_head {
@@ -198,6 +199,11 @@ PRAX_API int prax_gen_update(prax_session *s, const prax_model *m, const void *k
 PRAX_API int64_t prax_gen_update_many(prax_session *s, const prax_model *m, const void *args);
 PRAX_API int prax_gen_delete(prax_session *s, const prax_model *m, const void *key);
 PRAX_API int64_t prax_gen_delete_many(prax_session *s, const prax_model *m, const void *args);
+/* Rows of raw SQL as a list of the model's: M_from_sql. Its columns are found by their names in the
+ * database or those of the fields; a name that is none, or twice, is EINVAL. The others are not
+ * loaded. */
+PRAX_API const void *prax_gen_from_sql(prax_session *s, const prax_model *m, const char *sql,
+                                       const prax_val *v, size_t n);
 PRAX_API prax_cursor *prax_gen_open(prax_session *s, const prax_model *m, const void *query);
 PRAX_API int prax_gen_next(prax_cursor *c, const void **row);
 /* Deep copies into the session: lists, nested filters, text. NULL when the arena is full. */

@@ -116,7 +116,13 @@ typedef struct prax_db_opts { /* size tells which members the caller knew */
     uint32_t slow_ms;            /* log slower operations; 0 = off, and then no clock is read */
     const prax_alloc *alloc;     /* NULL = malloc; must outlive the handle */
     void (*log)(void *ctx, const prax_event *ev); /* slow operations and failed ones; or NULL */
-    void *log_ctx; /* log runs on the operation's thread and must not call back */
+    void *log_ctx;        /* log runs on the operation's thread and must not call back */
+    uint32_t lifetime_ms; /* a connection is replaced when it is older; 0 = never */
+    uint32_t idle_ms;     /* one beyond pool_min is closed when it was unused for longer: looked at
+                             when another one is handed out or comes back; 0 = never. Neither for
+                             a database in memory, which lives in its connections: EINVAL */
+    unsigned warm;        /* statements that are prepared on a new connection before its first work:
+                             those that the one closed last had used last; at most 64, 0 = none */
 } prax_db_opts;
 
 /* Opens pool_min connections. *out is set even on failure (NULL only on ENOMEM), so that
@@ -128,6 +134,11 @@ PRAX_API const prax_error *prax_db_error(const prax_db *db);
 /* Closes idle connections now and the rest with the last session and cursor, which may be closed
  * later: they keep what they hold, but get no new connection (ECONN). NULL is fine. */
 PRAX_API void prax_db_close(prax_db *db);
+/* Before the end of a server: from now on no operation gets a connection (ECONN) but in sessions
+ * that have a transaction or a cursor open, which may finish. Waits for them and for the operations
+ * that run, timeout_ms at most. 0: all connections are closed; ETIMEOUT: some are still in use, and
+ * close when they come back. Any thread; prax_db_close follows. */
+PRAX_API PRAX_MUST int prax_db_drain(prax_db *db, uint32_t timeout_ms);
 #define prax_db_open(out, ...) prax_db_open_with((out), PRAX_ARGS(prax_db_opts, __VA_ARGS__))
 
 /* ---- session --------------------------------------------------------------------------------- */
@@ -482,6 +493,11 @@ PRAX_LISTS_(json, prax_json);
 /* The number of rows without take and skip, beside the rows or instead of them. */
 enum prax_total { PRAX_TOTAL_NONE, PRAX_TOTAL_ALSO, PRAX_TOTAL_ONLY };
 
+/* .lock of a query inside a transaction: its rows are locked until the end. With SKIP_LOCKED those
+ * that another transaction has locked are left out, with NOWAIT they are EBUSY. SQLite's writing
+ * transactions hold everything anyway. Outside of a transaction EINVAL. */
+enum prax_lock { PRAX_FOR_UPDATE = 1, PRAX_SKIP_LOCKED = 2, PRAX_NOWAIT = 4 };
+
 /* ---- raw SQL: ? on every database; ?? is a literal ? ----------------------------------------- */
 
 // clang-format off
@@ -590,6 +606,11 @@ PRAX_API PRAX_MUST prax_cursor *prax_sql_open_with(prax_session *s, const char *
  * as above; EPERM for a write in a read-only session. */
 PRAX_API PRAX_MUST int64_t prax_sql_exec_with(prax_session *s, const char *sql, const prax_val *v,
                                               size_t n);
+/* Statements one after the other, divided by semicolons, without values; bodies of triggers and of
+ * functions are part of theirs. Returns how many there were; the first that fails ends the script
+ * and is named by number and line in the message. What ran before it stays, unless a transaction is
+ * open around the call: that is all or nothing. Its own BEGIN and COMMIT are EINVAL. */
+PRAX_API PRAX_MUST int64_t prax_sql_script(prax_session *s, const char *sql);
 /* 1 row, 0 end, < 0 error. After the end or an error: the same again. */
 PRAX_API PRAX_MUST int prax_cursor_next(prax_cursor *c);
 /* NULL is fine; cursors of a session may be closed in any order. */

@@ -9,7 +9,7 @@
  * a process has one of its own.
  *
  * Fixed-width types only; BPF programs and bpftrace include it. Structs grow at their end, and
- * `version` tells by how much. Pointers are the target's: 8 bytes on every supported machine.
+ * `size` tells by how much. Pointers are the target's: 8 bytes on every supported machine.
  */
 #ifndef PRAX_USDT_H
 #define PRAX_USDT_H
@@ -99,7 +99,7 @@ struct prax_op_record {
  * time, with no lock. A thread that ends leaves its figures where they are, and the next thread
  * counts on in the same block: blocks are never freed, unlinked or cleared, so a list that was read
  * once only grows at its head. operations[0] is not used; errors[n] counts code -n, errors[0] codes
- * beyond the table. Times are not kept here. */
+ * beyond the table. Times are not kept here, but for that of waiting, which is never short. */
 #define PRAX_STATS_ERRORS 32
 struct prax_stats {
     uint64_t next;          /* struct prax_stats *: the list; 0 = end */
@@ -114,7 +114,12 @@ struct prax_stats {
     uint64_t allocs, frees, alloc_bytes, free_bytes; /* libprax's own, arenas included */
     /* gauges: the sum over all blocks is the value now; one block's may be negative */
     int64_t connections, connections_in_use, pool_waiters, sessions, arena_bytes;
+    /* counters again: what is added later stands behind what was there */
+    uint64_t pool_wait_ns;     /* of all pool_waits: those that found no connection at once */
+    uint64_t connect_failures; /* connects that failed, each attempt */
+    uint64_t reconnects;       /* connections opened in place of one that broke or was too old */
 };
+#define PRAX_STATS_SIZE_MIN 496 /* bytes of the smallest, which ends with arena_bytes */
 
 /* The descriptor. All of it is constant after the library's constructor ran, but stats_head. */
 struct prax_abi {

@@ -1,0 +1,53 @@
+/* inside.h - shared by the files of the pool only.
+ *
+ * link.c opens, closes and checks one connection; wait.c keeps the queue; pool.c hands out. What
+ * says "locked" wants the pool's lock.
+ */
+#ifndef PXI_POOL_INSIDE_H
+#define PXI_POOL_INSIDE_H
+#include "orm/pool/pool.h"
+
+enum { MS_NS = 1000000, SECOND_NS = 1000000000 };
+
+struct pxi_waiter {
+    struct pxi_waiter *next;
+    const struct pxi_wish *wish;
+    struct pxi_link *link; /* handed over */
+    bool opening;          /* connects for itself; others are served first */
+    pthread_cond_t wake;
+};
+
+/* ---- link.c ---- */
+
+/* A connection into the empty place l, which the caller owns. Not locked; the caller counts. */
+int pxi_link_open(struct pxi_pool *p, struct pxi_link *l, struct pxi_error *err);
+/* Closes what l->conn was, and forgets its statements. Not locked; l is still owned, and empty. */
+void pxi_link_close(struct pxi_link *l, struct pxi_conn *conn);
+/* Ends what the last session left: false: the connection is to be closed. Not locked. */
+bool pxi_link_clean(struct pxi_pool *p, struct pxi_link *l);
+
+/* ---- wait.c ---- */
+
+/* Locked: a connection for the wish, when its turn has come. */
+int pxi_wait(struct pxi_pool *p, const struct pxi_wish *wish, uint64_t deadline_ns,
+             struct pxi_link **out, struct pxi_error *err);
+/* Locked: the first waiter that has no link yet and could use one at once; or NULL. */
+struct pxi_waiter *pxi_wait_first(const struct pxi_pool *p);
+/* Locked: all look again. */
+void pxi_wait_wake(struct pxi_pool *p);
+/* pthread_cond_t with deadlines of CLOCK_MONOTONIC. */
+void pxi_wait_cond(pthread_cond_t *c);
+void pxi_wait_until(pthread_cond_t *c, pthread_mutex_t *lock, uint64_t ns);
+
+/* ---- pool.c ---- */
+
+/* Locked, but for the time of a connect: a link for the owner, or NULL; *rc < 0: the reason. w: who
+ * waits, or NULL. */
+struct pxi_link *pxi_pool_find(struct pxi_pool *p, uintptr_t owner, struct pxi_waiter *w, int *rc,
+                               struct pxi_error *err);
+/* Locked: to the first waiter or to the idle ones. */
+void pxi_pool_pass(struct pxi_pool *p, struct pxi_link *l);
+/* Locked: pxi_pool_held_here. */
+bool pxi_pool_holds(const struct pxi_pool *p, const struct pxi_link *l);
+
+#endif

@@ -1,0 +1,13 @@
+# Programs that tests of faults run, and the long forms of these tests.
+TEST_DEPS += $(B)/tests/faults/load
+
+$(B)/tests/faults/load.o: | $(B)/gen/blog.h
+$(B)/tests/faults/load: $(B)/tests/faults/load.o $(B)/gen/blog.o $(B)/libprax.a
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PRAX_LIBS)
+
+FAULT_TESTS := $(filter $(B)/tests/db/test_db_faults_% $(B)/tests/db/test_db_driver_calls \
+                 tests/db/test_db_faults%.sh,$(TESTS))
+.PHONY: faults
+faults: programs $(FAULT_TESTS) $(TEST_DEPS) ## databases taken away under load, for some minutes: docs/reliability.md
+	@B=$(B) PRAX_FAULTS=long PRAX_TEST_TIMEOUT=1200 tests/run.sh $(FAULT_TESTS)
+	@grep -h '^# .*:' $(patsubst %,$(B)/tests/log/%.tap,$(notdir $(FAULT_TESTS)))

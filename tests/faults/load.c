@@ -1,0 +1,212 @@
+/* load.c - a program under load, which counts: for tests that take its database away.
+ *
+ *   load URL THREADS SECONDS
+ *
+ * Threads read and write as a server would: each request opens a session. A write adds rows that
+ * carry the request's own number, in a transaction that may be run again. At the end the database
+ * is read and compared with what each request was told: a committed one whose rows are missing is
+ * lost, rows twice are doubled, rows of one that was refused are ghosts, some of three rows are
+ * torn. Where a commit was in doubt both is right.
+ *
+ * On standard input a line may come meanwhile: "mark" begins the counting of requests anew (those
+ * after a fault). The last line of output is: requests N, failed N, since mark N failed N, in doubt
+ * N, lost N, doubled N, ghosts N, torn N. Exit status 0 if the last four are 0.
+ */
+#include "blog.h"
+#include "orm/base/clock.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ROWS = 3, REQUESTS_MAX = 1 << 17, THREADS_MAX = 64 };
+enum verdict { REFUSED, COMMITTED, DOUBT };
+
+struct worker {
+    prax_db *db;
+    pthread_t thread;
+    int number;
+    uint64_t end_ns;
+    unsigned writes;
+    uint8_t verdicts[REQUESTS_MAX]; /* of writes; by their number */
+};
+
+static struct {
+    uint64_t requests, failed, marked, marked_failed;
+    int shown;
+} count;
+
+static void add(uint64_t *to)
+{
+    __atomic_add_fetch(to, 1, __ATOMIC_RELAXED);
+}
+
+/* ---- requests ---- */
+
+struct request {
+    char title[32];
+};
+
+static int insert(prax_session *s, void *arg)
+{
+    const struct request *r = arg;
+    for (int k = 0; k < ROWS; k++) {
+        if (!blog_post_create(s, .title = r->title, .author_id = k))
+            return prax_error_code(s);
+    }
+    return 0;
+}
+
+static int write_request(struct worker *w, prax_session *s)
+{
+    struct request r;
+    unsigned n = w->writes++;
+    snprintf(r.title, sizeof r.title, "%d-%u", w->number, n);
+    int rc = prax_tx_run(s, insert, &r, .retries = 20);
+    bool doubt = rc == PRAX_ECONN && strstr(prax_error_get(s)->message, "commit in doubt");
+    w->verdicts[n] = rc == 0 ? COMMITTED : doubt ? DOUBT : REFUSED;
+    return rc;
+}
+
+static int read_request(prax_session *s, unsigned n)
+{
+    if (n % 4 == 1)
+        return blog_post_count(s, .where.author_id = prax_eq(1)) < 0 ? prax_error_code(s) : 0;
+    if (n % 4 == 2) {
+        unsigned seen = 0;
+        blog_post_each(p, s, .take = 5) seen += p->id > 0;
+        return prax_error_code(s);
+    }
+    const blog_post *p = blog_post_get(s, blog_post_by_id(n % 50));
+    return p || prax_error_code(s) == PRAX_ENOTFOUND ? 0 : prax_error_code(s);
+}
+
+static void show_first(const prax_session *s)
+{
+    if (__atomic_fetch_add(&count.shown, 1, __ATOMIC_RELAXED) < 5)
+        fprintf(stderr, "# %s\n", prax_error_get(s)->message);
+}
+
+static void *work(void *arg)
+{
+    struct worker *w = arg;
+    for (unsigned n = 0; pxi_clock_ns() < w->end_ns && w->writes < REQUESTS_MAX; n++) {
+        bool marked = __atomic_load_n(&count.marked, __ATOMIC_RELAXED) != 0;
+        prax_session *s = prax_session_open(w->db);
+        int rc = n % 4 == 0 ? write_request(w, s) : read_request(s, n);
+        add(&count.requests);
+        if (marked)
+            add(&count.marked);
+        if (rc < 0) {
+            show_first(s);
+            add(&count.failed);
+            if (marked)
+                add(&count.marked_failed);
+        }
+        prax_session_close(s);
+    }
+    return NULL;
+}
+
+/* ---- the reckoning ---- */
+
+struct verdicts {
+    unsigned doubt, lost, doubled, ghosts, torn;
+};
+
+/* rows[i]: of write i of a worker. */
+static int count_rows(prax_session *s, const struct worker *w, uint8_t *rows)
+{
+    char start[16];
+    int end = snprintf(start, sizeof start, "%d-", w->number);
+    memset(rows, 0, REQUESTS_MAX);
+    blog_post_each(p, s, .where.title = prax_starts(start), .select = { .title = 1 })
+    {
+        unsigned long n = strtoul(p->title + end, NULL, 10);
+        if (n < REQUESTS_MAX && rows[n] < 255)
+            rows[n]++;
+    }
+    return prax_error_code(s);
+}
+
+static void judge(const struct worker *w, const uint8_t *rows, struct verdicts *v)
+{
+    for (unsigned i = 0; i < REQUESTS_MAX; i++) {
+        bool done = i < w->writes && w->verdicts[i] == COMMITTED;
+        bool doubt = i < w->writes && w->verdicts[i] == DOUBT;
+        v->doubt += doubt;
+        v->lost += done && rows[i] == 0;
+        v->doubled += rows[i] > ROWS;
+        v->ghosts += !done && !doubt && rows[i] != 0;
+        v->torn += rows[i] != 0 && rows[i] < ROWS;
+    }
+}
+
+static int reckon(prax_db *db, const struct worker *workers, int n, struct verdicts *v)
+{
+    uint8_t *rows = malloc(REQUESTS_MAX);
+    prax_session *s = prax_session_open(db);
+    int rc = rows && s ? 0 : PRAX_ENOMEM;
+    for (int i = 0; i < n && rc == 0; i++) {
+        rc = count_rows(s, &workers[i], rows);
+        judge(&workers[i], rows, v);
+    }
+    if (rc < 0)
+        prax_fail(s, "reckoning");
+    prax_session_close(s);
+    free(rows);
+    return rc;
+}
+
+static void *listen_to(void *arg)
+{
+    char line[32];
+    while (fgets(line, sizeof line, stdin)) {
+        if (strcmp(line, "mark\n") == 0)
+            __atomic_store_n(&count.marked, 1, __ATOMIC_RELAXED);
+    }
+    return arg;
+}
+
+int main(int argc, char **argv)
+{
+    prax_db *db = NULL;
+    pthread_t listener;
+    struct verdicts v = { 0 };
+    int n = argc == 4 ? atoi(argv[2]) : 0;
+    struct worker *workers = calloc(THREADS_MAX, sizeof *workers);
+    if (n < 1 || n > THREADS_MAX || !workers) {
+        fprintf(stderr, "usage: load URL THREADS SECONDS\n");
+        return 2;
+    }
+    if (prax_db_open(&db, .url = argv[1], .pool_max = 8, .acquire_ms = 20000, .busy_ms = 20000,
+                     .warm = 8) < 0 ||
+        blog_create_tables(db) < 0) {
+        fprintf(stderr, "load: %s\n", prax_db_error(db)->message);
+        return 2;
+    }
+    puts("ready");
+    fflush(stdout);
+    if (pthread_create(&listener, NULL, listen_to, NULL) == 0)
+        pthread_detach(listener);
+    uint64_t end_ns = pxi_clock_ns() + (uint64_t)(atof(argv[3]) * 1e9);
+    for (int i = 0; i < n; i++) {
+        workers[i].db = db;
+        workers[i].number = i;
+        workers[i].end_ns = end_ns;
+        if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
+            return 2;
+    }
+    for (int i = 0; i < n; i++)
+        pthread_join(workers[i].thread, NULL);
+    if (reckon(db, workers, n, &v) < 0)
+        return 2;
+    printf("requests %lu, failed %lu, since mark %lu failed %lu, in doubt %u, lost %u, doubled %u, "
+           "ghosts %u, torn %u\n",
+           count.requests, count.failed, count.marked, count.marked_failed, v.doubt, v.lost,
+           v.doubled, v.ghosts, v.torn);
+    fflush(stdout);
+    prax_db_close(db);
+    return v.lost || v.doubled || v.ghosts || v.torn;
+}
