@@ -147,14 +147,21 @@ static void read_side(struct pxi_relation_job *job, struct pxi_side *s)
     s->told = !known || !read;
 }
 
-/* "3 7 name": the models, the lower one first. */
+/* Three letters for a model's number, in base 64 from '0' on. */
+static void add_number(char *to, uint32_t n)
+{
+    for (int i = 0; i < 3; i++, n >>= 6)
+        to[i] = (char)('0' + (n & 63));
+}
+
+/* Both models, the lower one first, and the name. */
 static const char *group_name(struct pxi_relation_job *job, const struct pxi_side *s)
 {
-    int64_t own = s->model - job->k->schema->models.items, other = s->relation->target;
-    const char *low = pxi_check_number(job->k, own < other ? own : other);
-    const char *high = pxi_check_number(job->k, own < other ? other : own);
-    const char *name = s->relation->name ? s->relation->name : "";
-    return pxi_concat(job->k->arena, low, " ", high, " ", name);
+    uint32_t own = (uint32_t)(s->model - job->k->schema->models.items), other = s->relation->target;
+    char models[7] = "";
+    add_number(models, own < other ? own : other);
+    add_number(models + 3, own < other ? other : own);
+    return pxi_concat(job->k->arena, models, s->relation->name ? s->relation->name : "");
 }
 
 static void join_group(struct pxi_relation_job *job, struct pxi_side *s)

@@ -88,7 +88,8 @@ enum pxi_attr_word pxi_attr_find(const char *name, size_t size, unsigned places,
 {
     for (unsigned i = 1; i < PXI_ATTR_WORDS; i++) {
         const struct attr_word *w = &attr_words[i];
-        if (w->size == size && w->places & places && !memcmp(w->text, name, size))
+        if (w->size == size && w->text[size - 1] == name[size - 1] && w->places & places &&
+            !memcmp(w->text, name, size))
             return i;
     }
     char word[PXI_NAME_MAX + 3];
@@ -467,10 +468,11 @@ static bool parse_attr_name(struct parser *p, struct pxi_attr *attr, unsigned pl
         expected(p, "the name of an attribute", NULL);
         return false;
     }
-    char name[PXI_NAME_MAX + 3];
-    int size = snprintf(name, sizeof name, "%s%s", twice ? "@@" : "@", p->t.text);
+    char name[PXI_NAME_MAX + 3] = "@@";
+    size_t size = strlen(p->t.text) + 1 + twice;
+    memcpy(name + 1 + twice, p->t.text, size - twice);
     advance(p);
-    attr->word = (uint8_t)pxi_attr_find(name, (size_t)size, places, &nearest);
+    attr->word = (uint8_t)pxi_attr_find(name, size, places, &nearest);
     attr->name.text = pxi_attr_text(attr->word);
     if (p->t.kind == PXI_T_STRAY && *p->t.text == '.') {
         advance(p);
@@ -483,8 +485,7 @@ static bool parse_attr_name(struct parser *p, struct pxi_attr *attr, unsigned pl
     attr->name.at = attr->at = since(p, start);
     bool dotted = attr->word == PXI_A_DB || attr->word == PXI_A_VALIDATE;
     if (!attr->word || (attr->part && !dotted)) {
-        const char *text =
-            attr->part ? attr->name.text : pxi_arena_text(p->arena, name, (size_t)size);
+        const char *text = attr->part ? attr->name.text : pxi_arena_text(p->arena, name, size);
         attr->word = PXI_A_NONE;
         if (text)
             unknown_attr(p, attr, text, nearest);
