@@ -1,6 +1,5 @@
 /* test_schema_words.c - what each word of the language puts into the tree. That it is refused where
  * it has no meaning is the golden files' part. */
-#include "orm/schema/check.h"
 #include "orm/schema/schema.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -293,38 +292,6 @@ static void test_text(void **state)
     end(&r);
 }
 
-static void test_json(void **state)
-{
-    (void)state;
-    static const char *const good[] = {
-        "0",    "-1.5e+3", "\"\"", "\"\\u00e9\\n\"",     "true",
-        "null", " [ ] ",   "{}",   "[1,[2,{\"a\":[]}]]", "{\"a\":1,\"b\":{\"c\":false}}",
-    };
-    static const char *const bad[] = {
-        "",    "01", "1.",       "[1,]",      "[1 2]", "{\"a\"}",   "{a:1}",     "{\"a\":1,}",
-        "tru", "\"", "\"\\x\"",  "\"\\u12\"", "[}",    "{\"a\":]}", "1 2",       "'a'",
-        "[",   "]",  "\"a\nb\"", "-",         "1e",    "nulll",     "{\"a\":1]",
-    };
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        if (!pxi_json_check(good[i]))
-            fail_msg("refused: %s", good[i]);
-    }
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        if (pxi_json_check(bad[i]))
-            fail_msg("taken: %s", bad[i]);
-    }
-    char deep[1024];
-    memset(deep, '[', 300);
-    memset(deep + 300, ']', 300);
-    deep[600] = 0;
-    assert_false(pxi_json_check(deep));
-    assert_true(pxi_json_check(deep + 44) == false && deep[44] == '[');
-    memset(deep, '[', 256);
-    memset(deep + 256, ']', 256);
-    deep[512] = 0;
-    assert_true(pxi_json_check(deep));
-}
-
 /* Several files: each begins anew, and places are those of the file. */
 static void test_files(void **state)
 {
@@ -363,7 +330,7 @@ int main(void)
         cmocka_unit_test(test_rules),      cmocka_unit_test(test_checks),
         cmocka_unit_test(test_keys),       cmocka_unit_test(test_models_and_enums),
         cmocka_unit_test(test_sql),        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_json),       cmocka_unit_test(test_files),
+        cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
