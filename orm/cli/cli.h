@@ -27,7 +27,8 @@ const char *pxi_cli_schema_find(void);
  * PXI_EXIT_TROUBLE with a message: also if there is none. */
 int pxi_cli_schema_files(struct pxi_arena *arena, const char *path, pxi_texts *names);
 /* path: a file, a folder, or NULL = schema.prax or prax/schema.prax, whichever is there. 0 if it
- * was read (there may be diagnostics), else PXI_EXIT_TROUBLE with a message. Close it in both cases. */
+ * was read (there may be diagnostics), else PXI_EXIT_TROUBLE with a message. Close it in both
+ * cases. */
 int pxi_cli_schema_open(struct pxi_cli_schema *s, const char *path);
 /* The same, but the text is only read: there is no tree. */
 int pxi_cli_schema_load(struct pxi_cli_schema *s, const char *path);

@@ -213,9 +213,10 @@ static void check_label_text(struct pxi_checker *k, struct pxi_label *label)
     uint32_t item = (uint32_t)(label->name.at.start);
     uint32_t other =
         label->db_name ? pxi_set_add(&k->db_fields, label->db_name, item) : PXI_SET_NONE;
-    if (other != PXI_SET_NONE && label->db_name != label->name.text)
+    if (other != PXI_SET_NONE) {
         pxi_diag(k->diags, TWICE, label->name.at, "label", label->db_name,
                  pxi_check_line(k, other));
+    }
 }
 
 static void check_enum(struct pxi_checker *k, struct pxi_enum *e)

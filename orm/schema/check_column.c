@@ -63,9 +63,10 @@ static void check_db_column(struct pxi_checker *k, const struct pxi_model *m,
 {
     const char *name = pxi_lower(k->arena, c->db_name);
     uint32_t other = name ? pxi_set_add(&k->db_fields, name, item) : PXI_SET_NONE;
-    if (other != PXI_SET_NONE)
+    if (other != PXI_SET_NONE) {
         pxi_diag(k->diags, DB_CLASH, c->name.at, field_owner(k, c), c->db_name,
                  field_owner(k, field_of(m, other)));
+    }
 }
 
 /* ---- types ---- */
@@ -77,9 +78,11 @@ const char *pxi_check_type_text(struct pxi_checker *k, const struct pxi_column *
 
 static bool small_number(const struct pxi_value *v, int low, int high, uint8_t *out)
 {
-    size_t size = strlen(v->text ? v->text : "");
     int n = 0;
-    if (v->kind != PXI_VALUE_NUMBER || v->name || size > 2 || strspn(v->text, "0123456789") != size)
+    if (v->kind != PXI_VALUE_NUMBER || v->name)
+        return false;
+    size_t size = strlen(v->text);
+    if (size > 2 || strspn(v->text, "0123456789") != size)
         return false;
     for (const char *p = v->text; *p; p++)
         n = n * 10 + (*p - '0');

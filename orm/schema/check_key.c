@@ -125,10 +125,11 @@ static void check_key_type(struct pxi_checker *k, const struct pxi_key *key,
                            const struct pxi_column *c, struct pxi_span at)
 {
     bool open = key->type == PXI_INDEX_GIN || key->type == PXI_INDEX_GIST;
-    if ((c->type == PRAX_T_Json || c->list) && !open)
+    if ((c->type == PRAX_T_Json || c->list) && !open) {
+        bool sqlite = k->schema->database[PXI_DB_SQLITE];
         pxi_diag(k->diags, KEY_TYPE, at, pxi_check_type_text(k, c),
-                 k->schema->database[PXI_DB_SQLITE] ? NULL
-                                                    : "an index of type: Gin can be over it");
+                 sqlite ? NULL : "an index of type: Gin can be over it");
+    }
     if (c->ignore && key->kind != PXI_KEY_INDEX)
         pxi_diag(k->diags, IGNORED_KEY, at, c->name.text);
 }
@@ -211,9 +212,10 @@ static void list_column(struct pxi_checker *k, struct pxi_model *m, struct pxi_k
     check_key_type(k, key, c, v->at);
     if (key->kind == PXI_KEY_ID && c->optional)
         pxi_diag(k->diags, OPTIONAL_ID, c->type_at);
-    if (key->kind == PXI_KEY_ID && c->omit)
+    if (key->kind == PXI_KEY_ID && c->omit) {
         pxi_diag(k->diags, ATTRIBUTE_CLASH, c->name.at, "@@id", "@omit",
                  "a row is always read with its key");
+    }
     if (v->kind == PXI_VALUE_CALL)
         list_sort(k, key, a, v);
     add_key_column(k, key, column);
@@ -331,9 +333,10 @@ static void name_key(struct pxi_checker *k, const struct pxi_model *m, struct px
                                                  key->kind == PXI_KEY_INDEX ? "idx" : "key")
                                : NULL;
     }
-    if (key->db_name && !view)
+    if (key->db_name && !view) {
         pxi_check_object(k, key->db_name, key->kind == PXI_KEY_INDEX ? "an index" : "a unique key",
                          key->at);
+    }
 }
 
 static void check_primary(struct pxi_checker *k, const struct pxi_model *m)
@@ -394,9 +397,10 @@ static void add_check(struct pxi_checker *k, struct pxi_model *m, const struct p
     check->db_name = name ? name->text : check_db_name(k, m);
     if (name && !pxi_check_db_name(k, name->text, "check", name->at))
         return;
-    if (check->db_name && check_name_taken(m, check->db_name))
+    if (check->db_name && check_name_taken(m, check->db_name)) {
         pxi_diag(k->diags, TWICE, a->at, "check", check->db_name,
                  pxi_check_line(k, pxi_find_attr(&m->attrs, PXI_A_CHECKS)->at.start));
+    }
 }
 
 void pxi_check_keys(struct pxi_checker *k, struct pxi_model *m)

@@ -69,9 +69,10 @@ static const struct native *find_native(struct pxi_checker *k, const struct pxi_
 /* A whole number from low to high without sign. */
 static bool is_count(const struct pxi_value *v, long low, long high)
 {
-    size_t size = strlen(v->text ? v->text : "");
-    if (v->kind != PXI_VALUE_NUMBER || v->name || size > 8 ||
-        strspn(v->text, "0123456789") != size || (size > 1 && *v->text == '0'))
+    if (v->kind != PXI_VALUE_NUMBER || v->name)
+        return false;
+    size_t size = strlen(v->text);
+    if (size > 8 || strspn(v->text, "0123456789") != size || (size > 1 && *v->text == '0'))
         return false;
     long n = strtol(v->text, NULL, 10);
     return n >= low && n <= high;

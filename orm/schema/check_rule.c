@@ -379,9 +379,10 @@ void pxi_check_validate(struct pxi_checker *k, struct pxi_column *c, const struc
             add_rule(k, c, &u);
         return;
     }
-    if (!a->args.count)
+    if (!a->args.count) {
         pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text,
                  "rules, such as @validate(email, length(1, 80))");
+    }
     for (uint32_t i = 0; i < a->args.count; i = pxi_value_next(a->args.items, i)) {
         const struct pxi_value *v = &a->args.items[i];
         if (v->name || (v->kind != PXI_VALUE_WORD && v->kind != PXI_VALUE_CALL)) {

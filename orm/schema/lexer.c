@@ -259,7 +259,9 @@ static uint32_t hex_escape(const char *p, size_t left)
 {
     uint32_t code = 0;
     for (size_t i = 0; i < 4; i++) {
-        char c = i < left ? pxi_ascii_lower(p[i]) : 0;
+        char c = '\0';
+        if (i < left)
+            c = pxi_ascii_lower(p[i]);
         if (!is_digit(c) && !(c >= 'a' && c <= 'f'))
             return 0;
         code = code * 16 + (uint32_t)(is_digit(c) ? c - '0' : c - 'a' + 10);
@@ -432,8 +434,9 @@ bool pxi_lexer_at_raw(const struct pxi_lexer *lx)
     uint32_t next = skip_white(lx, skip_first(lx, at));
     if (next == lx->end)
         return !text;
-    char c = lx->text[next], after = next + 1 < lx->end ? lx->text[next + 1] : 0;
-    return text ? c != ')' && c != ',' : c != ':' || after == ':';
+    char c = lx->text[next];
+    bool twice = next + 1 < lx->end && lx->text[next + 1] == c;
+    return text ? c != ')' && c != ',' : c != ':' || twice;
 }
 
 struct pxi_span pxi_lexer_raw_span(const struct pxi_lexer *lx, uint32_t *end)
