@@ -62,7 +62,7 @@ static const struct native *find_native(struct pxi_checker *k, const struct pxi_
     const char *hint = names_of(k, c->type);
     if (s.best)
         hint = pxi_concat(k->arena, "did you mean '@db.", s.best, "'?");
-    pxi_diag(k->diags, NATIVE_TYPE, a->name.at, c->type_name.text, s.word, hint);
+    pxi_diag(k->diags, NATIVE_TYPE, a->name.at, c->type_name, s.word, hint);
     return NULL;
 }
 

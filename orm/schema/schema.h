@@ -127,10 +127,11 @@ struct pxi_column_more {
 };
 
 struct pxi_column {
-    struct pxi_name name, type_name;
+    struct pxi_name name;
+    const char *type_name;
     struct pxi_span type_at; /* name, arguments and mark */
     const char *doc;
-    pxi_attrs attrs;
+    pxi_attrs attrs;                    /* the checker's: none when it is done */
     const struct pxi_column_more *more; /* never NULL: often one that all share */
 
     /* checked */
