@@ -483,13 +483,13 @@ static bool parse_attr_name(struct parser *p, struct pxi_attr *attr, unsigned pl
         struct pxi_name part;
         if (!want_name(p, &part, "a name behind the point"))
             return false;
-        attr->part = part.text;
+        attr->part_at = (uint8_t)(size + 1);
         attr->name.text = pxi_concat(p->arena, name, ".", part.text);
     }
     attr->name.at = attr->at = since(p, start);
     bool dotted = attr->word == PXI_A_DB || attr->word == PXI_A_VALIDATE;
-    if (!attr->word || (attr->part && !dotted)) {
-        const char *text = attr->part ? attr->name.text : pxi_arena_text(p->arena, name, size);
+    if (!attr->word || (attr->part_at && !dotted)) {
+        const char *text = attr->part_at ? attr->name.text : pxi_arena_text(p->arena, name, size);
         attr->word = PXI_A_NONE;
         if (text)
             unknown_attr(p, attr, text, nearest);
