@@ -15,7 +15,7 @@ static struct pxi_key *add_key(struct pxi_checker *k, struct pxi_model *m, enum 
         pxi_diag(k->diags, TOO_MANY, at, "64", "keys and indexes in a model");
         return NULL;
     }
-    struct pxi_key *key = pxi_list_add(k->arena, &m->keys);
+    struct pxi_key *key = pxi_list_add(&k->scratch, &m->keys);
     if (key)
         *key = (struct pxi_key){ .kind = kind, .at = at };
     return key;
@@ -317,7 +317,7 @@ static const char *key_name(struct pxi_checker *k, const struct pxi_model *m,
     for (uint32_t i = 0; i < key->columns.count; i++) {
         const struct pxi_column *c = &m->columns.items[key->columns.items[i]];
         const char *part = db ? c->db_name : c->c_name;
-        name = i == 0 ? part : pxi_concat(k->arena, name, "_", part);
+        name = i == 0 ? part : pxi_concat(db ? &k->scratch : k->arena, name, "_", part);
     }
     return name;
 }
@@ -403,8 +403,23 @@ static void add_check(struct pxi_checker *k, struct pxi_model *m, const struct p
     }
 }
 
+/* The keys were gathered in the checker's room: the model gets a copy of just their size. */
+static void keep_keys(struct pxi_checker *k, struct pxi_model *m)
+{
+    k->keys.items = m->keys.items;
+    k->keys.capacity = m->keys.capacity;
+    m->keys.capacity = m->keys.count;
+    m->keys.items = m->keys.count ? pxi_arena_copy(k->arena, m->keys.items,
+                                                   m->keys.count * sizeof *m->keys.items)
+                                  : NULL;
+    if (!m->keys.items)
+        m->keys.count = m->unique_keys = 0;
+}
+
 void pxi_check_keys(struct pxi_checker *k, struct pxi_model *m)
 {
+    m->keys.items = k->keys.items;
+    m->keys.capacity = k->keys.capacity;
     for (uint32_t i = 0; i < m->columns.count; i++)
         add_field_key(k, m, i, PXI_A_ID, PXI_KEY_ID);
     add_list_keys(k, m, PXI_A_IDS, PXI_KEY_ID);
@@ -422,6 +437,7 @@ void pxi_check_keys(struct pxi_checker *k, struct pxi_model *m)
         if (!is_twice(k, m, i))
             name_key(k, m, &m->keys.items[i]);
     }
+    keep_keys(k, m);
     for (uint32_t i = 0; i < m->attrs.count && !pxi_diag_full(k->diags); i++) {
         if (m->attrs.items[i].word == PXI_A_CHECKS)
             add_check(k, m, &m->attrs.items[i]);

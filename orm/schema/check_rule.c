@@ -373,8 +373,8 @@ void pxi_check_validate(struct pxi_checker *k, struct pxi_column *c, const struc
 {
     struct rule_use u = { .args = a->args.items, .n = a->args.count, .parens = a->parens };
     u.at = a->at;
-    if (a->part) {
-        u.def = find_rule(k, a->part, a->name.at);
+    if (a->part_at) {
+        u.def = find_rule(k, pxi_attr_part(a), a->name.at);
         if (u.def)
             add_rule(k, c, &u);
         return;

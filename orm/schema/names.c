@@ -18,10 +18,10 @@ struct pxi_symbol *pxi_symbol_find(const struct pxi_symbols *s, const char *name
     return s->count ? *symbol_slot(s, name, pxi_hash(name, strlen(name))) : NULL;
 }
 
-static bool symbols_grow(struct pxi_symbols *s)
+static bool symbols_resize(struct pxi_symbols *s, uint32_t size)
 {
     struct pxi_symbols grown = *s;
-    grown.size = s->size ? s->size * 2 : 64;
+    grown.size = size;
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): the table is one of pointers */
     grown.table = pxi_arena_zero(s->arena, grown.size, sizeof *grown.table);
     if (!grown.table)
@@ -34,9 +34,18 @@ static bool symbols_grow(struct pxi_symbols *s)
     return true;
 }
 
+void pxi_symbols_reserve(struct pxi_symbols *s, uint32_t n)
+{
+    uint32_t size = 64;
+    while (size / 2 <= n && size < 1u << 30)
+        size *= 2;
+    if (size > s->size)
+        symbols_resize(s, size);
+}
+
 struct pxi_symbol *pxi_symbol_add(struct pxi_symbols *s, const struct pxi_symbol *symbol)
 {
-    if (s->count * 2 >= s->size && !symbols_grow(s))
+    if (s->count * 2 >= s->size && !symbols_resize(s, s->size ? s->size * 2 : 64))
         return NULL;
     uint64_t hash = pxi_hash(symbol->name, strlen(symbol->name));
     struct pxi_symbol **slot = symbol_slot(s, symbol->name, hash);

@@ -30,27 +30,31 @@ struct parser {
     struct pxi_schema *schema;
     struct pxi_diags *diags;
     struct pxi_arena *arena;
-    uint32_t last_end;     /* where the token before ended */
-    uint32_t depth;        /* brackets that are open since the line began */
-    pxi_values args;       /* of the attribute, type or property that is read */
-    pxi_attrs attrs;       /* of the field or label, */
-    pxi_attrs block_attrs; /* of the model, view or enum, */
+    struct pxi_chunks *chunks;
+    struct pxi_arena chunk; /* the one that is filled now */
+    uint32_t last_end;      /* where the token before ended */
+    uint32_t depth;         /* brackets that are open since the line began */
+    pxi_values args;        /* of the attribute, type or property that is read */
+    pxi_attrs attrs;        /* of the field or label, */
+    pxi_attrs block_attrs;  /* of the model, view or enum, */
     pxi_columns columns;
     PXI_LIST(struct pxi_label) labels;
 };
 
-/* *list becomes a copy, of just its size, of what the parser gathered in *from, which is empty
- * then. */
-#define gathered(p, list, from)                                                               \
+/* *list becomes a copy in arena a, of just its size, of what the parser gathered in *from, which is
+ * empty then. */
+#define gathered_in(p, a, list, from)                                                         \
     do {                                                                                      \
         (list)->count = (list)->capacity = (from)->count;                                     \
-        (list)->items = (from)->count ? pxi_arena_copy((p)->arena, (from)->items,             \
+        (list)->items = (from)->count ? pxi_arena_copy((a), (from)->items,                    \
                                                        (from)->count * sizeof *(from)->items) \
                                       : NULL;                                                 \
         (from)->count = 0;                                                                    \
         if (!(list)->items)                                                                   \
             (list)->count = 0;                                                                \
+        (p)->arena->full |= (a)->full;                                                        \
     } while (0)
+#define gathered(p, list, from) gathered_in(p, (p)->arena, list, from)
 
 static const struct attr_word {
     const char *text;
@@ -401,14 +405,14 @@ static bool parse_values(struct parser *p, char close, const char *what)
 }
 
 /* Behind the opening parenthesis. */
-static bool parse_args(struct parser *p, pxi_values *args)
+static bool parse_args(struct parser *p, struct pxi_arena *a, pxi_values *args)
 {
     bool good = parse_values(p, ')', NULL);
-    gathered(p, args, &p->args);
+    gathered_in(p, a, args, &p->args);
     return good;
 }
 
-static bool parse_raw(struct parser *p, struct pxi_attr *attr)
+static bool parse_raw(struct parser *p, struct pxi_arena *a, struct pxi_attr *attr)
 {
     const struct pxi_token open = p->t;
     const struct pxi_lexer before = p->lx;
@@ -425,7 +429,7 @@ static bool parse_raw(struct parser *p, struct pxi_attr *attr)
         return false;
     advance(p);
     attr->raw = true;
-    gathered(p, &attr->args, &p->args);
+    gathered_in(p, a, &attr->args, &p->args);
     return take(p, ')');
 }
 
@@ -479,13 +483,13 @@ static bool parse_attr_name(struct parser *p, struct pxi_attr *attr, unsigned pl
         struct pxi_name part;
         if (!want_name(p, &part, "a name behind the point"))
             return false;
-        attr->part = part.text;
+        attr->part_at = (uint8_t)(size + 1);
         attr->name.text = pxi_concat(p->arena, name, ".", part.text);
     }
     attr->name.at = attr->at = since(p, start);
     bool dotted = attr->word == PXI_A_DB || attr->word == PXI_A_VALIDATE;
-    if (!attr->word || (attr->part && !dotted)) {
-        const char *text = attr->part ? attr->name.text : pxi_arena_text(p->arena, name, size);
+    if (!attr->word || (attr->part_at && !dotted)) {
+        const char *text = attr->part_at ? attr->name.text : pxi_arena_text(p->arena, name, size);
         attr->word = PXI_A_NONE;
         if (text)
             unknown_attr(p, attr, text, nearest);
@@ -496,6 +500,7 @@ static bool parse_attr_name(struct parser *p, struct pxi_attr *attr, unsigned pl
 static bool parse_attr(struct parser *p, pxi_attrs *attrs, unsigned places)
 {
     struct pxi_attr attr = { 0 };
+    struct pxi_arena *a = places == PXI_ON_TOP ? p->arena : &p->chunk;
     uint32_t start = p->t.at.start;
     if (!parse_attr_name(p, &attr, places))
         return false;
@@ -506,9 +511,9 @@ static bool parse_attr(struct parser *p, pxi_attrs *attrs, unsigned places)
     attr.parens = p->t.kind == '(';
     bool check = attr.word == PXI_A_CHECK || attr.word == PXI_A_CHECKS;
     if (attr.parens && check && pxi_lexer_at_raw(&p->lx)) {
-        if (!parse_raw(p, &attr))
+        if (!parse_raw(p, a, &attr))
             return false;
-    } else if (take(p, '(') && !parse_args(p, &attr.args)) {
+    } else if (take(p, '(') && !parse_args(p, a, &attr.args)) {
         return false;
     }
     attr.at = since(p, start);
@@ -525,11 +530,13 @@ static bool parse_type(struct parser *p, struct pxi_column *c)
                  "a field is a name and a type on one line, such as: email String");
         return false;
     }
-    if (!want_name(p, &c->type_name, "a type"))
+    struct pxi_name type;
+    if (!want_name(p, &type, "a type"))
         return false;
+    c->type_name = type.text;
     if (take(p, '(')) {
         struct pxi_column_more *more = pxi_column_more(p->arena, c);
-        if (!more || !parse_args(p, &more->type_args))
+        if (!more || !parse_args(p, p->arena, &more->type_args))
             return false;
     }
     if (take(p, '[')) {
@@ -538,7 +545,7 @@ static bool parse_type(struct parser *p, struct pxi_column *c)
             return false;
     }
     c->optional = take(p, '?');
-    c->type_at = since(p, c->type_name.at.start);
+    c->type_at = since(p, type.at.start);
     return true;
 }
 
@@ -568,7 +575,7 @@ static bool parse_field(struct parser *p, unsigned places)
     bool good = true;
     while (good && p->t.kind == '@' && !p->t.text[1])
         good = parse_attr(p, &p->attrs, places);
-    gathered(p, &c.attrs, &p->attrs);
+    gathered_in(p, &p->chunk, &c.attrs, &p->attrs);
     struct pxi_column *column = pxi_list_add(p->arena, &p->columns);
     if (column)
         *column = c;
@@ -645,7 +652,7 @@ static bool parse_label(struct parser *p)
     bool good = true;
     while (good && p->t.kind == '@' && !p->t.text[1])
         good = parse_attr(p, &p->attrs, PXI_ON_LABEL);
-    gathered(p, &label.attrs, &p->attrs);
+    gathered_in(p, &p->chunk, &label.attrs, &p->attrs);
     struct pxi_label *room = pxi_list_add(p->arena, &p->labels);
     if (room)
         *room = label;
@@ -669,7 +676,7 @@ static void parse_enum(struct parser *p)
             skip_line(p, start);
     }
     gathered(p, &e.labels, &p->labels);
-    gathered(p, &e.attrs, &p->block_attrs);
+    gathered_in(p, &p->chunk, &e.attrs, &p->block_attrs);
     if (p->schema->enums.count >= PXI_ENUMS_MAX) {
         pxi_diag(p->diags, TOO_MANY, e.name.at, "4096", "enums");
         return;
@@ -677,6 +684,24 @@ static void parse_enum(struct parser *p)
     struct pxi_enum *room = pxi_list_add(p->arena, &p->schema->enums);
     if (room)
         *room = e;
+}
+
+/* Large against its bookkeeping and a page, small against the schemas for which it matters. */
+enum { CHUNK_BYTES = 128 << 10 };
+
+static void end_chunk(struct parser *p)
+{
+    struct pxi_chunk *room = pxi_list_add(p->arena, &p->chunks->list);
+    if (!room)
+        return;
+    *room = (struct pxi_chunk){ p->chunk, p->schema->models.count };
+    pxi_arena_init(&p->chunk, p->arena->alloc, 0);
+}
+
+void pxi_chunks_free(struct pxi_chunks *chunks, uint32_t models)
+{
+    while (chunks->freed < chunks->list.count && chunks->list.items[chunks->freed].models <= models)
+        pxi_arena_free(&chunks->list.items[chunks->freed++].arena);
 }
 
 static void parse_model(struct parser *p, bool view)
@@ -695,7 +720,7 @@ static void parse_model(struct parser *p, bool view)
         m.damaged |= p->diags->count > before;
     }
     gathered(p, &m.columns, &p->columns);
-    gathered(p, &m.attrs, &p->block_attrs);
+    gathered_in(p, &p->chunk, &m.attrs, &p->block_attrs);
     if (p->schema->models.count >= PXI_MODELS_MAX) {
         pxi_diag(p->diags, TOO_MANY, m.name.at, "65535", "models");
         return;
@@ -703,6 +728,8 @@ static void parse_model(struct parser *p, bool view)
     struct pxi_model *room = pxi_list_add(p->arena, &p->schema->models);
     if (room)
         *room = m;
+    if (p->chunk.held >= CHUNK_BYTES && p->chunk.end - p->chunk.next < CHUNK_BYTES / 32)
+        end_chunk(p);
 }
 
 /* @@sql("name", """...""") outside of any block. */
@@ -762,19 +789,45 @@ static void parse_file(struct parser *p)
         pxi_diag(p->diags, DOC_NOWHERE, p->t.doc_at);
 }
 
-bool pxi_parse(struct pxi_schema *schema, struct pxi_diags *diags, const struct pxi_source *src)
+/* Room for about as many models as there are lines that begin one, so that the list is not copied
+ * again and again while it grows. */
+static void reserve_models(struct pxi_schema *schema, struct pxi_arena *arena,
+                           const struct pxi_source *src)
 {
-    struct parser p = { .schema = schema, .diags = diags, .arena = diags->arena };
+    static const char head[] = "\nmodel ";
+    enum { HEAD = sizeof head - 1 };
+    const char *p = src->text, *end = src->text + src->size;
+    size_t n = 1;
+    while (end - p > HEAD && (p = memchr(p, '\n', (size_t)(end - p) - HEAD))) {
+        n += !memcmp(p, head, HEAD);
+        p++;
+    }
+    n = n < PXI_MODELS_MAX ? n : PXI_MODELS_MAX;
+    schema->models.items = pxi_arena_get(arena, n * sizeof *schema->models.items, 16);
+    schema->models.capacity = schema->models.items ? (uint32_t)n : 0;
+}
+
+bool pxi_parse(struct pxi_schema *schema, struct pxi_chunks *chunks, struct pxi_diags *diags,
+               const struct pxi_source *src)
+{
+    struct parser p = { .schema = schema, .chunks = chunks, .diags = diags, .arena = diags->arena };
     const struct pxi_span top = { 0, 0 };
     bool good = src->size <= PXI_SCHEMA_MAX;
-    if (!good)
+    if (!good) {
         pxi_diag(diags, TOO_LARGE, top, "67108864");
-    for (uint32_t i = 0; i < pxi_source_files(src) && src->size <= PXI_SCHEMA_MAX; i++) {
+        return false;
+    }
+    pxi_arena_init(&p.chunk, diags->arena->alloc, 0);
+    reserve_models(schema, diags->arena, src);
+    for (uint32_t i = 0; i < pxi_source_files(src); i++) {
         if (pxi_lexer_open(&p.lx, diags, src->text, pxi_source_file(src, i))) {
             parse_file(&p);
         } else {
             good = false;
         }
     }
+    end_chunk(&p);
+    if (p.chunk.block)
+        pxi_arena_free(&p.chunk); /* there was no memory to keep it: then all is lost anyway */
     return good;
 }
