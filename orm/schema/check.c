@@ -328,21 +328,25 @@ static void keep_relations(struct pxi_checker *k, struct pxi_model *m)
     k->relations.count = 0;
 }
 
+/* The list that a field of the model moves to; NULL: it stays. */
+static pxi_columns *list_of(struct pxi_checker *k, const struct pxi_column *c, pxi_columns *ignored)
+{
+    const struct pxi_symbol *type = pxi_symbol_find(&k->types, c->type_name);
+    if (type && type->owner == pxi_owner_model)
+        return &k->relations;
+    return pxi_find_attr(&c->attrs, PXI_A_IGNORE) ? ignored : NULL;
+}
+
 /* A field whose type is a model becomes a relation; those with @ignore come last. */
 static void sort_fields(struct pxi_checker *k, struct pxi_model *m)
 {
     pxi_columns ignored = { NULL, 0, 0 };
     uint32_t columns = 0;
     for (uint32_t i = 0; i < m->columns.count; i++) {
-        struct pxi_column *c = &m->columns.items[i], *room;
-        const struct pxi_symbol *type = pxi_symbol_find(&k->types, c->type_name);
-        if (type && type->owner == pxi_owner_model) {
-            room = pxi_list_add(&k->scratch, &k->relations);
-        } else if (pxi_find_attr(&c->attrs, PXI_A_IGNORE)) {
-            room = pxi_list_add(&k->scratch, &ignored);
-        } else {
-            room = &m->columns.items[columns++];
-        }
+        struct pxi_column *c = &m->columns.items[i];
+        pxi_columns *list = list_of(k, c, &ignored);
+        struct pxi_column *room =
+            list ? pxi_list_add(&k->scratch, list) : &m->columns.items[columns++];
         if (room && room != c)
             *room = *c;
     }
