@@ -199,9 +199,13 @@ static void list_column(struct pxi_checker *k, struct pxi_model *m, struct pxi_k
                         const struct pxi_attr *a, const struct pxi_value *v)
 {
     uint32_t column = pxi_set_find(&k->fields, v->text);
-    if (column == PXI_SET_NONE || column & PXI_RELATION_ITEM) {
+    if (column == PXI_SET_NONE) {
         if (!m->damaged)
             pxi_check_unknown_column(k, m, v);
+        return;
+    }
+    if (column & PXI_RELATION_ITEM) {
+        pxi_diag(k->diags, KEY_RELATION, v->at, v->text);
         return;
     }
     const struct pxi_column *c = &m->columns.items[column];
@@ -266,6 +270,10 @@ static void add_list_key(struct pxi_checker *k, struct pxi_model *m, const struc
         return;
     for (uint32_t i = 1; i <= list->items; i = pxi_value_next(list, i))
         list_column(k, m, key, a, &list[i]);
+    if (key->columns.count != n) { /* not the key that was meant: it has no consequences */
+        key->columns.count = 0;
+        m->damaged = true;
+    }
     check_index_parts(k, key);
 }
 
