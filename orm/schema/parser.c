@@ -471,6 +471,6 @@ bool pxi_parse(struct pxi_schema *schema, struct pxi_chunks *chunks, struct pxi_
     }
     end_chunk(&p);
     if (p.chunk.block)
-        pxi_arena_free(&p.chunk); /* there was no memory to keep it: then all is lost anyway */
-    return good;
+        pxi_arena_free(&p.chunk); /* there was no memory to keep it, and with it the tree */
+    return good && !diags->arena->full;
 }

@@ -19,9 +19,9 @@ struct pxi_chunks {
 void pxi_chunks_free(struct pxi_chunks *chunks, uint32_t models);
 
 /* Fills what schema.h does not mark "checked". After an error the rest of the line or block is
- * skipped, so the tree may lack what was wrong. False if the text itself cannot be read (too long,
- * no UTF-8): there is no tree to look at. Out of memory: arena->full. The caller frees all chunks
- * in every case. */
+ * skipped, so the tree may lack what was wrong. False if there is no tree to look at: the text
+ * itself cannot be read (too long, no UTF-8), or memory ran out (arena->full). The caller frees all
+ * chunks in every case. */
 bool pxi_parse(struct pxi_schema *schema, struct pxi_chunks *chunks, struct pxi_diags *diags,
                const struct pxi_source *src);
 
