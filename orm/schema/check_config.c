@@ -109,7 +109,12 @@ static void unknown_provider(struct pxi_checker *k, const struct pxi_value *v)
 /* The database that a provider names; PXI_DATABASES after a diagnostic. */
 static enum pxi_database provider_of(struct pxi_checker *k, const struct pxi_value *v)
 {
-    if (v->kind != PXI_VALUE_WORD) {
+    bool quoted = v->kind == PXI_VALUE_TEXT && *v->text;
+    if (quoted) {
+        pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider",
+                 "sqlite, postgresql or a list of both",
+                 pxi_concat(k->arena, "write provider = ", v->text, ", without quotes"));
+    } else if (v->kind != PXI_VALUE_WORD) {
         pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider",
                  "sqlite, postgresql or a list of both", "write provider = sqlite, without quotes");
     } else if (!strcmp(v->text, "sqlite")) {

@@ -47,7 +47,7 @@ static void wrong_default(struct pxi_checker *k, const struct pxi_column *c,
 static void out_of_range(struct pxi_checker *k, const struct pxi_column *c,
                          const struct pxi_value *v)
 {
-    pxi_diag(k->diags, DEFAULT_RANGE, v->at, v->text, c->type_name.text);
+    pxi_diag(k->diags, DEFAULT_RANGE, v->at, v->text, c->type_name);
 }
 
 static void set_text(struct pxi_column *c, const char *text)
