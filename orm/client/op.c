@@ -406,6 +406,8 @@ int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *
     op->started = true;
     pxi_op_phase(op, PRAX_PHASE_BIND);
     op->rec->bytes_in += bytes_in(sh);
+    if (op->keep && op->link->driver->stream) /* a cursor's */
+        op->link->driver->stream(op->stmt);
     rc = op->link->driver->start(op->stmt, sh->values, sh->n_values);
     pxi_op_phase(op, PRAX_PHASE_EXECUTE);
     return __builtin_expect(rc < 0, 0) ? pxi_op_explain(op, rc) : 0;
