@@ -25,7 +25,7 @@ text. What follows says of each code what is wrong and how to mend it, with an e
 
 MD
 {
-    echo '#define PXI_DIAG(name, code, text, hint, manual) @N code text @M manual'
+    echo '#define PXI_DIAG(name, code, text, hint, manual) @N code text @M manual @L name'
     echo '#include "orm/schema/diagnostics.def"'
 } | "${1:-cc}" -E -P -I. -x c - |
     awk '
@@ -42,15 +42,17 @@ MD
     END {
         n = split(all, entry, /@ ?N /)
         for (i = 2; i <= n; i++) {
-            split(entry[i], part, /@ ?M /)
+            split(entry[i], part, /@ ?[ML] /)
             code = substr(part[1], 2, 4)
-            print code "\t" words(substr(part[1], 7)) "\t" words(part[2])
+            gsub(/ /, "", part[3])
+            print code "\t" tolower(part[3]) "\t" words(substr(part[1], 7)) "\t" words(part[2])
         }
     }' | sort |
-    while IFS=$'\t' read -r code text manual; do
+    while IFS=$'\t' read -r code name text manual; do
         title=$(sed 's/{[012]}/.../g' <<<"$text")
         printf '### %s: %s\n\n%s\n' "$code" "$title" "$(fold -s -w 98 <<<"$manual" | sed 's/ $//')"
-        example=$(grep -l "error\[$code\]" tests/golden/schema/bad/*.out | head -n 1 || true)
+        example=$(grep -sl "error\[$code\]" "tests/golden/schema/bad/$name.out" \
+            tests/golden/schema/bad/*.out | head -n 1 || true)
         [ -n "$example" ] && printf '\n```\n%s\n```\n' "$(awk -v code="error\\\\[$code\\\\]" '
             $0 ~ code && !on { on = 1; print; next }
             on && /^[^ ]/ { exit }

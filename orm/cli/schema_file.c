@@ -4,6 +4,7 @@
  * text of which each knows its part.
  */
 #include "orm/cli/cli.h"
+#include "orm/schema/names.h"
 #include "usdt/probe.h"
 #include <dirent.h>
 #include <errno.h>
@@ -42,22 +43,16 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* "DIR/NAME" of every schema file in an open folder. */
+/* "DIR/NAME" of every schema file in an open folder. 0 or an errno. */
 static int read_names(struct pxi_arena *arena, DIR *dir, const char *path, pxi_texts *names)
 {
     errno = 0;
     for (const struct dirent *e; (e = readdir(dir)); errno = 0) {
         if (!is_schema_name(e->d_name))
             continue;
-        size_t size = strlen(path), name = strlen(e->d_name);
-        char *text = pxi_arena_get(arena, size + name + 2, 1);
-        const char **room = text ? pxi_list_add(arena, names) : NULL;
-        if (!room)
+        const char **room = pxi_list_add(arena, names);
+        if (!room || !(*room = pxi_concat(arena, path, "/", e->d_name)))
             return ENOMEM;
-        memcpy(text, path, size);
-        text[size] = '/';
-        memcpy(text + size + 1, e->d_name, name + 1);
-        *room = text;
     }
     return errno;
 }
@@ -87,9 +82,11 @@ static int load_folder(struct pxi_cli_schema *s, const char *path)
 {
     pxi_texts names = { NULL, 0, 0 };
     int status = pxi_cli_schema_files(&s->arena, path, &names);
-    struct pxi_file *files = status ? NULL : pxi_arena_zero(&s->arena, names.count, sizeof *files);
-    if (!status && !files)
-        status = pxi_cli_fail("%s: out of memory", path);
+    if (status)
+        return status;
+    struct pxi_file *files = pxi_arena_zero(&s->arena, names.count, sizeof *files);
+    if (!files)
+        return pxi_cli_fail("%s: out of memory", path);
     for (uint32_t i = 0; i < names.count && !status; i++) {
         files[i] = (struct pxi_file){ names.items[i], (uint32_t)s->text.size };
         status = load_file(s, names.items[i]);
@@ -149,17 +146,22 @@ static bool wants_color(void)
     return isatty(STDERR_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
-void pxi_cli_schema_complain(const struct pxi_cli_schema *s)
+void pxi_cli_complain(const struct pxi_source *src, const struct pxi_diags *diags)
 {
     bool color = wants_color();
     struct pxi_buf out = { 0 };
-    for (uint32_t i = 0; i < s->diags.count; i++) {
+    for (uint32_t i = 0; i < diags->count; i++) {
         pxi_buf_clear(&out);
-        pxi_diag_render(&out, &s->source, &s->diags.items[i], color);
+        pxi_diag_render(&out, src, &diags->items[i], color);
         if (out.data)
             fwrite(out.data, 1, out.size, stderr);
     }
     pxi_buf_free(&out);
-    fprintf(stderr, "prax: %s: %u error%s\n", s->source.file, s->diags.count,
-            s->diags.count == 1 ? "" : "s");
+    fprintf(stderr, "prax: %s: %u error%s\n", src->file, diags->count,
+            diags->count == 1 ? "" : "s");
+}
+
+void pxi_cli_schema_complain(const struct pxi_cli_schema *s)
+{
+    pxi_cli_complain(&s->source, &s->diags);
 }

@@ -236,7 +236,7 @@ int pxi_op_explain(const struct pxi_op *op, int rc)
     why_stopped(op->s);
     if (e->e.code == PRAX_EBUSY && pxi_pool_held_here(&op->s->db->pool, op->link))
         pxi_error_more(e, " (this thread works with another connection, in another session, too)");
-    if (e->e.code == PRAX_ESQL && op->m &&
+    if (e->e.code == PRAX_ESQL && op->m && op->m->table[0] &&
         op->link->driver->has_table(op->link->conn, op->m->table) == 0)
         pxi_error_recode(e, PRAX_ESCHEMA);
     return e->e.code;

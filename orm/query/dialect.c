@@ -98,7 +98,9 @@ void pxi_sql_template(struct pxi_sql *q, const char *t, const prax_column *c)
         size_t n = strcspn(t, "@?#~");
         pxi_sql_add_n(q, t, n);
         t += n;
-        if (*t == '@') {
+        if (t[0] == '@' && t[1] == '@') {
+            pxi_sql_add_n(q, t++, 1);
+        } else if (*t == '@') {
             pxi_sql_column(q, c);
         } else if (*t == '?') {
             pxi_sql_param(q);

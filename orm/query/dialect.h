@@ -1,9 +1,9 @@
 /* dialect.h - SQL text of one database: the only place that writes clauses and counts placeholders.
  *
- * Templates: @ is the column's quoted name, ? a parameter, # the cast of a parameter of the
- * column's type and ~ that of a list of it (where the database wants one); all else is itself. So a
- * clause cannot mention a value, and the number of its parameters is the number of its question
- * marks.
+ * Templates: @ is the column's quoted name, @@ an @, ? a parameter, # the cast of a parameter of
+ * the column's type and ~ that of a list of it (where the database wants one); all else is itself.
+ * So a clause cannot mention a value, and the number of its parameters is the number of its
+ * question marks.
  *
  * What a template does not say is a function of the dialect. What both databases say alike (WHERE,
  * SET, ORDER BY, the joins of filters) is in clause.c, filter.c and build.c.

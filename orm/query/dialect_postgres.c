@@ -42,8 +42,8 @@ const struct pxi_dialect pxi_dialect_postgres = {
         [PRAX_OP_NOT_NULL] = { "@ IS NOT NULL", "@ IS NOT NULL" },
         [PRAX_OP_PATH_EQ] = { "jsonb_path_query_first(@, ?::text::jsonpath, '{}', true) = "
                               "?::text::jsonb" },
-        [PRAX_OP_HAS] = { "@ @> ?" },
-        [PRAX_OP_HAS_ALL] = { "@ @> ?" },
+        [PRAX_OP_HAS] = { "@ @@> ?" },
+        [PRAX_OP_HAS_ALL] = { "@ @@> ?" },
         [PRAX_OP_HAS_ANY] = { "@ && ?" },
         [PRAX_OP_LIST_EQ] = { "@ = ?" },
     },

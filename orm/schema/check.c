@@ -88,7 +88,7 @@ void pxi_check_object(struct pxi_checker *k, const char *name, const char *owner
 {
     if (!name || !owner)
         return;
-    struct pxi_symbol symbol = { .name = pxi_lower(k->arena, name), .owner = owner, .at = at };
+    struct pxi_symbol symbol = { .name = pxi_lower(&k->scratch, name), .owner = owner, .at = at };
     const struct pxi_symbol *other = symbol.name ? pxi_symbol_add(&k->objects, &symbol) : NULL;
     if (other)
         pxi_diag(k->diags, DB_CLASH, at, owner, name, other->owner);
@@ -213,9 +213,10 @@ static void check_label_text(struct pxi_checker *k, struct pxi_label *label)
     uint32_t item = (uint32_t)(label->name.at.start);
     uint32_t other =
         label->db_name ? pxi_set_add(&k->db_fields, label->db_name, item) : PXI_SET_NONE;
-    if (other != PXI_SET_NONE && label->db_name != label->name.text)
+    if (other != PXI_SET_NONE) {
         pxi_diag(k->diags, TWICE, label->name.at, "label", label->db_name,
                  pxi_check_line(k, other));
+    }
 }
 
 static void check_enum(struct pxi_checker *k, struct pxi_enum *e)
@@ -277,7 +278,7 @@ static void check_table(struct pxi_checker *k, struct pxi_model *m)
     const char *kind = m->view ? "view" : "table";
     if (m->table == m->c_name && !pxi_check_db_name(k, m->table, kind, m->name.at))
         m->table = NULL;
-    const char *owner = pxi_concat(k->arena, m->view ? "view '" : "model '", m->name.text, "'");
+    const char *owner = pxi_concat(&k->scratch, m->view ? "view '" : "model '", m->name.text, "'");
     pxi_check_object(k, m->table, owner, m->name.at);
 }
 
@@ -297,6 +298,45 @@ static void check_was(struct pxi_checker *k, const struct pxi_model *m)
     }
 }
 
+/* Attributes of a relation outlive their chunk: they are checked when all models are. */
+static void keep_attrs(struct pxi_checker *k, pxi_attrs *attrs)
+{
+    struct pxi_arena *a = &k->scratch;
+    attrs->items = pxi_arena_copy(a, attrs->items, attrs->count * sizeof *attrs->items);
+    for (uint32_t i = 0; attrs->items && i < attrs->count; i++) {
+        pxi_values *args = &attrs->items[i].args;
+        if (args->count)
+            args->items = pxi_arena_copy(a, args->items, args->count * sizeof *args->items);
+        if (!args->items)
+            args->count = 0;
+    }
+    if (!attrs->items)
+        attrs->count = 0;
+}
+
+static void keep_relations(struct pxi_checker *k, struct pxi_model *m)
+{
+    uint32_t n = k->relations.count;
+    m->relations.items = n ? pxi_arena_zero(k->arena, n, sizeof *m->relations.items) : NULL;
+    for (uint32_t i = 0; m->relations.items && i < n; i++) {
+        struct pxi_column *field = &m->relations.items[i].field;
+        *field = k->relations.items[i];
+        if (field->attrs.count)
+            keep_attrs(k, &field->attrs);
+        m->relations.count = m->relations.capacity = n;
+    }
+    k->relations.count = 0;
+}
+
+/* The list that a field of the model moves to; NULL: it stays. */
+static pxi_columns *list_of(struct pxi_checker *k, const struct pxi_column *c, pxi_columns *ignored)
+{
+    const struct pxi_symbol *type = pxi_symbol_find(&k->types, c->type_name);
+    if (type && type->owner == pxi_owner_model)
+        return &k->relations;
+    return pxi_find_attr(&c->attrs, PXI_A_IGNORE) ? ignored : NULL;
+}
+
 /* A field whose type is a model becomes a relation; those with @ignore come last. */
 static void sort_fields(struct pxi_checker *k, struct pxi_model *m)
 {
@@ -304,23 +344,32 @@ static void sort_fields(struct pxi_checker *k, struct pxi_model *m)
     uint32_t columns = 0;
     for (uint32_t i = 0; i < m->columns.count; i++) {
         struct pxi_column *c = &m->columns.items[i];
-        const struct pxi_symbol *type = pxi_symbol_find(&k->types, c->type_name.text);
-        if (type && type->owner == pxi_owner_model) {
-            struct pxi_relation *r = pxi_list_add(k->arena, &m->relations);
-            if (r)
-                r->field = *c;
-        } else if (pxi_find_attr(&c->attrs, PXI_A_IGNORE)) {
-            struct pxi_column *last = pxi_list_add(k->arena, &ignored);
-            if (last)
-                *last = *c;
-        } else {
-            m->columns.items[columns++] = *c;
-        }
+        pxi_columns *list = list_of(k, c, &ignored);
+        struct pxi_column *room =
+            list ? pxi_list_add(&k->scratch, list) : &m->columns.items[columns++];
+        if (room && room != c)
+            *room = *c;
     }
     m->c_columns = columns;
     for (uint32_t i = 0; i < ignored.count; i++)
         m->columns.items[columns++] = ignored.items[i];
     m->columns.count = columns;
+    keep_relations(k, m);
+}
+
+/* Its attributes are about to be freed. */
+static void drop_attrs(struct pxi_model *m)
+{
+    m->attrs = (pxi_attrs){ NULL, 0, 0 };
+    for (uint32_t i = 0; i < m->columns.count; i++)
+        m->columns.items[i].attrs = (pxi_attrs){ NULL, 0, 0 };
+}
+
+static void drop_enum_attrs(struct pxi_enum *e)
+{
+    e->attrs = (pxi_attrs){ NULL, 0, 0 };
+    for (uint32_t i = 0; i < e->labels.count; i++)
+        e->labels.items[i].attrs = (pxi_attrs){ NULL, 0, 0 };
 }
 
 static void check_models(struct pxi_checker *k)
@@ -342,6 +391,8 @@ static void check_models(struct pxi_checker *k)
         pxi_check_keys(k, m);
         if (m->view)
             pxi_check_view(k, m);
+        drop_attrs(m);
+        pxi_chunks_free(&k->chunks, i + 1);
     }
     pxi_check_relations(k);
 }
@@ -349,18 +400,37 @@ static void check_models(struct pxi_checker *k)
 static void check_schema(struct pxi_checker *k)
 {
     struct pxi_schema *schema = k->schema;
+    uint32_t types = schema->models.count + schema->enums.count + PRAX_T_Enum;
+    pxi_symbols_reserve(&k->types, types);
+    pxi_symbols_reserve(&k->objects, 4 * schema->models.count); /* a table and three keys */
     pxi_check_config(k);
     declare_scalars(k);
-    for (uint32_t i = 0; i < schema->enums.count; i++)
+    for (uint32_t i = 0; i < schema->enums.count; i++) {
         check_enum(k, &schema->enums.items[i]);
+        drop_enum_attrs(&schema->enums.items[i]);
+    }
     for (uint32_t i = 0; i < schema->models.count; i++) {
         struct pxi_model *m = &schema->models.items[i];
         m->c_name = declare(k, &m->name, &m->attrs, pxi_owner_model, m);
     }
     check_models(k);
     pxi_check_sqls(k);
-    if (schema->prefix)
-        pxi_names_check(schema, k->diags);
+}
+
+static void open_checker(struct pxi_checker *k)
+{
+    struct pxi_arena *scratch = &k->scratch;
+    pxi_arena_init(scratch, k->arena->alloc, 0);
+    k->types.arena = k->objects.arena = scratch;
+    k->fields.arena = k->c_fields.arena = k->db_fields.arena = scratch;
+    k->fields.round = k->c_fields.round = k->db_fields.round = 1;
+}
+
+static void close_checker(struct pxi_checker *k)
+{
+    pxi_chunks_free(&k->chunks, UINT32_MAX);
+    k->arena->full |= k->scratch.full;
+    pxi_arena_free(&k->scratch);
 }
 
 const struct pxi_schema *pxi_schema_read(struct pxi_diags *diags, const struct pxi_source *src,
@@ -369,14 +439,17 @@ const struct pxi_schema *pxi_schema_read(struct pxi_diags *diags, const struct p
     struct pxi_arena *arena = diags->arena;
     struct pxi_schema *schema = pxi_arena_zero(arena, 1, sizeof *schema);
     struct pxi_checker k = { .schema = schema, .diags = diags, .arena = arena, .offers = 1 << 20 };
-    k.types.arena = k.objects.arena = arena;
-    k.fields.arena = k.c_fields.arena = k.db_fields.arena = arena;
-    k.fields.round = k.c_fields.round = k.db_fields.round = 1;
+    open_checker(&k);
+    bool parsed = false;
     if (schema) {
         schema->source = src;
-        if (pxi_parse(schema, diags, src))
-            check_schema(&k);
+        parsed = pxi_parse(schema, &k.chunks, diags, src);
     }
+    if (parsed)
+        check_schema(&k);
+    close_checker(&k);
+    if (parsed && schema->prefix && !arena->full)
+        pxi_names_check(schema, diags);
     pxi_diag_sort(diags);
     *code = arena->full ? PRAX_ENOMEM : (int)diags->count;
     return arena->full ? NULL : schema;

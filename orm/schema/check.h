@@ -2,14 +2,19 @@
 #ifndef PXI_SCHEMA_CHECK_H
 #define PXI_SCHEMA_CHECK_H
 #include "orm/schema/names.h"
+#include "orm/schema/parser.h"
 
 struct pxi_checker {
     struct pxi_schema *schema;
     struct pxi_diags *diags;
-    struct pxi_arena *arena;
-    struct pxi_symbols types;   /* enums, models and built-in types, by schema name */
-    struct pxi_symbols objects; /* tables and indexes, by database name in small letters */
-    uint32_t offers;            /* words that may still be compared for "did you mean" */
+    struct pxi_arena *arena;       /* of the tree */
+    struct pxi_arena scratch;      /* until the check is over: names to look up, lists that grow */
+    struct pxi_chunks chunks;      /* the parser's */
+    PXI_LIST(struct pxi_key) keys; /* room for those of one model */
+    pxi_columns relations;         /* likewise, for fields that are relations */
+    struct pxi_symbols types;      /* enums, models and built-in types, by schema name */
+    struct pxi_symbols objects;    /* tables and indexes, by database name in small letters */
+    uint32_t offers;               /* words that may still be compared for "did you mean" */
 
     /* of the model that is checked: numbers of its columns, PXI_RELATION_ITEM | those of its
      * relations; by schema name, C name, and database name in small letters */

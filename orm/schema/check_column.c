@@ -63,23 +63,26 @@ static void check_db_column(struct pxi_checker *k, const struct pxi_model *m,
 {
     const char *name = pxi_lower(k->arena, c->db_name);
     uint32_t other = name ? pxi_set_add(&k->db_fields, name, item) : PXI_SET_NONE;
-    if (other != PXI_SET_NONE)
+    if (other != PXI_SET_NONE) {
         pxi_diag(k->diags, DB_CLASH, c->name.at, field_owner(k, c), c->db_name,
                  field_owner(k, field_of(m, other)));
+    }
 }
 
 /* ---- types ---- */
 
 const char *pxi_check_type_text(struct pxi_checker *k, const struct pxi_column *c)
 {
-    return c->list ? pxi_concat(k->arena, c->type_name.text, "[]") : c->type_name.text;
+    return c->list ? pxi_concat(k->arena, c->type_name, "[]") : c->type_name;
 }
 
 static bool small_number(const struct pxi_value *v, int low, int high, uint8_t *out)
 {
-    size_t size = strlen(v->text ? v->text : "");
     int n = 0;
-    if (v->kind != PXI_VALUE_NUMBER || v->name || size > 2 || strspn(v->text, "0123456789") != size)
+    if (v->kind != PXI_VALUE_NUMBER || v->name)
+        return false;
+    size_t size = strlen(v->text);
+    if (size > 2 || strspn(v->text, "0123456789") != size)
         return false;
     for (const char *p = v->text; *p; p++)
         n = n * 10 + (*p - '0');
@@ -99,7 +102,7 @@ static bool check_type_args(struct pxi_checker *k, struct pxi_column *c)
     } else if (args->count == 0) {
         return true;
     }
-    pxi_diag(k->diags, TYPE_ARGS, c->type_at, c->type_name.text, takes);
+    pxi_diag(k->diags, TYPE_ARGS, c->type_at, c->type_name, takes);
     return false;
 }
 
@@ -122,8 +125,8 @@ static const char *foreign_type(const char *name)
 
 static void unknown_type(struct pxi_checker *k, const struct pxi_column *c)
 {
-    struct pxi_suggest s = { .word = c->type_name.text };
-    s.best = foreign_type(c->type_name.text);
+    struct pxi_suggest s = { .word = c->type_name };
+    s.best = foreign_type(c->type_name);
     if (!s.best && !pxi_diag_full(k->diags) && k->offers >= k->types.size) {
         k->offers -= k->types.size;
         for (uint32_t i = 0; i < k->types.size; i++) {
@@ -131,12 +134,13 @@ static void unknown_type(struct pxi_checker *k, const struct pxi_column *c)
                 pxi_suggest_offer(&s, k->types.table[i]->name);
         }
     }
-    pxi_diag(k->diags, UNKNOWN_TYPE, c->type_name.at, c->type_name.text, s.best);
+    struct pxi_span at = { c->type_at.start, (uint32_t)strlen(c->type_name) };
+    pxi_diag(k->diags, UNKNOWN_TYPE, at, c->type_name, s.best);
 }
 
 static bool check_type(struct pxi_checker *k, struct pxi_column *c)
 {
-    const struct pxi_symbol *type = pxi_symbol_find(&k->types, c->type_name.text);
+    const struct pxi_symbol *type = pxi_symbol_find(&k->types, c->type_name);
     if (!type) {
         unknown_type(k, c);
         return false;

@@ -3,6 +3,7 @@
  * Literals are read by the library's own functions, so a default means what the same text means to
  * a program. Numbers are kept as numbers, everything else as canonical text.
  */
+#include "orm/base/json.h"
 #include "orm/base/value.h"
 #include "orm/schema/check.h"
 #include <errno.h>
@@ -46,7 +47,7 @@ static void wrong_default(struct pxi_checker *k, const struct pxi_column *c,
 static void out_of_range(struct pxi_checker *k, const struct pxi_column *c,
                          const struct pxi_value *v)
 {
-    pxi_diag(k->diags, DEFAULT_RANGE, v->at, v->text, c->type_name.text);
+    pxi_diag(k->diags, DEFAULT_RANGE, v->at, v->text, c->type_name);
 }
 
 static void set_text(struct pxi_column *c, const char *text)

@@ -15,7 +15,7 @@ static struct pxi_key *add_key(struct pxi_checker *k, struct pxi_model *m, enum 
         pxi_diag(k->diags, TOO_MANY, at, "64", "keys and indexes in a model");
         return NULL;
     }
-    struct pxi_key *key = pxi_list_add(k->arena, &m->keys);
+    struct pxi_key *key = pxi_list_add(&k->scratch, &m->keys);
     if (key)
         *key = (struct pxi_key){ .kind = kind, .at = at };
     return key;
@@ -125,10 +125,11 @@ static void check_key_type(struct pxi_checker *k, const struct pxi_key *key,
                            const struct pxi_column *c, struct pxi_span at)
 {
     bool open = key->type == PXI_INDEX_GIN || key->type == PXI_INDEX_GIST;
-    if ((c->type == PRAX_T_Json || c->list) && !open)
+    if ((c->type == PRAX_T_Json || c->list) && !open) {
+        bool sqlite = k->schema->database[PXI_DB_SQLITE];
         pxi_diag(k->diags, KEY_TYPE, at, pxi_check_type_text(k, c),
-                 k->schema->database[PXI_DB_SQLITE] ? NULL
-                                                    : "an index of type: Gin can be over it");
+                 sqlite ? NULL : "an index of type: Gin can be over it");
+    }
     if (c->ignore && key->kind != PXI_KEY_INDEX)
         pxi_diag(k->diags, IGNORED_KEY, at, c->name.text);
 }
@@ -198,9 +199,13 @@ static void list_column(struct pxi_checker *k, struct pxi_model *m, struct pxi_k
                         const struct pxi_attr *a, const struct pxi_value *v)
 {
     uint32_t column = pxi_set_find(&k->fields, v->text);
-    if (column == PXI_SET_NONE || column & PXI_RELATION_ITEM) {
+    if (column == PXI_SET_NONE) {
         if (!m->damaged)
             pxi_check_unknown_column(k, m, v);
+        return;
+    }
+    if (column & PXI_RELATION_ITEM) {
+        pxi_diag(k->diags, KEY_RELATION, v->at, v->text);
         return;
     }
     const struct pxi_column *c = &m->columns.items[column];
@@ -211,9 +216,10 @@ static void list_column(struct pxi_checker *k, struct pxi_model *m, struct pxi_k
     check_key_type(k, key, c, v->at);
     if (key->kind == PXI_KEY_ID && c->optional)
         pxi_diag(k->diags, OPTIONAL_ID, c->type_at);
-    if (key->kind == PXI_KEY_ID && c->omit)
+    if (key->kind == PXI_KEY_ID && c->omit) {
         pxi_diag(k->diags, ATTRIBUTE_CLASH, c->name.at, "@@id", "@omit",
                  "a row is always read with its key");
+    }
     if (v->kind == PXI_VALUE_CALL)
         list_sort(k, key, a, v);
     add_key_column(k, key, column);
@@ -264,6 +270,10 @@ static void add_list_key(struct pxi_checker *k, struct pxi_model *m, const struc
         return;
     for (uint32_t i = 1; i <= list->items; i = pxi_value_next(list, i))
         list_column(k, m, key, a, &list[i]);
+    if (key->columns.count != n) { /* not the key that was meant: it has no consequences */
+        key->columns.count = 0;
+        m->damaged = true;
+    }
     check_index_parts(k, key);
 }
 
@@ -315,7 +325,7 @@ static const char *key_name(struct pxi_checker *k, const struct pxi_model *m,
     for (uint32_t i = 0; i < key->columns.count; i++) {
         const struct pxi_column *c = &m->columns.items[key->columns.items[i]];
         const char *part = db ? c->db_name : c->c_name;
-        name = i == 0 ? part : pxi_concat(k->arena, name, "_", part);
+        name = i == 0 ? part : pxi_concat(db ? &k->scratch : k->arena, name, "_", part);
     }
     return name;
 }
@@ -331,9 +341,10 @@ static void name_key(struct pxi_checker *k, const struct pxi_model *m, struct px
                                                  key->kind == PXI_KEY_INDEX ? "idx" : "key")
                                : NULL;
     }
-    if (key->db_name && !view)
+    if (key->db_name && !view) {
         pxi_check_object(k, key->db_name, key->kind == PXI_KEY_INDEX ? "an index" : "a unique key",
                          key->at);
+    }
 }
 
 static void check_primary(struct pxi_checker *k, const struct pxi_model *m)
@@ -394,13 +405,29 @@ static void add_check(struct pxi_checker *k, struct pxi_model *m, const struct p
     check->db_name = name ? name->text : check_db_name(k, m);
     if (name && !pxi_check_db_name(k, name->text, "check", name->at))
         return;
-    if (check->db_name && check_name_taken(m, check->db_name))
+    if (check->db_name && check_name_taken(m, check->db_name)) {
         pxi_diag(k->diags, TWICE, a->at, "check", check->db_name,
                  pxi_check_line(k, pxi_find_attr(&m->attrs, PXI_A_CHECKS)->at.start));
+    }
+}
+
+/* The keys were gathered in the checker's room: the model gets a copy of just their size. */
+static void keep_keys(struct pxi_checker *k, struct pxi_model *m)
+{
+    k->keys.items = m->keys.items;
+    k->keys.capacity = m->keys.capacity;
+    m->keys.capacity = m->keys.count;
+    m->keys.items = m->keys.count ? pxi_arena_copy(k->arena, m->keys.items,
+                                                   m->keys.count * sizeof *m->keys.items)
+                                  : NULL;
+    if (!m->keys.items)
+        m->keys.count = m->unique_keys = 0;
 }
 
 void pxi_check_keys(struct pxi_checker *k, struct pxi_model *m)
 {
+    m->keys.items = k->keys.items;
+    m->keys.capacity = k->keys.capacity;
     for (uint32_t i = 0; i < m->columns.count; i++)
         add_field_key(k, m, i, PXI_A_ID, PXI_KEY_ID);
     add_list_keys(k, m, PXI_A_IDS, PXI_KEY_ID);
@@ -418,6 +445,7 @@ void pxi_check_keys(struct pxi_checker *k, struct pxi_model *m)
         if (!is_twice(k, m, i))
             name_key(k, m, &m->keys.items[i]);
     }
+    keep_keys(k, m);
     for (uint32_t i = 0; i < m->attrs.count && !pxi_diag_full(k->diags); i++) {
         if (m->attrs.items[i].word == PXI_A_CHECKS)
             add_check(k, m, &m->attrs.items[i]);

@@ -51,7 +51,7 @@ static const char *names_of(struct pxi_checker *k, enum prax_type type)
 static const struct native *find_native(struct pxi_checker *k, const struct pxi_column *c,
                                         const struct pxi_attr *a)
 {
-    struct pxi_suggest s = { .word = a->part };
+    struct pxi_suggest s = { .word = pxi_attr_part(a) };
     for (size_t i = 0; i < NATIVES; i++) {
         if (natives[i].type != c->type)
             continue;
@@ -62,16 +62,17 @@ static const struct native *find_native(struct pxi_checker *k, const struct pxi_
     const char *hint = names_of(k, c->type);
     if (s.best)
         hint = pxi_concat(k->arena, "did you mean '@db.", s.best, "'?");
-    pxi_diag(k->diags, NATIVE_TYPE, a->name.at, c->type_name.text, s.word, hint);
+    pxi_diag(k->diags, NATIVE_TYPE, a->name.at, c->type_name, s.word, hint);
     return NULL;
 }
 
 /* A whole number from low to high without sign. */
 static bool is_count(const struct pxi_value *v, long low, long high)
 {
-    size_t size = strlen(v->text ? v->text : "");
-    if (v->kind != PXI_VALUE_NUMBER || v->name || size > 8 ||
-        strspn(v->text, "0123456789") != size || (size > 1 && *v->text == '0'))
+    if (v->kind != PXI_VALUE_NUMBER || v->name)
+        return false;
+    size_t size = strlen(v->text);
+    if (size > 8 || strspn(v->text, "0123456789") != size || (size > 1 && *v->text == '0'))
         return false;
     long n = strtol(v->text, NULL, 10);
     return n >= low && n <= high;
@@ -107,7 +108,7 @@ void pxi_check_native(struct pxi_checker *k, struct pxi_column *c, const struct 
         pxi_diag(k->diags, NATIVE_UNUSED, a->name.at, a->name.text);
         return;
     }
-    if (!a->part) {
+    if (!a->part_at) {
         pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text,
                  "a type of PostgreSQL behind a point, such as @db.VarChar(80)");
         return;

@@ -21,22 +21,22 @@ struct pxi_group {
 
 const char *pxi_side_text(struct pxi_checker *k, const struct pxi_side *s)
 {
-    return pxi_concat(k->arena, s->model->name.text, ".", s->relation->field.name.text);
+    return pxi_concat(&k->scratch, s->model->name.text, ".", s->relation->field.name.text);
 }
 
 /* ---- what @relation says ---- */
 
-static const struct pxi_value **argument(struct pxi_side *s, const char *name)
+static const struct pxi_value **argument(struct pxi_relation_args *args, const char *name)
 {
     const struct {
         const char *name;
         const struct pxi_value **room;
     } words[] = {
-        { "fields", &s->fields },
-        { "references", &s->references },
-        { "onDelete", &s->on_delete },
-        { "onUpdate", &s->on_update },
-        { "map", &s->map },
+        { "fields", &args->fields },
+        { "references", &args->references },
+        { "onDelete", &args->on_delete },
+        { "onUpdate", &args->on_update },
+        { "map", &args->map },
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (!strcmp(words[i].name, name))
@@ -69,12 +69,23 @@ static bool read_name(struct pxi_checker *k, struct pxi_side *s, const struct px
     return true;
 }
 
-static bool read_argument(struct pxi_checker *k, struct pxi_side *s, const struct pxi_attr *a,
+struct pxi_relation_args pxi_side_args(const struct pxi_side *s)
+{
+    struct pxi_relation_args args = { 0 };
+    const struct pxi_attr *a = pxi_find_attr(&s->relation->field.attrs, PXI_A_RELATION);
+    for (uint32_t i = 0; a && i < a->args.count; i = pxi_value_next(a->args.items, i)) {
+        const struct pxi_value *v = &a->args.items[i];
+        const struct pxi_value **room = v->name ? argument(&args, v->name) : NULL;
+        if (room)
+            *room = v;
+    }
+    return args;
+}
+
+static bool read_argument(struct pxi_checker *k, struct pxi_relation_args *args,
                           const struct pxi_value *v)
 {
-    if (!v->name || !strcmp(v->name, "name"))
-        return read_name(k, s, a, v);
-    const struct pxi_value **room = argument(s, v->name);
+    const struct pxi_value **room = argument(args, v->name);
     if (!room) {
         unknown_argument(k, v);
         return false;
@@ -89,9 +100,13 @@ static bool read_argument(struct pxi_checker *k, struct pxi_side *s, const struc
 
 static bool read_relation(struct pxi_checker *k, struct pxi_side *s, const struct pxi_attr *a)
 {
+    struct pxi_relation_args args = { 0 };
     bool good = true;
-    for (uint32_t i = 0; i < a->args.count; i = pxi_value_next(a->args.items, i))
-        good &= read_argument(k, s, a, &a->args.items[i]);
+    for (uint32_t i = 0; i < a->args.count; i = pxi_value_next(a->args.items, i)) {
+        const struct pxi_value *v = &a->args.items[i];
+        bool name = !v->name || !strcmp(v->name, "name");
+        good &= name ? read_name(k, s, a, v) : read_argument(k, &args, v);
+    }
     return good;
 }
 
@@ -121,7 +136,7 @@ static bool check_target(struct pxi_checker *k, const struct pxi_side *s)
     if (s->model->view) {
         pxi_diag(k->diags, RELATION_IN_VIEW, f->name.at, s->model->name.text);
     } else if (s->target->view) {
-        pxi_diag(k->diags, RELATION_TARGET, f->type_at, f->type_name.text, "a view");
+        pxi_diag(k->diags, RELATION_TARGET, f->type_at, f->type_name, "a view");
     } else if (s->target->ignore != s->model->ignore) {
         const struct pxi_model *ignored = s->target->ignore ? s->target : s->model;
         pxi_diag(k->diags, RELATION_IGNORED, f->name.at, ignored->name.text);
@@ -136,7 +151,7 @@ static bool check_target(struct pxi_checker *k, const struct pxi_side *s)
 static void read_side(struct pxi_relation_job *job, struct pxi_side *s)
 {
     struct pxi_checker *k = job->k;
-    const struct pxi_symbol *type = pxi_symbol_find(&k->types, s->relation->field.type_name.text);
+    const struct pxi_symbol *type = pxi_symbol_find(&k->types, s->relation->field.type_name);
     s->told = true;
     if (!type || type->owner != pxi_owner_model)
         return;
@@ -147,19 +162,26 @@ static void read_side(struct pxi_relation_job *job, struct pxi_side *s)
     s->told = !known || !read;
 }
 
-/* "3 7 name": the models, the lower one first. */
+/* Three letters for a model's number, in base 64 from '0' on. */
+static void add_number(char *to, uint32_t n)
+{
+    for (int i = 0; i < 3; i++, n >>= 6)
+        to[i] = (char)('0' + (n & 63));
+}
+
+/* Both models, the lower one first, and the name. */
 static const char *group_name(struct pxi_relation_job *job, const struct pxi_side *s)
 {
-    int64_t own = s->model - job->k->schema->models.items, other = s->relation->target;
-    const char *low = pxi_check_number(job->k, own < other ? own : other);
-    const char *high = pxi_check_number(job->k, own < other ? other : own);
-    const char *name = s->relation->name ? s->relation->name : "";
-    return pxi_concat(job->k->arena, low, " ", high, " ", name);
+    uint32_t own = (uint32_t)(s->model - job->k->schema->models.items), other = s->relation->target;
+    char models[7] = "";
+    add_number(models, own < other ? own : other);
+    add_number(models + 3, own < other ? other : own);
+    return pxi_concat(&job->k->scratch, models, s->relation->name ? s->relation->name : "");
 }
 
 static void join_group(struct pxi_relation_job *job, struct pxi_side *s)
 {
-    struct pxi_arena *arena = job->k->arena;
+    struct pxi_arena *arena = &job->k->scratch;
     struct pxi_symbol symbol = { .name = group_name(job, s) };
     if (!symbol.name)
         return;
@@ -248,8 +270,9 @@ static void report_crowd(struct pxi_relation_job *job, struct pxi_side *s)
 static void check_passive(struct pxi_checker *k, struct pxi_side *s, const struct pxi_side *own)
 {
     static const char *const names[] = { "fields", "references", "onDelete", "onUpdate", "map" };
-    const struct pxi_value *const given[] = { s->fields, s->references, s->on_delete, s->on_update,
-                                              s->map };
+    const struct pxi_relation_args args = pxi_side_args(s);
+    const struct pxi_value *const given[] = { args.fields, args.references, args.on_delete,
+                                              args.on_update, args.map };
     for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
         if (!given[i])
             continue;
@@ -264,9 +287,10 @@ static void check_passive(struct pxi_checker *k, struct pxi_side *s, const struc
 /* Both are single: the one with fields is the owner. NULL after a diagnostic. */
 static struct pxi_side *owner_of_two(struct pxi_checker *k, struct pxi_side *a, struct pxi_side *b)
 {
-    bool a_owns = a->fields || a->references, b_owns = b->fields || b->references;
+    const struct pxi_relation_args of_a = pxi_side_args(a), of_b = pxi_side_args(b);
+    bool a_owns = of_a.fields || of_a.references, b_owns = of_b.fields || of_b.references;
     if (a_owns && b_owns) {
-        const struct pxi_value *second = b->fields ? b->fields : b->references;
+        const struct pxi_value *second = of_b.fields ? of_b.fields : of_b.references;
         pxi_diag(k->diags, RELATION_BOTH_OWN, second->at, pxi_side_text(k, a), pxi_side_text(k, b));
     } else if (!a_owns && !b_owns) {
         const char *name = a->relation->field.name.text;
@@ -287,7 +311,7 @@ static void check_one(struct pxi_relation_job *job, struct pxi_side *own, struct
     check_passive(k, other, own);
     if (!f->list && !f->optional)
         pxi_diag(k->diags, RELATION_ONE_REQUIRED, f->type_at, pxi_side_text(k, other),
-                 f->type_name.text);
+                 f->type_name);
     if (!other->told)
         pxi_check_owner(job, own, other);
 }
@@ -325,8 +349,8 @@ static bool collect(struct pxi_relation_job *job)
     const struct pxi_schema *schema = k->schema;
     for (uint32_t i = 0; i < schema->models.count; i++)
         job->count += schema->models.items[i].relations.count;
-    job->sides = pxi_arena_zero(k->arena, job->count, sizeof *job->sides);
-    job->first = pxi_arena_zero(k->arena, schema->models.count, sizeof *job->first);
+    job->sides = pxi_arena_zero(&k->scratch, job->count, sizeof *job->sides);
+    job->first = pxi_arena_zero(&k->scratch, schema->models.count, sizeof *job->first);
     if (!job->sides || !job->first)
         return false;
     uint32_t n = 0;
@@ -341,37 +365,52 @@ static bool collect(struct pxi_relation_job *job)
     return true;
 }
 
+/* Every group by what it is, when all sides are in. */
+static void check_groups(struct pxi_relation_job *job)
+{
+    for (uint32_t i = 0; i < job->count && !pxi_diag_full(job->k->diags); i++) {
+        struct pxi_side *s = &job->sides[i];
+        const struct pxi_group *g = s->group;
+        if (!g || s->told)
+            continue;
+        bool across = g->second && (s->model == s->target || g->second->model != s->model ||
+                                    g->first->model != s->model);
+        if (g->count == 1) {
+            report_alone(job, s);
+        } else if (g->count > 2 || !across) {
+            report_crowd(job, s);
+        } else if (s == g->first) {
+            check_pair(job, s, g->second);
+        }
+    }
+}
+
+/* Names of foreign keys: those that are given first, then those that are made. */
+static void name_keys(struct pxi_relation_job *job, bool given)
+{
+    for (uint32_t i = 0; i < job->count; i++) {
+        struct pxi_side *s = &job->sides[i];
+        bool own = s->relation->columns.count > 0 && s->relation->kind == PXI_RELATION_OWNER;
+        if (own && (pxi_side_args(s).map != NULL) == given)
+            pxi_check_foreign_name(job, s);
+    }
+}
+
 void pxi_check_relations(struct pxi_checker *k)
 {
     struct pxi_relation_job job = { .k = k };
-    job.groups.arena = job.names.arena = k->arena;
+    job.groups.arena = job.names.arena = &k->scratch;
     if (!collect(&job))
         return;
+    pxi_symbols_reserve(&job.groups, job.count / 2);
     for (uint32_t i = 0; i < job.count && !pxi_diag_full(k->diags); i++) {
         read_side(&job, &job.sides[i]);
         if (!job.sides[i].told)
             join_group(&job, &job.sides[i]);
     }
-    for (uint32_t i = 0; i < job.count && !pxi_diag_full(k->diags); i++) {
-        struct pxi_side *s = &job.sides[i];
-        const struct pxi_group *g = s->group;
-        bool across =
-            g && g->second &&
-            (s->model == s->target || g->second->model != s->model || g->first->model != s->model);
-        if (!g || s->told) {
-            continue;
-        } else if (g->count == 1) {
-            report_alone(&job, s);
-        } else if (g->count > 2 || !across) {
-            report_crowd(&job, s);
-        } else if (s == g->first) {
-            check_pair(&job, s, g->second);
-        }
-    }
-    for (uint32_t i = 0; i < 2 * job.count; i++) {
-        struct pxi_side *s = &job.sides[i % job.count];
-        if (s->relation->columns.count > 0 && s->relation->kind == PXI_RELATION_OWNER &&
-            !s->map == (i >= job.count))
-            pxi_check_foreign_name(&job, s);
-    }
+    check_groups(&job);
+    name_keys(&job, true);
+    name_keys(&job, false);
+    for (uint32_t i = 0; i < job.count; i++)
+        job.sides[i].relation->field.attrs = (pxi_attrs){ NULL, 0, 0 };
 }

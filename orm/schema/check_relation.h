@@ -3,15 +3,18 @@
 #define PXI_SCHEMA_CHECK_RELATION_H
 #include "orm/schema/check.h"
 
-/* One field whose type is a model, and what its @relation says. */
+/* One field whose type is a model. */
 struct pxi_side {
     struct pxi_model *model, *target;
     struct pxi_relation *relation;
-    uint16_t index; /* in model->relations */
-    /* of @relation; NULL = not given */
-    const struct pxi_value *fields, *references, *on_delete, *on_update, *map;
     struct pxi_group *group; /* NULL: it has a diagnostic that leaves nothing to pair */
+    uint16_t index;          /* in model->relations */
     bool told; /* it has a diagnostic: whoever looks further finds what follows from it */
+};
+
+/* What its @relation says; NULL = not given. The name is in the relation. */
+struct pxi_relation_args {
+    const struct pxi_value *fields, *references, *on_delete, *on_update, *map;
 };
 
 struct pxi_relation_job {
@@ -23,6 +26,7 @@ struct pxi_relation_job {
     struct pxi_symbols names;  /* of foreign keys, in small letters */
 };
 
+struct pxi_relation_args pxi_side_args(const struct pxi_side *s);
 /* "Post.author", for messages */
 const char *pxi_side_text(struct pxi_checker *k, const struct pxi_side *s);
 

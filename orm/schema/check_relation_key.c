@@ -74,21 +74,22 @@ static bool read_columns(struct pxi_checker *k, const struct pxi_model *m,
     return true;
 }
 
-static bool both_given(struct pxi_checker *k, const struct pxi_side *own)
+static bool both_given(struct pxi_checker *k, const struct pxi_side *own,
+                       const struct pxi_relation_args *args)
 {
     const struct pxi_column *f = &own->relation->field;
     const struct pxi_model *t = own->target;
     bool simple = t->keys.count && t->keys.items[0].columns.count == 1;
     const char *id = simple ? t->columns.items[t->keys.items[0].columns.items[0]].name.text : "id";
-    if (own->fields && own->references)
+    if (args->fields && args->references)
         return true;
-    if (!own->fields && !own->references) {
+    if (!args->fields && !args->references) {
         pxi_diag(k->diags, RELATION_NO_FIELDS, f->name.at, pxi_side_text(k, own), f->name.text, id);
-    } else if (own->fields) {
-        pxi_diag(k->diags, RELATION_HALF, own->fields->at, "fields", "references", id);
+    } else if (args->fields) {
+        pxi_diag(k->diags, RELATION_HALF, args->fields->at, "fields", "references", id);
     } else {
         const char *name = pxi_concat(k->arena, f->name.text, "Id");
-        pxi_diag(k->diags, RELATION_HALF, own->references->at, "references", "fields", name);
+        pxi_diag(k->diags, RELATION_HALF, args->references->at, "references", "fields", name);
     }
     return false;
 }
@@ -106,20 +107,20 @@ static bool same_type(const struct pxi_column *a, const struct pxi_column *b)
            a->scale == b->scale;
 }
 
-static bool check_types(struct pxi_checker *k, const struct pxi_side *own, const uint16_t *columns,
+static bool check_types(struct pxi_checker *k, const struct pxi_side *own,
+                        const struct pxi_value *fields, const uint16_t *columns,
                         const uint16_t *references, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
         const struct pxi_column *c = &own->model->columns.items[columns[i]];
         const struct pxi_column *r = &own->target->columns.items[references[i]];
-        bool known = pxi_symbol_find(&k->types, c->type_name.text) &&
-                     pxi_symbol_find(&k->types, r->type_name.text);
+        bool known =
+            pxi_symbol_find(&k->types, c->type_name) && pxi_symbol_find(&k->types, r->type_name);
         if (!known || same_type(c, r))
             continue;
         const char *other = pxi_concat(k->arena, own->target->name.text, ".", r->name.text, "' is ",
                                        type_text(k, r));
-        pxi_diag(k->diags, RELATION_TYPES, own->fields[1 + i].at, c->name.text, type_text(k, c),
-                 other);
+        pxi_diag(k->diags, RELATION_TYPES, fields[1 + i].at, c->name.text, type_text(k, c), other);
         return false;
     }
     return true;
@@ -206,7 +207,7 @@ static void check_set_null(struct pxi_checker *k, const struct pxi_side *own,
     for (uint32_t i = 0; i < own->relation->columns.count; i++) {
         const struct pxi_column *c = &own->model->columns.items[own->relation->columns.items[i]];
         if (!c->optional) {
-            pxi_diag(k->diags, RELATION_SET_NULL, v->at, c->name.text, c->type_name.text);
+            pxi_diag(k->diags, RELATION_SET_NULL, v->at, c->name.text, c->type_name);
             return;
         }
     }
@@ -245,7 +246,8 @@ static void read_action(struct pxi_checker *k, const struct pxi_side *own,
 }
 
 /* Unless written: an orphan becomes free where it can, else its parent stays. */
-static void set_actions(struct pxi_checker *k, struct pxi_side *own)
+static void set_actions(struct pxi_checker *k, struct pxi_side *own,
+                        const struct pxi_relation_args *args)
 {
     struct pxi_relation *r = own->relation;
     r->on_delete = PXI_ACTION_SET_NULL;
@@ -254,8 +256,8 @@ static void set_actions(struct pxi_checker *k, struct pxi_side *own)
         if (!own->model->columns.items[r->columns.items[i]].optional)
             r->on_delete = PXI_ACTION_RESTRICT;
     }
-    read_action(k, own, own->on_delete, &r->on_delete);
-    read_action(k, own, own->on_update, &r->on_update);
+    read_action(k, own, args->on_delete, &r->on_delete);
+    read_action(k, own, args->on_update, &r->on_update);
 }
 
 /* ---- the whole key ---- */
@@ -281,25 +283,26 @@ void pxi_check_owner(struct pxi_relation_job *job, struct pxi_side *own, struct 
 {
     struct pxi_checker *k = job->k;
     uint16_t ours[PXI_KEY_COLUMNS_MAX], theirs[PXI_KEY_COLUMNS_MAX];
+    const struct pxi_relation_args args = pxi_side_args(own);
     uint32_t n, m;
-    if (!both_given(k, own) || !read_columns(k, own->model, own->fields, ours, &n) ||
-        !read_columns(k, own->target, own->references, theirs, &m))
+    if (!both_given(k, own, &args) || !read_columns(k, own->model, args.fields, ours, &n) ||
+        !read_columns(k, own->target, args.references, theirs, &m))
         return;
     if (n != m) {
-        pxi_diag(k->diags, RELATION_ARITY, own->references->at, pxi_check_number(k, n),
+        pxi_diag(k->diags, RELATION_ARITY, args.references->at, pxi_check_number(k, n),
                  pxi_check_number(k, m));
         return;
     }
-    if (!check_types(k, own, ours, theirs, n) || !check_optional(k, own, ours, n))
+    if (!check_types(k, own, args.fields, ours, theirs, n) || !check_optional(k, own, ours, n))
         return;
     if (!is_unique(own->target, theirs, n)) {
-        pxi_diag(k->diags, RELATION_KEY, own->references->at, own->target->name.text,
+        pxi_diag(k->diags, RELATION_KEY, args.references->at, own->target->name.text,
                  key_to_add(k, own->target, theirs, n));
     } else if (!other->relation->field.list && !is_unique(own->model, ours, n)) {
         pxi_diag(k->diags, RELATION_ONE_KEY, own->relation->field.name.at, pxi_side_text(k, own),
                  key_to_add(k, own->model, ours, n));
     } else if (store(k, own->relation, other->relation, ours, theirs, n)) {
-        set_actions(k, own);
+        set_actions(k, own, &args);
     }
 }
 
@@ -310,37 +313,43 @@ static const char *made_name(struct pxi_checker *k, const struct pxi_side *own, 
     const char *columns = NULL;
     for (uint32_t i = 0; i < own->relation->columns.count; i++) {
         const char *name = own->model->columns.items[own->relation->columns.items[i]].db_name;
-        columns = i ? pxi_concat(k->arena, columns, "_", name) : name;
+        columns = i ? pxi_concat(&k->scratch, columns, "_", name) : name;
     }
     const char *label = n ? pxi_concat(k->arena, "fkey", pxi_check_number(k, n)) : "fkey";
     return pxi_object_name(k->arena, own->model->table, columns, label);
+}
+
+static const char *given_name(struct pxi_checker *k, const struct pxi_value *v)
+{
+    if (v->kind == PXI_VALUE_TEXT)
+        return pxi_check_db_name(k, v->text, "foreign key", v->at) ? v->text : NULL;
+    pxi_diag(k->diags, ATTRIBUTE_ARGS, v->at, "map", "one name in quotes");
+    return NULL;
+}
+
+static const char *key_text(struct pxi_checker *k, const struct pxi_side *s)
+{
+    return pxi_concat(&k->scratch, "the foreign key of ", pxi_side_text(k, s));
 }
 
 /* Names that are made give way to those that were given. */
 void pxi_check_foreign_name(struct pxi_relation_job *job, struct pxi_side *own)
 {
     struct pxi_checker *k = job->k;
-    const char *name = NULL;
-    if (own->map) {
-        if (own->map->kind != PXI_VALUE_TEXT) {
-            pxi_diag(k->diags, ATTRIBUTE_ARGS, own->map->at, "map", "one name in quotes");
-        } else if (pxi_check_db_name(k, own->map->text, "foreign key", own->map->at)) {
-            name = own->map->text;
-        }
-    }
-    for (unsigned n = 0; own->map ? n == 0 && name : true; n++) {
-        if (!own->map)
-            name = made_name(k, own, n);
-        struct pxi_symbol symbol = { .name = name ? pxi_lower(k->arena, name) : NULL,
-                                     .owner = pxi_concat(k->arena, "the foreign key of ",
-                                                         pxi_side_text(k, own)) };
-        if (!symbol.name || !symbol.owner)
+    const struct pxi_value *map = pxi_side_args(own).map;
+    for (unsigned n = 0;; n++) {
+        const char *name = map ? given_name(k, map) : made_name(k, own, n);
+        struct pxi_symbol symbol = { .name = name ? pxi_lower(&k->scratch, name) : NULL,
+                                     .value = own };
+        if (!symbol.name)
             return;
         const struct pxi_symbol *other = pxi_symbol_add(&job->names, &symbol);
-        if (!other)
-            break;
-        if (own->map)
-            pxi_diag(k->diags, DB_CLASH, own->map->at, symbol.owner, name, other->owner);
+        if (map && other)
+            pxi_diag(k->diags, DB_CLASH, map->at, key_text(k, own), name,
+                     key_text(k, other->value));
+        if (map || !other) {
+            own->relation->db_name = name;
+            return;
+        }
     }
-    own->relation->db_name = name;
 }

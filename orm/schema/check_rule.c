@@ -373,15 +373,16 @@ void pxi_check_validate(struct pxi_checker *k, struct pxi_column *c, const struc
 {
     struct rule_use u = { .args = a->args.items, .n = a->args.count, .parens = a->parens };
     u.at = a->at;
-    if (a->part) {
-        u.def = find_rule(k, a->part, a->name.at);
+    if (a->part_at) {
+        u.def = find_rule(k, pxi_attr_part(a), a->name.at);
         if (u.def)
             add_rule(k, c, &u);
         return;
     }
-    if (!a->args.count)
+    if (!a->args.count) {
         pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text,
                  "rules, such as @validate(email, length(1, 80))");
+    }
     for (uint32_t i = 0; i < a->args.count; i = pxi_value_next(a->args.items, i)) {
         const struct pxi_value *v = &a->args.items[i];
         if (v->name || (v->kind != PXI_VALUE_WORD && v->kind != PXI_VALUE_CALL)) {

@@ -188,29 +188,45 @@ static const struct pxi_args view_args = {
     "a SELECT in quotes, or one for each provider: sqlite: \"...\", postgresql: \"...\"",
 };
 
+/* One text for all, or one for each provider. */
+static bool good_view_args(const struct pxi_value *const found[3])
+{
+    bool all = found[0], each = found[1] || found[2];
+    for (int i = 0; i < 3; i++) {
+        if (found[i] && found[i]->kind != PXI_VALUE_TEXT)
+            return false;
+    }
+    return all != each;
+}
+
+static void provider_sql(struct pxi_checker *k, struct pxi_model *m, const struct pxi_attr *a,
+                         enum pxi_database db, const struct pxi_value *v)
+{
+    bool sqlite = db == PXI_DB_SQLITE;
+    if (v && check_provider(k, db, v->at)) {
+        m->sql[db] = select_text(k, v);
+    } else if (!v && k->schema->database[db]) {
+        pxi_diag(k->diags, VIEW_NO_SQL, a->at, m->name.text,
+                 sqlite ? " for sqlite" : " for postgresql", sqlite ? "sqlite: " : "postgresql: ");
+    }
+}
+
 static void view_sql(struct pxi_checker *k, struct pxi_model *m, const struct pxi_attr *a)
 {
     const struct pxi_value *found[3];
     if (!pxi_check_args(k, a, &view_args, found))
         return;
-    bool both = found[0] && (found[1] || found[2]), good = a->args.count > 0 && !both;
-    for (int i = 0; i < 3; i++)
-        good = good && (!found[i] || found[i]->kind == PXI_VALUE_TEXT);
-    if (!good) {
+    if (!good_view_args(found)) {
         pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, view_args.takes);
         return;
     }
     const char *all = found[0] ? select_text(k, found[0]) : NULL;
     for (unsigned db = 0; db < PXI_DATABASES; db++) {
-        const struct pxi_value *v = found[1 + db];
-        if (v && !check_provider(k, db, v->at))
-            continue;
-        if (k->schema->database[db])
-            m->sql[db] = v ? select_text(k, v) : all;
-        if (k->schema->database[db] && !v && !found[0])
-            pxi_diag(k->diags, VIEW_NO_SQL, a->at, m->name.text,
-                     db == PXI_DB_SQLITE ? " for sqlite" : " for postgresql",
-                     db == PXI_DB_SQLITE ? "sqlite: " : "postgresql: ");
+        if (!found[0]) {
+            provider_sql(k, m, a, db, found[1 + db]);
+        } else if (k->schema->database[db]) {
+            m->sql[db] = all;
+        }
     }
 }
 

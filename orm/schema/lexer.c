@@ -56,14 +56,32 @@ static void check_character(struct pxi_lexer *lx, uint32_t *i)
     *i += c.size;
 }
 
+/* Whether the next bytes, as many as a vector has, are all printable ASCII, blanks or line ends.
+ * Signed, because that is what x86 compares at once; a byte of UTF-8 is negative. */
+typedef int8_t vector __attribute__((vector_size(16)));
+static bool is_plain_run(const char *p)
+{
+    vector x;
+    uint64_t odd[2];
+    memcpy(&x, p, sizeof x);
+    vector mark = ((x < 0x20) | (x == 0x7f)) & (x != '\n') & (x != '\t') & (x != '\r');
+    memcpy(odd, &mark, sizeof odd);
+    return !(odd[0] | odd[1]);
+}
+
 static bool check_text(struct pxi_lexer *lx)
 {
-    uint32_t before = lx->diags->count;
-    for (uint32_t i = lx->at; i < lx->end && !pxi_diag_full(lx->diags);) {
-        while (i < lx->end && classes[(unsigned char)lx->text[i]])
-            i++;
-        if (i < lx->end)
-            check_character(lx, &i);
+    uint32_t before = lx->diags->count, i = lx->at;
+    while (i < lx->end && !pxi_diag_full(lx->diags)) {
+        while (lx->end - i >= sizeof(vector) && is_plain_run(lx->text + i))
+            i += sizeof(vector);
+        for (uint32_t n = 0; n < sizeof(vector) && i < lx->end; n++) {
+            if (classes[(unsigned char)lx->text[i]]) {
+                i++;
+            } else {
+                check_character(lx, &i);
+            }
+        }
     }
     return lx->diags->count == before;
 }
@@ -72,10 +90,10 @@ bool pxi_lexer_open(struct pxi_lexer *lx, struct pxi_diags *diags, const char *t
                     struct pxi_span file)
 {
     *lx = (struct pxi_lexer){ .text = text, .start = file.start, .diags = diags };
-    lx->at = file.start;
     lx->end = file.start + file.size;
     if (file.size >= 3 && !memcmp(text + file.start, "\xef\xbb\xbf", 3))
-        lx->at += 3; /* a byte order mark says nothing in UTF-8 */
+        lx->start += 3; /* a byte order mark says nothing in UTF-8 */
+    lx->at = lx->start;
     if (!check_text(lx))
         return false;
     lx->copy = pxi_arena_get(diags->arena, (size_t)file.size + 1, 1);
@@ -144,22 +162,25 @@ static void skip_block_comment(struct pxi_lexer *lx)
 static bool skip_blanks(struct pxi_lexer *lx, struct docs *docs)
 {
     bool first = lx->at == lx->start;
-    while (lx->at < lx->end) {
-        const char *p = lx->text + lx->at;
-        uint32_t left = lx->end - lx->at;
-        if (*p == '\n')
-            first = true;
-        if (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n') {
-            lx->at++;
-        } else if (left >= 2 && p[0] == '/' && p[1] == '/') {
+    const char *p = lx->text + lx->at, *end = lx->text + lx->end;
+    for (;;) {
+        while (p < end && *p == ' ')
+            p++;
+        lx->at = (uint32_t)(p - lx->text);
+        if (p == end)
+            return first;
+        if (*p == '\n' || *p == '\t' || *p == '\r') {
+            first |= *p++ == '\n';
+        } else if (*p == '/' && end - p >= 2 && p[1] == '/') {
             skip_line_comment(lx, docs, first);
-        } else if (left >= 2 && p[0] == '/' && p[1] == '*') {
+            p = lx->text + lx->at;
+        } else if (*p == '/' && end - p >= 2 && p[1] == '*') {
             skip_block_comment(lx);
+            p = lx->text + lx->at;
         } else {
-            break;
+            return first;
         }
     }
-    return first;
 }
 
 /* The /// lines of [start, end) without their slashes, one leading blank and trailing blanks;
@@ -191,10 +212,11 @@ static const char *doc_text(struct pxi_lexer *lx, const struct docs *docs)
 
 static void read_name(struct pxi_lexer *lx, struct pxi_token *t)
 {
-    uint32_t start = lx->at;
-    while (lx->at < lx->end && classes[(unsigned char)lx->text[lx->at]] & (LETTER | DIGIT))
-        lx->at++;
-    uint32_t size = lx->at - start;
+    const char *p = lx->text + lx->at, *end = lx->text + lx->end;
+    while (p < end && classes[(unsigned char)*p] & (LETTER | DIGIT))
+        p++;
+    uint32_t start = lx->at, size = (uint32_t)(p - lx->text) - start;
+    lx->at += size;
     if (size > PXI_NAME_MAX) {
         pxi_diag(lx->diags, LONG_NAME, span(start, lx->at), "63");
         size = PXI_NAME_MAX;
@@ -237,7 +259,9 @@ static uint32_t hex_escape(const char *p, size_t left)
 {
     uint32_t code = 0;
     for (size_t i = 0; i < 4; i++) {
-        char c = i < left ? pxi_ascii_lower(p[i]) : 0;
+        char c = '\0';
+        if (i < left)
+            c = pxi_ascii_lower(p[i]);
         if (!is_digit(c) && !(c >= 'a' && c <= 'f'))
             return 0;
         code = code * 16 + (uint32_t)(is_digit(c) ? c - '0' : c - 'a' + 10);
@@ -284,8 +308,11 @@ static uint32_t unescape(struct pxi_lexer *lx, uint32_t at, uint32_t end, char *
 /* Where the string that begins at `at` ends: its closing quote, or the end of its line. */
 static uint32_t text_end(const struct pxi_lexer *lx, uint32_t at)
 {
-    uint32_t stop = line_end(lx, at);
-    for (at++; at < stop && lx->text[at] != '"'; at++)
+    uint32_t stop = line_end(lx, at++);
+    const char *p = memchr(lx->text + at, '"', stop - at);
+    if (p && !memchr(lx->text + at, '\\', (size_t)(p - lx->text) - at))
+        return (uint32_t)(p - lx->text);
+    for (; at < stop && lx->text[at] != '"'; at++)
         at += lx->text[at] == '\\' && at + 1 < stop;
     return at;
 }
@@ -301,6 +328,10 @@ static void read_text(struct pxi_lexer *lx, struct pxi_token *t)
     t->bad = !closed;
     lx->at = closed ? end + 1 : end;
     t->kind = PXI_T_TEXT;
+    if (!memchr(lx->text + start, '\\', end - start)) {
+        t->text = keep(lx, start + 1, end - start - 1);
+        return;
+    }
     char *out = keep_room(lx, start, end - start - 1);
     t->text = out;
     for (uint32_t i = start + 1; out && i < end;) {
@@ -403,8 +434,9 @@ bool pxi_lexer_at_raw(const struct pxi_lexer *lx)
     uint32_t next = skip_white(lx, skip_first(lx, at));
     if (next == lx->end)
         return !text;
-    char c = lx->text[next], after = next + 1 < lx->end ? lx->text[next + 1] : 0;
-    return text ? c != ')' && c != ',' : c != ':' || after == ':';
+    char c = lx->text[next];
+    bool twice = next + 1 < lx->end && lx->text[next + 1] == c;
+    return text ? c != ')' && c != ',' : c != ':' || twice;
 }
 
 struct pxi_span pxi_lexer_raw_span(const struct pxi_lexer *lx, uint32_t *end)
@@ -431,22 +463,25 @@ struct pxi_token pxi_lexer_raw(struct pxi_lexer *lx)
 
 static void read_other(struct pxi_lexer *lx, struct pxi_token *t)
 {
-    static const char marks[] = "{\0}\0(\0)\0[\0]\0,\0=\0?\0@\0:\0";
+    static const char marks[128][2] = {
+        ['{'] = "{", ['}'] = "}", ['('] = "(", [')'] = ")", ['['] = "[", [']'] = "]",
+        [','] = ",", ['='] = "=", ['?'] = "?", ['@'] = "@", [':'] = ":",
+    };
     const char *p = lx->text + lx->at;
-    uint32_t n = pxi_char_at(p, lx->end - lx->at).size;
-    t->kind = PXI_T_STRAY;
-    for (const char *mark = marks; *mark && t->kind == PXI_T_STRAY; mark += 2) {
-        if (*mark == *p) {
-            t->kind = *p;
-            t->text = mark;
-        }
+    uint32_t n = 1;
+    unsigned char c = (unsigned char)*p;
+    if (c < 128 && marks[c][0]) {
+        t->kind = c;
+        t->text = marks[c];
+    } else {
+        n = pxi_char_at(p, lx->end - lx->at).size;
+        t->kind = PXI_T_STRAY;
+        t->text = pxi_arena_text(lx->diags->arena, p, n);
     }
-    if (*p == '@' && lx->at + 1 < lx->end && p[1] == '@') {
+    if (c == '@' && lx->at + 1 < lx->end && p[1] == '@') {
         n = 2;
         t->text = "@@";
     }
-    if (t->kind == PXI_T_STRAY)
-        t->text = pxi_arena_text(lx->diags->arena, p, n);
     lx->at += n;
 }
 

@@ -121,6 +121,7 @@ static void find_suspects(struct namer *n)
     const struct pxi_schema *schema = n->schema;
     uint32_t models = schema->models.count;
     bool all = has_prefixed_field(schema);
+    pxi_symbols_reserve(&n->stems, models);
 #define PXI_SCHEMA_NAME(name) add_stem(n, "", name, NULL);
 #include "orm/schema/names.def"
     for (uint32_t i = 0; i < models; i++) {

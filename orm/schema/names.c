@@ -18,10 +18,10 @@ struct pxi_symbol *pxi_symbol_find(const struct pxi_symbols *s, const char *name
     return s->count ? *symbol_slot(s, name, pxi_hash(name, strlen(name))) : NULL;
 }
 
-static bool symbols_grow(struct pxi_symbols *s)
+static bool symbols_resize(struct pxi_symbols *s, uint32_t size)
 {
     struct pxi_symbols grown = *s;
-    grown.size = s->size ? s->size * 2 : 64;
+    grown.size = size;
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): the table is one of pointers */
     grown.table = pxi_arena_zero(s->arena, grown.size, sizeof *grown.table);
     if (!grown.table)
@@ -34,9 +34,18 @@ static bool symbols_grow(struct pxi_symbols *s)
     return true;
 }
 
+void pxi_symbols_reserve(struct pxi_symbols *s, uint32_t n)
+{
+    uint32_t size = 64;
+    while (size / 2 <= n && size < 1u << 30)
+        size *= 2;
+    if (size > s->size)
+        symbols_resize(s, size);
+}
+
 struct pxi_symbol *pxi_symbol_add(struct pxi_symbols *s, const struct pxi_symbol *symbol)
 {
-    if (s->count * 2 >= s->size && !symbols_grow(s))
+    if (s->count * 2 >= s->size && !symbols_resize(s, s->size ? s->size * 2 : 64))
         return NULL;
     uint64_t hash = pxi_hash(symbol->name, strlen(symbol->name));
     struct pxi_symbol **slot = symbol_slot(s, symbol->name, hash);
@@ -210,37 +219,37 @@ bool pxi_name_shape(const char *name)
     return !strstr(name, "__") && name[strlen(name) - 1] != '_';
 }
 
-/* Small letters only, as every C name of a field is. Keywords of C11, C++20 and GNU C by their
- * first letter, macros that gcc and clang define by themselves or that prax.h brings, and types
- * that it uses. Every word has a blank on both sides. */
-static const char *const keywords[26] = {
-    ['a' - 'a'] = " alignas alignof and and_eq asm auto ",
+/* What a member cannot be called, by the first letter; small letters only, as every C name of a
+ * field is. Keywords of C11, C++20 and GNU C, and what stands in the lists below. Every word has a
+ * blank on both sides. */
+static const char *const reserved[26] = {
+    ['a' - 'a'] = " alignas alignof all_of and and_eq any_of asm assert auto ",
     ['b' - 'a'] = " bitand bitor bool break ",
-    ['c' - 'a'] = " case catch char char8_t char16_t char32_t class co_await co_return "
+    ['c' - 'a'] = " case catch char char16_t char32_t char8_t class co_await co_return "
                   "co_yield compl concept const const_cast consteval constexpr constinit "
                   "continue ",
     ['d' - 'a'] = " decltype default delete do double dynamic_cast ",
-    ['e' - 'a'] = " else enum explicit export extern ",
+    ['e' - 'a'] = " else enum errno explicit export extern ",
     ['f' - 'a'] = " false float for friend ",
     ['g' - 'a'] = " goto ",
-    ['i' - 'a'] = " if inline int ",
-    ['l' - 'a'] = " long ",
+    ['i' - 'a'] = " i386 if if_version inline int int32_t int64_t ",
+    ['l' - 'a'] = " linux loaded long ",
     ['m' - 'a'] = " mutable ",
-    ['n' - 'a'] = " namespace new noexcept not not_eq nullptr ",
-    ['o' - 'a'] = " operator or or_eq ",
-    ['p' - 'a'] = " private protected public ",
+    ['n' - 'a'] = " namespace new noexcept none_of not not_eq nullptr ",
+    ['o' - 'a'] = " offsetof operator or or_eq ",
+    ['p' - 'a'] = " private protected ptrdiff_t public ",
     ['r' - 'a'] = " register reinterpret_cast requires restrict return ",
-    ['s' - 'a'] = " short signed sizeof static static_assert static_cast struct switch ",
+    ['s' - 'a'] = " short signed size_t sizeof st_atime st_ctime st_mtime static "
+                  "static_assert static_cast struct switch ",
     ['t' - 'a'] = " template this thread_local throw true try typedef typeid typename "
                   "typeof ",
-    ['u' - 'a'] = " union unsigned using ",
+    ['u' - 'a'] = " uint16_t uint32_t uint64_t uint8_t union unix unsigned using ",
     ['v' - 'a'] = " virtual void volatile ",
     ['w' - 'a'] = " wchar_t while ",
     ['x' - 'a'] = " xor xor_eq ",
 };
-static const char macros[] = " unix linux i386 errno offsetof assert st_atime st_ctime st_mtime "
-                             "stdin stdout stderr complex imaginary noreturn alloca sigmask "
-                             "sa_handler sa_sigaction h_addr s_addr d_fileno log_mask ";
+/* Of the compilers and of what prax.h brings. */
+static const char macros[] = " unix linux i386 errno offsetof assert st_atime st_ctime st_mtime ";
 static const char types[] = " int64_t int32_t uint8_t uint16_t uint32_t uint64_t size_t ptrdiff_t ";
 static const char members[] = " loaded any_of all_of none_of if_version ";
 
@@ -259,13 +268,15 @@ static bool is_in(const char *name, const char *words)
 const char *pxi_name_reserved(const char *c_name)
 {
     bool letter = c_name[0] >= 'a' && c_name[0] <= 'z';
-    if (letter && is_in(c_name, keywords[c_name[0] - 'a']))
-        return "is a keyword of C or C++";
+    if (!strncmp(c_name, "prax_", 5))
+        return "is a type that prax.h uses";
+    if (!letter || !is_in(c_name, reserved[c_name[0] - 'a']))
+        return NULL;
+    if (is_in(c_name, types))
+        return "is a type that prax.h uses";
     if (is_in(c_name, macros))
         return "is a macro of the compiler or of a standard header";
-    if (is_in(c_name, types) || !strncmp(c_name, "prax_", 5))
-        return "is a type that prax.h uses";
     if (is_in(c_name, members))
         return "is a member that every generated struct may have";
-    return NULL;
+    return "is a keyword of C or C++";
 }

@@ -16,6 +16,8 @@ struct pxi_symbols {
     struct pxi_symbol **table; /* open addressing; table[size], size a power of two */
     uint32_t count, size;
 };
+/* Room for n names without growing. */
+void pxi_symbols_reserve(struct pxi_symbols *s, uint32_t n);
 /* The symbol of this name, or NULL. */
 struct pxi_symbol *pxi_symbol_find(const struct pxi_symbols *s, const char *name);
 /* Puts *symbol in (its name and owner must live as long as the arena); an equal one that is there

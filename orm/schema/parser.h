@@ -3,10 +3,27 @@
 #define PXI_SCHEMA_PARSER_H
 #include "orm/schema/schema.h"
 
+/* Attributes and their arguments are a third of the tree and done with once their model is checked.
+ * So they lie in arenas of their own, which are freed one by one:
+ * chunk i has those of all models before `models` that are in none before it. Those of enums are
+ * in any, the first models' chunk included. */
+struct pxi_chunk {
+    struct pxi_arena arena;
+    uint32_t models;
+};
+struct pxi_chunks {
+    PXI_LIST(struct pxi_chunk) list;
+    uint32_t freed;
+};
+/* Frees the chunks of which all models are among the first `models`. */
+void pxi_chunks_free(struct pxi_chunks *chunks, uint32_t models);
+
 /* Fills what schema.h does not mark "checked". After an error the rest of the line or block is
- * skipped, so the tree may lack what was wrong. False if the text itself cannot be read (too long,
- * no UTF-8): there is no tree to look at. Out of memory: arena->full. */
-bool pxi_parse(struct pxi_schema *schema, struct pxi_diags *diags, const struct pxi_source *src);
+ * skipped, so the tree may lack what was wrong. False if there is no tree to look at: the text
+ * itself cannot be read (too long, no UTF-8), or memory ran out (arena->full). The caller frees all
+ * chunks in every case. */
+bool pxi_parse(struct pxi_schema *schema, struct pxi_chunks *chunks, struct pxi_diags *diags,
+               const struct pxi_source *src);
 
 /* Where an attribute may stand; see attributes.def. */
 enum pxi_attr_place {

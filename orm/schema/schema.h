@@ -70,14 +70,19 @@ enum pxi_attr_word {
 
 struct pxi_attr {
     struct pxi_name name; /* with its @ or @@: "@db.VarChar" */
-    const char *part;     /* "VarChar" of @db.VarChar, "email" of @validate.email; else NULL */
     uint8_t word;         /* enum pxi_attr_word */
+    uint8_t part_at;      /* in the name: "VarChar" of @db.VarChar; or 0 */
     bool parens;          /* they may be empty */
     bool raw;             /* @check(age >= 0): one TEXT, the expression as it stands */
     pxi_values args;      /* a list and its items are one argument and items + 1 values */
     struct pxi_span at;
 };
 typedef PXI_LIST(struct pxi_attr) pxi_attrs;
+/* "VarChar" of @db.VarChar, "email" of @validate.email; else NULL. */
+static inline const char *pxi_attr_part(const struct pxi_attr *a)
+{
+    return a->part_at ? a->name.text + a->part_at : NULL;
+}
 
 struct pxi_property {
     struct pxi_name name;
@@ -127,10 +132,11 @@ struct pxi_column_more {
 };
 
 struct pxi_column {
-    struct pxi_name name, type_name;
+    struct pxi_name name;
+    const char *type_name;
     struct pxi_span type_at; /* name, arguments and mark */
     const char *doc;
-    pxi_attrs attrs;
+    pxi_attrs attrs;                    /* the checker's: none when it is done */
     const struct pxi_column_more *more; /* never NULL: often one that all share */
 
     /* checked */
@@ -260,7 +266,8 @@ struct pxi_schema {
     const char *out;                 /* folder, relative to the schema file; "." if not given */
     const struct pxi_source *source; /* that it was read from */
     bool database[PXI_DATABASES];    /* which are generated for */
-    const char *url; /* of the datasource, or the name of its variable; NULL = none */
+    const char *queries; /* file of typed SQL, seen from the schema; NULL = queries.sql if there */
+    const char *url;     /* of the datasource, or the name of its variable; NULL = none */
     bool url_is_env;
 };
 

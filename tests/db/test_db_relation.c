@@ -2,7 +2,7 @@
 #include "social.h"
 #define DB_CREATE_TABLES social_create_tables
 #include "db.h"
-#include <prax/usdt.h>
+#include "usdt/context.h"
 
 /* ann (happy) mentors bob and cid, cid mentors dora; posts p0-p8 of ann, bob, cid in turn with
  * 0 to 8 views; tags t0-t2: post i has the tags up to t(i % 4). */
@@ -393,48 +393,125 @@ static void test_view(void **state)
     assert_int_equal(n, 2);
 }
 
-/* Every level is an operation, with the one above as its parent. */
+/* Every level is an operation, with the one above as its parent; a failure is seen at each. */
 struct seen {
-    prax_session *s;
     int n;
     const char *models[8];
+    uint64_t ids[8], parents[8];
 };
 
 static void on_event(void *ctx, const prax_event *ev)
 {
     struct seen *seen = ctx;
-    if (seen->n < 8)
-        seen->models[seen->n++] = ev->model;
+    if (seen->n == 8)
+        return;
+    seen->models[seen->n] = ev->model;
+    seen->ids[seen->n] = pxi_context->op_id;
+    seen->parents[seen->n++] = pxi_context->parent_id;
 }
 
 static void test_events(void **state)
 {
     struct fixture *f = *state;
     struct seen seen = { .n = 0 };
-    PRAX_DB db = NULL;
-    if (db_place == DB_MEMORY)
-        skip(); /* its rows are another handle's */
-    assert_int_equal(
-        prax_db_open(&db, .url = f->url, .slow_ms = 1, .log = on_event, .log_ctx = &seen), 0);
-    PRAX_SESSION s = prax_session_open(db);
-    exec(s, "DELETE FROM \"_PostToTag\"");
+    assert_int_equal(prax_db_open(&f->db, .url = f->url, .log = on_event, .log_ctx = &seen), 0);
+    assert_int_equal(social_create_tables(f->db), 0);
+    f->s = prax_session_open(f->db);
+    prax_session *s = f->s;
+    assert_non_null(social_person_create(s, .name = "ann"));
+    assert_non_null(social_post_create(s, .title = "t", .author_id = 1));
     exec(s, "DROP TABLE profiles");
-    seen.n = 0;
     assert_null(
         social_post_find_many(s, .include.author = social_person_q(.select = { .profile = 1 })));
     ASSERT_CODE(s, PRAX_ESCHEMA);
-    assert_string_equal(seen.models[seen.n - 3], "Profile");
-    assert_string_equal(seen.models[seen.n - 2], "Person");
-    assert_string_equal(seen.models[seen.n - 1], "Post");
+    assert_int_equal(seen.n, 3);
+    assert_string_equal(seen.models[0], "Profile");
+    assert_string_equal(seen.models[1], "Person");
+    assert_string_equal(seen.models[2], "Post");
+    assert_int_equal(seen.parents[0], seen.ids[1]);
+    assert_int_equal(seen.parents[1], seen.ids[2]);
+    assert_int_equal(seen.parents[2], 0);
+}
+
+/* ---- the n-th allocation fails ---- */
+
+struct counter {
+    size_t calls, fail_at;
+    int64_t live; /* bytes */
+};
+
+static void *counted(void *ctx, void *p, size_t old_size, size_t size)
+{
+    struct counter *c = ctx;
+    if (size == 0) {
+        c->live -= (int64_t)(p ? old_size : 0);
+        free(p);
+        return NULL;
+    }
+    if (++c->calls == c->fail_at)
+        return NULL;
+    void *q = realloc(p, size);
+    if (q)
+        c->live += (int64_t)size - (int64_t)(p ? old_size : 0);
+    return q;
+}
+
+/* 0, or ENOMEM; anything else ends the test. */
+static int read_once(const char *url, const prax_alloc *alloc)
+{
+    PRAX_DB db = NULL;
+    int rc = prax_db_open(&db, .url = url, .alloc = alloc);
+    PRAX_SESSION s = rc == 0 ? prax_session_open(db) : NULL;
+    if (!s)
+        return PRAX_ENOMEM;
+    const social_person_list *l = social_person_find_many(
+        s, .where.posts.some = POST(.views = prax_ge(0)), .order_by = { SOCIAL_PERSON_ID_ASC },
+        .include.posts = social_post_q(.take = 2, .select = { .tags = 1, .editor = 1 }));
+    if (!l) {
+        ASSERT_CODE(s, PRAX_ENOMEM);
+        return PRAX_ENOMEM;
+    }
+    assert_int_equal(l->count, 3);
+    assert_int_equal(l->items[1].posts.items[1].tags.count, 0); /* p4 */
+    assert_non_null(l->items[1].posts.items[0].editor);
+    return 0;
+}
+
+static void test_every_allocation_fails(void **state)
+{
+    struct fixture *f = *state;
+    size_t n = 0;
+    int rc;
+    if (db_place != DB_FILE)
+        return; /* memory is another handle's, and a server is slow to open so often */
+    do {
+        struct counter c = { .fail_at = ++n };
+        const prax_alloc alloc = { counted, &c };
+        rc = read_once(f->url, &alloc);
+        if (c.live != 0)
+            fail_msg("allocation %zu failed: %lld bytes are left", n, (long long)c.live);
+        if (rc == 0 && c.calls >= n)
+            rc = PRAX_ENOMEM; /* a cache did without it */
+    } while (rc == PRAX_ENOMEM);
+    assert_int_equal(rc, 0);
+    assert_true(n > 10);
 }
 
 static const struct CMUnitTest tests[] = {
-    REL_TEST(test_to_many),    REL_TEST(test_to_many_asks),
-    REL_TEST(test_to_one),     REL_TEST(test_pages_within_a_parent),
-    REL_TEST(test_omit),       REL_TEST(test_many_to_many),
-    REL_TEST(test_composite),  REL_TEST(test_nested),
-    REL_TEST(test_refusals),   REL_TEST(test_limits),
-    REL_TEST(test_conditions), REL_TEST(test_conditions_elsewhere),
-    REL_TEST(test_view),       REL_TEST(test_events),
+    REL_TEST(test_to_many),
+    REL_TEST(test_to_many_asks),
+    REL_TEST(test_to_one),
+    REL_TEST(test_pages_within_a_parent),
+    REL_TEST(test_omit),
+    REL_TEST(test_many_to_many),
+    REL_TEST(test_composite),
+    REL_TEST(test_nested),
+    REL_TEST(test_refusals),
+    REL_TEST(test_limits),
+    REL_TEST(test_conditions),
+    REL_TEST(test_conditions_elsewhere),
+    REL_TEST(test_view),
+    DB_OWN(test_events),
+    REL_TEST(test_every_allocation_fails),
 };
 DB_MAIN(tests)

@@ -43,7 +43,7 @@ run 2 validate nowhere.prax && grep -q '^prax: nowhere.prax: cannot be read: No 
 check "schema does not exist"
 run 2 validate . && grep -q 'holds no file called' err; check "a folder without a schema"
 
-sed -n '/^```prax$/,/^```$/p' "$manual" | grep -v '^```' >manual.prax
+awk '/^```prax$/ { on = 1; next } on && /^```$/ { exit } on' "$manual" >manual.prax
 [ -s manual.prax ] && run 0 generate -q -o manual manual.prax; check "the manual's example"
 
 cp "$minimal" schema.prax

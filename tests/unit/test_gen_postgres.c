@@ -12,10 +12,15 @@
 
 #define GOOD "tests/golden/schema/good/"
 
-static const char *const good[] = { GOOD "types.prax",     GOOD "keys.prax",
-                                    GOOD "names.prax",     GOOD "minimal.prax",
-                                    GOOD "words.prax",     GOOD "postgres.prax",
-                                    GOOD "relations.prax", "tests/golden/schema/blog.prax" };
+static const char *const good[] = { GOOD "types.prax",
+                                    GOOD "keys.prax",
+                                    GOOD "names.prax",
+                                    GOOD "minimal.prax",
+                                    GOOD "relations.prax",
+                                    GOOD "words.prax",
+                                    GOOD "postgres.prax",
+                                    "tests/golden/schema/blog.prax",
+                                    "tests/golden/schema/social.prax" };
 
 static void run(const struct pxi_schema *schema)
 {

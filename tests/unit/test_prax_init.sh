@@ -74,6 +74,16 @@ sed -i '$d' w/schema.prax && sed -i 's/nick /nick2/' w/schema.prax
 check "watch: goes on after errors" wait_for grep -qs nick2 w/gen/app.h
 kill "$pid"
 wait "$pid" 2>/dev/null
+mkdir parts && mv w/schema.prax parts/1.prax
+prax generate -o parts/gen --watch parts 2>parts.log &
+pid=$!
+check "watch: a folder" wait_for test -s parts/gen/app.h
+printf 'model Extra {\n    id Int @id\n}\n' >parts/2.prax
+check "watch: a file more in it" wait_for grep -qs app_extra parts/gen/app.h
+rm parts/2.prax
+check "watch: a file less in it" wait_for eval '! grep -qs app_extra parts/gen/app.h'
+kill "$pid"
+wait "$pid" 2>/dev/null
 
 check "grammar: JSON" python3 -m json.tool "$root/share/prax/prax.tmLanguage.json" /dev/null
 finish
