@@ -3,27 +3,8 @@
  * allocated for one row; a list grows one array and one text pool. */
 #ifndef BENCH_RAW_SQLITE_H
 #define BENCH_RAW_SQLITE_H
+#include "bench/raw_user.h"
 #include <sqlite3.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-struct raw_user {
-    int64_t id;
-    const char *email, *name; /* name may be NULL */
-    int64_t age;
-    bool has_age;
-    int role;
-    double score;
-    int64_t created_at;
-};
-
-struct raw_list {
-    struct raw_user *users; /* users[count]; texts lie in pool */
-    size_t count, capacity;
-    char *pool;
-    size_t used, size;
-};
 
 struct raw_db {
     sqlite3 *db;

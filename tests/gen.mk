@@ -6,10 +6,12 @@ $(eval $(call prax_generate,tests/golden/schema/social.prax,social,$(DB_TEST_C:%
 $(eval $(call prax_generate,tests/golden/schema/lists.prax,lists,$(B)/tests/db/test_db_list.o))
 $(foreach t,$(notdir $(DB_TEST_C:%.c=%)),$(eval TEST_GEN_$(t) := $(B)/gen/blog.o $(B)/gen/social.o))
 
+$(B)/gen/social.stamp: tests/golden/schema/social.sql
 TEST_GEN_test_db_list += $(B)/gen/lists.o
 
 .PHONY: golden
 golden: $(B)/prax ## write the golden files of schema diagnostics and generated C anew
 	@B=$(B) tests/unit/test_schema_golden.sh --write
 	@B=$(B) tests/unit/test_gen_compile.sh --write
+	@B=$(B) tests/unit/test_queries_golden.sh --write
 	@docs/man/diagnostics.sh >docs/prax_diagnostics.7.md

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -19,7 +20,8 @@ enum {
 };
 
 struct options {
-    const char *filter, *save, *baseline;
+    const char *filter, *peer, *save, *baseline;
+    uint64_t calls; /* 0 = timed */
     unsigned rounds;
     unsigned profile_seconds;
     bool json;
@@ -35,6 +37,8 @@ struct run {
     size_t n_peers;
     uint64_t calls[BENCH_PEERS_MAX];
     double ns[BENCH_PEERS_MAX][ROUNDS_MAX]; /* a unit */
+    double cpu_ns[BENCH_PEERS_MAX][ROUNDS_MAX];
+    double last_cpu_ns; /* of the last run */
 };
 
 static int by_value(const void *a, const void *b)
@@ -50,14 +54,22 @@ static double quantile(double *v, size_t n, double part)
     return v[(size_t)(part * (double)(n - 1) + 0.5)];
 }
 
+static uint64_t cpu_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 static double time_once(struct run *r, size_t peer, uint64_t calls)
 {
     const struct bench_group *g = r->group;
     if (g->before)
         g->before(r->ctx, calls);
-    uint64_t start = pxi_clock_ns();
+    uint64_t start = pxi_clock_ns(), cpu = cpu_now();
     g->peers[peer].run(r->ctx, calls);
     uint64_t ns = pxi_clock_ns() - start;
+    r->last_cpu_ns = (double)(cpu_now() - cpu);
     if (g->after)
         g->after(r->ctx);
     return (double)ns;
@@ -90,9 +102,11 @@ static void measure(struct run *r)
             size_t p = (i + round) % r->n_peers;
             double ns = time_once(r, p, r->calls[p]) / (double)r->calls[p] / unit_size(r->group);
             r->ns[p][round] = ns;
+            r->cpu_ns[p][round] = r->last_cpu_ns / (double)r->calls[p] / unit_size(r->group);
             if (r->raw) {
-                fprintf(r->raw, "%s,%s,%u,%llu,%.3f\n", r->group->name, r->group->peers[p].name,
-                        round, (unsigned long long)r->calls[p], ns);
+                fprintf(r->raw, "%s,%s,%u,%llu,%.3f,%.3f\n", r->group->name,
+                        r->group->peers[p].name, round, (unsigned long long)r->calls[p], ns,
+                        r->cpu_ns[p][round]);
             }
         }
     }
@@ -102,15 +116,15 @@ struct figures {
     double ns, ratio, low, high; /* medians; interval of the ratio */
 };
 
-static struct figures figures_of(const struct run *r, size_t peer)
+static struct figures figures_of(const struct run *r, double ns[][ROUNDS_MAX], size_t peer)
 {
     unsigned n = r->rounds;
     double v[ROUNDS_MAX];
     struct figures f;
-    memcpy(v, r->ns[peer], n * sizeof *v);
+    memcpy(v, ns[peer], n * sizeof *v);
     f.ns = quantile(v, n, 0.5);
     for (unsigned i = 0; i < n; i++)
-        v[i] = r->ns[peer][i] / r->ns[0][i];
+        v[i] = ns[peer][i] / ns[0][i];
     f.ratio = quantile(v, n, 0.5);
     f.low = quantile(v, n, 0.025);
     f.high = quantile(v, n, 0.975);
@@ -136,19 +150,25 @@ static bool baseline_ns(const struct run *r, const char *peer, double *ns)
     return found;
 }
 
-static void print_json(const struct run *r, size_t p, struct figures f)
+static void print_json(const struct run *r, size_t p, struct figures f, struct figures cpu)
 {
     printf("{\"bench\":\"%s\",\"group\":\"%s\",\"peer\":\"%s\",\"unit\":\"%s\",\"ns\":%.2f,"
-           "\"ratio\":%.4f,\"low\":%.4f,\"high\":%.4f,\"rounds\":%u}\n",
+           "\"ratio\":%.4f,\"low\":%.4f,\"high\":%.4f,\"cpu_ns\":%.2f,\"cpu_ratio\":%.4f,"
+           "\"rounds\":%u}\n",
            r->bench, r->group->name, r->group->peers[p].name,
-           r->group->unit ? r->group->unit : "call", f.ns, f.ratio, f.low, f.high, r->rounds);
+           r->group->unit ? r->group->unit : "call", f.ns, f.ratio, f.low, f.high, cpu.ns,
+           cpu.ratio, r->rounds);
 }
 
-static void print_row(const struct run *r, size_t p, struct figures f)
+static void print_row(const struct run *r, size_t p, struct figures f, struct figures cpu)
 {
     printf("  %-26s %12.1f ns", r->group->peers[p].name, f.ns);
     if (p > 0)
         printf("   %6.3f x  (%.3f - %.3f)", f.ratio, f.low, f.high);
+    if (r->group->cpu && p == 0)
+        printf("%30s   CPU %12.1f ns", "", cpu.ns);
+    if (r->group->cpu && p > 0)
+        printf("   CPU %12.1f ns %6.3f x  (%.3f - %.3f)", cpu.ns, cpu.ratio, cpu.low, cpu.high);
     double before;
     if (r->opt.baseline && baseline_ns(r, r->group->peers[p].name, &before))
         printf("   %+.1f %% of %s", 100 * (f.ns / before - 1), r->opt.baseline);
@@ -163,11 +183,11 @@ static void report(struct run *r)
                g->goal ? g->goal : "");
     }
     for (size_t p = 0; p < r->n_peers; p++) {
-        struct figures f = figures_of(r, p);
+        struct figures f = figures_of(r, r->ns, p), cpu = figures_of(r, r->cpu_ns, p);
         if (r->opt.json) {
-            print_json(r, p, f);
+            print_json(r, p, f, cpu);
         } else {
-            print_row(r, p, f);
+            print_row(r, p, f, cpu);
         }
         if (r->saved)
             fprintf(r->saved, "%s,%s,%.3f\n", g->name, g->peers[p].name, f.ns);
@@ -187,6 +207,15 @@ static void spin(struct run *r)
     }
 }
 
+/* For callgrind and the like: no clock, no warm-up. */
+static void run_calls(struct run *r)
+{
+    for (size_t p = 0; p < r->n_peers; p++) {
+        if (!r->opt.peer || strstr(r->group->peers[p].name, r->opt.peer))
+            time_once(r, p, r->opt.calls);
+    }
+}
+
 static void run_group(struct run *r)
 {
     const struct bench_group *g = r->group;
@@ -201,6 +230,8 @@ static void run_group(struct run *r)
         r->n_peers++;
     if (r->opt.profile_seconds) {
         spin(r);
+    } else if (r->opt.calls) {
+        run_calls(r);
     } else {
         measure(r);
         report(r);
@@ -213,12 +244,14 @@ static void usage(const char *name)
 {
     printf(
         "usage: %s [--filter TEXT] [--rounds N] [--profile-time SECONDS] [--save NAME]\n"
-        "       [--baseline NAME] [--json]\n\n"
+        "       [--calls N [--peer TEXT]] [--baseline NAME] [--json]\n\n"
         "Compares peers in one process: rounds are interleaved, figures are medians; the interval\n"
         "is that of the ratio to the first peer of the same round.\n\n"
         "  --filter TEXT          only groups whose name contains TEXT\n"
         "  --rounds N             rounds a peer, odd (default %d)\n"
         "  --profile-time SECONDS run under `prax-bpf record --cpu` instead of timing\n"
+        "  --calls N              run each peer N times and stop, without timing\n"
+        "  --peer TEXT            with --calls: only peers whose name contains TEXT\n"
         "  --save NAME            keep the medians in the folder NAME\n"
         "  --baseline NAME        show the change against medians kept before\n"
         "  --json                 a JSON object a line\n",
@@ -231,6 +264,8 @@ static int parse(int argc, char **argv, struct options *o)
         { "filter", required_argument, NULL, 'f' },
         { "rounds", required_argument, NULL, 'r' },
         { "profile-time", required_argument, NULL, 'p' },
+        { "calls", required_argument, NULL, 'c' },
+        { "peer", required_argument, NULL, 'o' },
         { "save", required_argument, NULL, 's' },
         { "baseline", required_argument, NULL, 'b' },
         { "json", no_argument, NULL, 'j' },
@@ -242,6 +277,12 @@ static int parse(int argc, char **argv, struct options *o)
         switch (c) {
         case 'f':
             o->filter = optarg;
+            break;
+        case 'c':
+            o->calls = strtoull(optarg, NULL, 10);
+            break;
+        case 'o':
+            o->peer = optarg;
             break;
         case 's':
             o->save = optarg;

@@ -6,13 +6,18 @@
  * the rounds, its interval the 2.5 % and 97.5 % order statistics of the *ratio* in the same round.
  * The number of calls a round is found in a warm-up so that a round lasts about 10 ms.
  *
+ * A group may ask for the CPU time of the bench's own thread beside the time on the wall: what a
+ * client costs, where a server's time hides it.
+ *
  * Raw figures of every round go to $B/bench/NAME.csv. Nothing here ever fails on a time.
  *
  * Options of every bench: --filter TEXT, --rounds N, --profile-time SECONDS (runs the selected
- * peers without pause under `prax-bpf record`), --save NAME, --baseline NAME, --json, --help.
+ * peers without pause under `prax-bpf record`), --calls N with --peer TEXT (runs these so often and
+ * stops: for a tool that counts instructions), --save NAME, --baseline NAME, --json, --help.
  */
 #ifndef BENCH_LIB_BENCH_H
 #define BENCH_LIB_BENCH_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +33,7 @@ struct bench_group {
     const char *name;
     const char *unit;    /* "get", "row"; NULL = "call" */
     double units_a_call; /* a list of 100 rows timed by the row: 100; 0 = 1 */
+    bool cpu;            /* show CPU time, too */
     const char *goal;    /* what is aimed at, shown beside: "<= 1.15 x"; NULL = none */
     unsigned rounds;     /* at most so many, odd, where one takes long; 0 = as usual */
     struct bench_peer peers[BENCH_PEERS_MAX]; /* ends with name NULL; [0] is the floor */

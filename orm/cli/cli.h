@@ -6,7 +6,7 @@
  */
 #ifndef PXI_CLI_CLI_H
 #define PXI_CLI_CLI_H
-#include "orm/schema/schema.h"
+#include "orm/schema/typed.h"
 
 enum { PXI_EXIT_DONE = 0, PXI_EXIT_SCHEMA = 1, PXI_EXIT_TROUBLE = 2 };
 
@@ -35,6 +35,22 @@ int pxi_cli_schema_load(struct pxi_cli_schema *s, const char *path);
 void pxi_cli_schema_close(struct pxi_cli_schema *s);
 /* All diagnostics to stderr, in colour on a terminal (unless NO_COLOR is set), and their number. */
 void pxi_cli_schema_complain(const struct pxi_cli_schema *s);
+
+/* The same of any text. */
+void pxi_cli_complain(const struct pxi_source *src, const struct pxi_diags *diags);
+
+/* The typed SQL of a schema, read and checked. */
+struct pxi_cli_queries {
+    struct pxi_arena arena;
+    struct pxi_buf text, path;
+    struct pxi_source source;
+    struct pxi_diags diags;
+    const pxi_typed_list *list; /* NULL: the schema has none */
+};
+/* 0, PXI_EXIT_SCHEMA after its diagnostics were shown, or PXI_EXIT_TROUBLE with a message. Close it
+ * in all cases. */
+int pxi_cli_queries_open(struct pxi_cli_queries *q, const struct pxi_cli_schema *s);
+void pxi_cli_queries_close(struct pxi_cli_queries *q);
 
 /* Writes a file at once or not at all: into a new one beside it, which then takes its name. An
  * equal file is left alone, so that its time stays. 1 written, 0 was equal, -1 with a message. */

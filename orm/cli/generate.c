@@ -22,7 +22,8 @@ struct job {
 struct run {
     const struct job *job;
     const struct pxi_schema *tree;
-    const char *source; /* the schema's name, without folders */
+    const pxi_typed_list *queries; /* or NULL */
+    const char *source;            /* the schema's name, without folders */
     struct pxi_buf dir;
 };
 
@@ -101,7 +102,7 @@ static int write_one(const struct run *r, const struct pxi_model *m, char kind)
     } else {
         (kind == 'h'      ? pxi_gen_header
          : r->job->single ? pxi_gen_single
-                          : pxi_gen_main)(&text, r->tree, r->source);
+                          : pxi_gen_main)(&text, r->tree, r->queries, r->source);
     }
     if (!pxi_buf_ok(&text) || !pxi_buf_ok(&path)) {
         status = pxi_cli_fail("%s: out of memory", r->source);
@@ -191,9 +192,13 @@ static int write_files(const struct run *r)
 static int write_all(const struct job *job, const struct pxi_cli_schema *s)
 {
     struct run r = { .job = job, .tree = s->tree, .source = base_name(s->source.file) };
-    int status;
+    struct pxi_cli_queries q;
+    int status = pxi_cli_queries_open(&q, s);
+    r.queries = q.list;
     folder(&r.dir, job, s);
-    if (!pxi_buf_ok(&r.dir)) {
+    if (status) {
+        /* said already */
+    } else if (!pxi_buf_ok(&r.dir)) {
         status = pxi_cli_fail("%s: out of memory", s->source.file);
     } else if (r.dir.size == 0) {
         status = pxi_cli_fail("generate: -o: the folder has no name");
@@ -201,6 +206,7 @@ static int write_all(const struct job *job, const struct pxi_cli_schema *s)
         status = write_files(&r);
     }
     pxi_buf_free(&r.dir);
+    pxi_cli_queries_close(&q);
     return status;
 }
 

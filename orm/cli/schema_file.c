@@ -146,17 +146,22 @@ static bool wants_color(void)
     return isatty(STDERR_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
-void pxi_cli_schema_complain(const struct pxi_cli_schema *s)
+void pxi_cli_complain(const struct pxi_source *src, const struct pxi_diags *diags)
 {
     bool color = wants_color();
     struct pxi_buf out = { 0 };
-    for (uint32_t i = 0; i < s->diags.count; i++) {
+    for (uint32_t i = 0; i < diags->count; i++) {
         pxi_buf_clear(&out);
-        pxi_diag_render(&out, &s->source, &s->diags.items[i], color);
+        pxi_diag_render(&out, src, &diags->items[i], color);
         if (out.data)
             fwrite(out.data, 1, out.size, stderr);
     }
     pxi_buf_free(&out);
-    fprintf(stderr, "prax: %s: %u error%s\n", s->source.file, s->diags.count,
-            s->diags.count == 1 ? "" : "s");
+    fprintf(stderr, "prax: %s: %u error%s\n", src->file, diags->count,
+            diags->count == 1 ? "" : "s");
+}
+
+void pxi_cli_schema_complain(const struct pxi_cli_schema *s)
+{
+    pxi_cli_complain(&s->source, &s->diags);
 }

@@ -227,6 +227,13 @@ enum { PXI_RAW_KEEP = 1, PXI_RAW_ROWS = 2 }; /* it will be used again; it must h
 /* Plan, values, start. */
 int pxi_raw_start(struct pxi_op *op, const char *sql, size_t size, const prax_val *v, size_t n,
                   unsigned flags);
+/* The same with values that are in the shape. */
+int pxi_raw_start_shape(struct pxi_op *op, struct pxi_shape *sh, const char *sql, size_t size,
+                        unsigned flags);
+/* A statement without rows, from connection to end: rows changed. */
+int64_t pxi_raw_exec(struct pxi_op *op, struct pxi_shape *sh, const char *sql);
+/* The rows of a started statement as those of the operation's model, by their columns' names. */
+int pxi_read_mapped(struct pxi_op *op, prax_any_list *list);
 /* EINVAL if the statement has begun or ended a transaction; `before`: whether one was open. */
 int pxi_raw_check_tx(const struct pxi_op *op, bool before);
 

@@ -236,7 +236,7 @@ int pxi_op_explain(const struct pxi_op *op, int rc)
     why_stopped(op->s);
     if (e->e.code == PRAX_EBUSY && pxi_pool_held_here(&op->s->db->pool, op->link))
         pxi_error_more(e, " (this thread works with another connection, in another session, too)");
-    if (e->e.code == PRAX_ESQL && op->m &&
+    if (e->e.code == PRAX_ESQL && op->m && op->m->table[0] &&
         op->link->driver->has_table(op->link->conn, op->m->table) == 0)
         pxi_error_recode(e, PRAX_ESCHEMA);
     return e->e.code;
@@ -406,6 +406,8 @@ int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *
     op->started = true;
     pxi_op_phase(op, PRAX_PHASE_BIND);
     op->rec->bytes_in += bytes_in(sh);
+    if (op->keep && op->link->driver->stream) /* a cursor's */
+        op->link->driver->stream(op->stmt);
     rc = op->link->driver->start(op->stmt, sh->values, sh->n_values);
     pxi_op_phase(op, PRAX_PHASE_EXECUTE);
     return __builtin_expect(rc < 0, 0) ? pxi_op_explain(op, rc) : 0;

@@ -72,22 +72,28 @@ static int check_rows(const struct pxi_op *op, size_t n)
     return check_values(op, n);
 }
 
+int pxi_raw_start_shape(struct pxi_op *op, struct pxi_shape *sh, const char *sql, size_t size,
+                        unsigned flags)
+{
+    struct pxi_plan *plan = NULL;
+    bool cached = false;
+    if (!sh->code)
+        plan =
+            pxi_raw_plan(flags & PXI_RAW_KEEP ? &op->s->db->plans : NULL, sh, sql, size, &cached);
+    if (!plan)
+        return sh->code;
+    op->check = flags & PXI_RAW_ROWS ? check_rows : check_values;
+    return pxi_op_start_plan(op, sh, plan, cached);
+}
+
 int pxi_raw_start(struct pxi_op *op, const char *sql, size_t size, const prax_val *v, size_t n,
                   unsigned flags)
 {
     struct pxi_shape sh;
-    struct pxi_plan *plan = NULL;
-    bool cached = false;
     pxi_op_shape(op, &sh);
     for (size_t i = 0; i < n && !sh.code; i++)
         put_value(&sh, &v[i], i);
-    if (!sh.code)
-        plan =
-            pxi_raw_plan(flags & PXI_RAW_KEEP ? &op->s->db->plans : NULL, &sh, sql, size, &cached);
-    if (!plan)
-        return sh.code;
-    op->check = flags & PXI_RAW_ROWS ? check_rows : check_values;
-    return pxi_op_start_plan(op, &sh, plan, cached);
+    return pxi_raw_start_shape(op, &sh, sql, size, flags);
 }
 
 static int start(struct pxi_op *op, const char *sql, const prax_val *v, size_t n, unsigned flags)
@@ -109,24 +115,37 @@ int pxi_raw_check_tx(const struct pxi_op *op, bool before)
     return pxi_op_fail(op, PRAX_EINVAL, "transactions are begun and ended with PRAX_TX");
 }
 
+int64_t pxi_raw_exec(struct pxi_op *op, struct pxi_shape *sh, const char *sql)
+{
+    int64_t rc = sh->code ? sh->code : pxi_op_connect(op);
+    if (rc < 0)
+        return rc;
+    const struct pxi_driver *d = op->link->driver;
+    bool in_tx = d->in_tx(op->link->conn);
+    int64_t total = d->total(op->link->conn);
+    rc = pxi_raw_start_shape(op, sh, sql, strlen(sql), PXI_RAW_KEEP);
+    if (rc == 0)
+        rc = pxi_op_change(op);
+    pxi_op_finish(op);
+    if (rc >= 0 && d->total(op->link->conn) == total)
+        rc = 0; /* neither INSERT nor UPDATE nor DELETE */
+    if (rc >= 0 && pxi_raw_check_tx(op, in_tx) < 0)
+        rc = PRAX_EINVAL;
+    return rc;
+}
+
 int64_t prax_sql_exec_with(prax_session *s, const char *sql, const prax_val *v, size_t n)
 {
     struct pxi_op op;
+    struct pxi_shape sh;
     int64_t rc = pxi_op_begin(&op, s, NULL, PRAX_RAW_EXEC, NULL);
-    if (rc == 0)
-        rc = pxi_op_connect(&op);
+    if (rc == 0 && (!sql || (n && !v)))
+        rc = pxi_op_fail(&op, PRAX_EINVAL, "no statement");
     if (rc == 0) {
-        const struct pxi_driver *d = op.link->driver;
-        bool in_tx = d->in_tx(op.link->conn);
-        int64_t total = d->total(op.link->conn);
-        rc = start(&op, sql, v, n, 0);
-        if (rc == 0)
-            rc = pxi_op_change(&op);
-        pxi_op_finish(&op);
-        if (rc >= 0 && d->total(op.link->conn) == total)
-            rc = 0; /* neither INSERT nor UPDATE nor DELETE */
-        if (rc >= 0 && pxi_raw_check_tx(&op, in_tx) < 0)
-            rc = PRAX_EINVAL;
+        pxi_op_shape(&op, &sh);
+        for (size_t i = 0; i < n && !sh.code; i++)
+            put_value(&sh, &v[i], i);
+        rc = pxi_raw_exec(&op, &sh, sql);
     }
     return pxi_op_end(&op, rc, rc > 0 ? (uint64_t)rc : 0);
 }

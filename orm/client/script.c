@@ -101,7 +101,7 @@ static struct pxi_plan *mapped(struct pxi_op *op)
     return p;
 }
 
-static int read_mapped(struct pxi_op *op, prax_any_list *list)
+int pxi_read_mapped(struct pxi_op *op, prax_any_list *list)
 {
     struct pxi_rows rows = { .size = op->m->row_size };
     struct pxi_plan *known = op->plan, *mine = mapped(op);
@@ -128,7 +128,7 @@ const void *prax_gen_from_sql(prax_session *s, const prax_model *m, const char *
     if (rc == 0)
         rc = pxi_raw_start(&op, sql, strlen(sql), v, n, PXI_RAW_KEEP | PXI_RAW_ROWS);
     if (rc == 0)
-        rc = read_mapped(&op, list);
+        rc = pxi_read_mapped(&op, list);
     if (rc < 0)
         pxi_arena_release(&s->arena, mark);
     return pxi_op_end(&op, rc, rc == 0 ? list->count : 0) < 0 ? NULL : list;

@@ -48,6 +48,14 @@ enum pxi_pg_state {
     PXI_PG_DONE,   /* all there is lies in res, or an error in failed */
 };
 
+/* How a column goes to a field of the row. */
+struct pxi_pg_field {
+    uint8_t reader; /* enum pxi_pg_reader */
+    int8_t size;    /* of a value that is read at once; -1: none is */
+    uint8_t val;    /* of a prax_opt_*: where its value is; else 0 */
+    uint16_t off;
+};
+
 struct pxi_pg_stmt {
     struct pxi_pg_conn *c;
     char *sql;
@@ -64,8 +72,8 @@ struct pxi_pg_stmt {
     struct pxi_pg_type *columns; /* columns[n_columns] */
     /* how its rows are read, for one row program */
     const struct pxi_program *program;
-    uint8_t *readers;       /* readers[n_columns], enum pxi_pg_reader */
-    struct pxi_arena cells; /* of `column`: texts that had to be written */
+    struct pxi_pg_field *fields; /* fields[n_columns] */
+    struct pxi_arena cells;      /* of `column`: texts that had to be written */
     bool cells_used;
     /* the execution under way */
     enum pxi_pg_state state;
@@ -117,6 +125,7 @@ struct pxi_pg_conn {
     PostgresPollingStatusType connecting;
     int stop;          /* ECANCELED, ETIMEOUT: why the server was asked to end the command */
     uint64_t until_ns; /* our own limit to waiting; 0 = none */
+    uint64_t again_ns, pause_ns; /* when to ask again, after which pause */
     /* the last failure: a result of the server's, or a text of ours */
     PGresult *failed;
     char text[PXI_PG_SAID];
@@ -200,7 +209,7 @@ int pxi_pg_fail_text(struct pxi_pg_conn *c, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 int pxi_pg_code(const char *sqlstate);
 void pxi_pg_explain(struct pxi_conn *c, int code, struct pxi_error *err);
-void pxi_pg_explain_open(const struct pxi_conn_opts *o, PGconn *pg, struct pxi_error *err);
+void pxi_pg_explain_open(PGconn *pg, struct pxi_error *err);
 void pxi_pg_forget(struct pxi_pg_conn *c);
 
 /* postgres_stmt.c */

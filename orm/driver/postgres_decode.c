@@ -200,14 +200,13 @@ int64_t pxi_pg_numeric_text(const char *p, int size, struct pxi_arena *a, const 
         return no_room(a);
     if (x.sign == PXI_PG_NEGATIVE)
         *to++ = '-';
-    char *whole = to;
+    char *whole = to, *first = to;
     for (int w = top; w >= 0; w--)
         to = put_group(to, group_at(&x, w));
-    size_t zeros = strspn(whole, "0") < (size_t)(to - whole) ? 0 : 1;
-    while (whole + zeros < to && whole[zeros] == '0' && to - whole > (ptrdiff_t)zeros + 1)
-        zeros++;
-    memmove(whole, whole + zeros, (size_t)(to - whole) - zeros);
-    to -= zeros;
+    while (first + 1 < to && *first == '0')
+        first++;
+    memmove(whole, first, (size_t)(to - first));
+    to -= first - whole;
     if (x.scale) {
         *to++ = '.';
         char *behind = to;

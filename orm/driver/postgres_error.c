@@ -79,7 +79,8 @@ static int code_of(struct pxi_pg_conn *c, const PGresult *res)
     if (strcmp(state, "57014") == 0 && c->stop)
         return c->stop;
     c->stale = is_stale_plan(res, state);
-    return c->stale ? PRAX_ESCHEMA : pxi_pg_code(state);
+    int code = c->stale ? PRAX_ESCHEMA : pxi_pg_code(state);
+    return code == PRAX_ECONN ? pxi_pg_lost(c) : code; /* it hangs up behind such a message */
 }
 
 int pxi_pg_fail(struct pxi_pg_conn *c, PGresult *res)
@@ -203,25 +204,24 @@ void pxi_pg_explain(struct pxi_conn *conn, int code, struct pxi_error *err)
 }
 
 /* A refusal at the door: the server's state stands in no field of its own there. */
-void pxi_pg_explain_open(const struct pxi_conn_opts *o, PGconn *pg, struct pxi_error *err)
+static int door_code(const char *text)
 {
-    static const struct {
-        const char *text;
-        int code;
-    } doors[] = {
-        { "authentication failed", PRAX_EPERM }, { "no pg_hba.conf entry", PRAX_EPERM },
-        { "pg_hba.conf rejects", PRAX_EPERM },   { "permission denied", PRAX_EPERM },
-        { "no password supplied", PRAX_EPERM },  { "is not permitted to log in", PRAX_EPERM },
-        { "out of memory", PRAX_ENOMEM },
-    };
-    const char *text = pg ? PQerrorMessage(pg) : "out of memory";
-    int code = PRAX_ECONN;
-    (void)o;
-    for (size_t i = 0; i < sizeof doors / sizeof *doors; i++) {
-        if (strstr(text, doors[i].text)) {
-            code = doors[i].code;
-            break;
-        }
+    static const char *const not_allowed[] = { "authentication failed", "no pg_hba.conf entry",
+                                               "pg_hba.conf rejects",   "permission denied",
+                                               "no password supplied",  "not permitted to log in" };
+    for (size_t i = 0; i < sizeof not_allowed / sizeof *not_allowed; i++) {
+        if (strstr(text, not_allowed[i]))
+            return PRAX_EPERM;
     }
-    set_trimmed(err, code, "cannot open: ", text);
+    const char *invalid = strstr(text, "invalid "); /* "... sslmode value", "... port number" */
+    if ((invalid && (strstr(invalid, " value") || strstr(invalid, " number"))) ||
+        strstr(text, "unrecognized configuration parameter"))
+        return PRAX_EINVAL;
+    return strstr(text, "out of memory") ? PRAX_ENOMEM : PRAX_ECONN;
+}
+
+void pxi_pg_explain_open(PGconn *pg, struct pxi_error *err)
+{
+    const char *text = pg ? PQerrorMessage(pg) : "out of memory";
+    set_trimmed(err, door_code(text), "cannot open: ", text);
 }

@@ -94,7 +94,7 @@ int pxi_pg_open(const struct pxi_conn_opts *o, struct pxi_conn **out, struct pxi
     if (PQstatus(c->pg) == CONNECTION_OK) {
         rc = set_up(c, err);
     } else {
-        pxi_pg_explain_open(o, c->pg, err);
+        pxi_pg_explain_open(c->pg, err);
         rc = err->e.code;
     }
     if (rc < 0) {
@@ -120,7 +120,7 @@ int pxi_pg_open_start(const struct pxi_conn_opts *o, struct pxi_conn **out, stru
     if (c->pg && PQstatus(c->pg) != CONNECTION_BAD)
         return 0;
     c->lost = true;
-    pxi_pg_explain_open(o, c->pg, err);
+    pxi_pg_explain_open(c->pg, err);
     return err->e.code;
 }
 
@@ -135,7 +135,7 @@ int pxi_pg_open_poll(struct pxi_conn *conn, struct pxi_error *err)
     if (c->connecting == PGRES_POLLING_OK)
         return set_up(c, err);
     c->lost = true;
-    pxi_pg_explain_open(NULL, c->pg, err);
+    pxi_pg_explain_open(c->pg, err);
     return err->e.code;
 }
 

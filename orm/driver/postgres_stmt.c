@@ -120,11 +120,11 @@ static void forget_description(struct pxi_pg_stmt *st)
     PQclear(st->desc);
     free(st->params);
     free(st->param_oids);
-    free(st->readers);
+    free(st->fields);
     st->desc = NULL;
     st->params = st->columns = NULL;
     st->param_oids = NULL;
-    st->readers = NULL;
+    st->fields = NULL;
     st->program = NULL;
 }
 
@@ -145,8 +145,8 @@ int pxi_pg_described(struct pxi_pg_stmt *st, PGresult *desc)
     st->n_columns = (unsigned)PQnfields(desc);
     st->params = calloc(st->n_params + st->n_columns + 1, sizeof *st->params);
     st->param_oids = calloc(st->n_params + 1, sizeof *st->param_oids);
-    st->readers = calloc(st->n_columns + 1, 1);
-    if (!st->params || !st->param_oids || !st->readers)
+    st->fields = calloc(st->n_columns + 1, sizeof *st->fields);
+    if (!st->params || !st->param_oids || !st->fields)
         return no_memory(st->c);
     st->columns = st->params + st->n_params;
     for (unsigned i = 0; i < st->n_params; i++) {
@@ -417,7 +417,8 @@ static int send_now(struct pxi_pg_stmt *st)
 
 static int prepare_again(struct pxi_pg_stmt *st)
 {
-    snprintf(st->name, sizeof st->name, "p%u", ++st->c->last_name);
+    if (st->name[0])
+        snprintf(st->name, sizeof st->name, "p%u", ++st->c->last_name);
     st->stale = true;
     int rc = prepare(st);
     st->stale = rc < 0;
@@ -497,8 +498,11 @@ static bool is_copy(ExecStatusType status)
 /* Behind a pooler a text may come to mean other tables; a named statement cannot change. */
 static int check_columns(struct pxi_pg_stmt *st, const PGresult *res)
 {
-    if ((unsigned)PQnfields(res) != st->n_columns)
+    if ((unsigned)PQnfields(res) != st->n_columns) {
+        st->n_rows = 0;
+        st->stale = true;
         return pxi_pg_fail_text(st->c, PRAX_ESCHEMA, "the statement returns other columns now");
+    }
     for (unsigned i = 0; !st->name[0] && i < st->n_columns; i++) {
         if (PQftype(res, (int)i) != st->columns[i].oid) {
             st->columns[i] = pxi_pg_type_of(PQftype(res, (int)i));
@@ -628,6 +632,8 @@ int pxi_pg_step(struct pxi_stmt *stmt)
 void pxi_pg_finish(struct pxi_stmt *stmt)
 {
     struct pxi_pg_stmt *st = pxi_pg_stmt_of(stmt);
+    if (st->state == PXI_PG_SENT && st->streams)
+        pxi_pg_stop(st->c, PRAX_ECANCELED);
     if (st->state == PXI_PG_SENT)
         pxi_pg_collect(st);
     if (st->state == PXI_PG_STREAM || st->state == PXI_PG_PORTAL)

@@ -6,6 +6,9 @@
  * other, so the connection stays usable. Only when that answer does not come is the connection
  * given up.
  *
+ * A cancel that reaches the server before the command does is ignored there, so it is sent again
+ * after growing pauses for as long as the command goes on.
+ *
  * PQcancel blocks, without a limit, in connect and in recv. It runs in a thread of its own, which
  * is waited for PXI_PG_CANCEL_MS and otherwise left to itself; a request that is still under way
  * could hit a later command, so the connection is given up then too.
@@ -23,7 +26,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MS_NS = 1000000, SECOND_NS = 1000000000, TLS_SLICE_MS = 20 };
+enum { MS_NS = 1000000, SECOND_NS = 1000000000, TLS_SLICE_MS = 20, AGAIN_MS = 10 };
 
 int pxi_pg_lost(struct pxi_pg_conn *c)
 {
@@ -157,12 +160,19 @@ int pxi_pg_cancel_end(struct pxi_pg_conn *c)
     return good ? 0 : pxi_pg_lost(c);
 }
 
+static void ask_to_stop(struct pxi_pg_conn *c, uint64_t pause_ns)
+{
+    if (!send_cancel(c))
+        pxi_pg_lost(c);
+    c->pause_ns = pause_ns;
+    c->again_ns = pxi_clock_ns() + pause_ns;
+}
+
 void pxi_pg_stop(struct pxi_pg_conn *c, int code)
 {
     c->stop = code;
-    if (!send_cancel(c))
-        pxi_pg_lost(c);
     c->until_ns = pxi_clock_ns() + (uint64_t)PXI_PG_DRAIN_MS * MS_NS;
+    ask_to_stop(c, (uint64_t)AGAIN_MS * MS_NS);
 }
 
 /* ---- waiting ---- */
@@ -182,8 +192,12 @@ static int check_watch(struct pxi_pg_conn *c)
         pxi_pg_stop(c, PRAX_ECANCELED);
     } else if (w && w->deadline_ns && pxi_clock_ns() >= w->deadline_ns) {
         pxi_pg_stop(c, PRAX_ETIMEOUT);
-    } else if (c->until_ns && pxi_clock_ns() >= c->until_ns) {
-        return give_up(c);
+    } else if (c->until_ns) {
+        uint64_t now = pxi_clock_ns();
+        if (now >= c->until_ns)
+            return give_up(c);
+        if (c->stop && now >= c->again_ns)
+            ask_to_stop(c, c->pause_ns * 2);
     }
     return c->lost ? give_up(c) : 0;
 }
@@ -191,6 +205,8 @@ static int check_watch(struct pxi_pg_conn *c)
 static int pause_ms(const struct pxi_pg_conn *c)
 {
     uint64_t end = c->until_ns ? c->until_ns : c->watch ? c->watch->deadline_ns : 0;
+    if (c->stop && c->again_ns < end)
+        end = c->again_ns;
     int most = c->tls ? TLS_SLICE_MS : -1;
     if (!end)
         return most;

@@ -125,6 +125,22 @@ void pxi_emit_string(struct pxi_emit *e, const char *text)
     pxi_buf_char(&e->line, '"');
 }
 
+void pxi_emit_sql(struct pxi_emit *e, const char *sql, const char *indent)
+{
+    char line[1024];
+    while (*sql) {
+        size_t size = strcspn(sql, "\n"), n = size < sizeof line - 2 ? size : sizeof line - 2;
+        memcpy(line, sql, n);
+        if (n == size && sql[n] == '\n')
+            line[n++] = '\n';
+        line[n] = '\0';
+        sql += n;
+        emit(e, indent);
+        pxi_emit_string(e, line);
+        emit(e, *sql ? "\n" : "");
+    }
+}
+
 void pxi_emit_number(struct pxi_emit *e, int64_t n)
 {
     pxi_buf_i64(&e->line, n);

@@ -22,6 +22,8 @@ void pxi_emit_part(struct pxi_emit *e, const char *template, const char *const a
 /* Text as a C string literal with its quotes. */
 void pxi_emit_string(struct pxi_emit *e, const char *text);
 void pxi_emit_number(struct pxi_emit *e, int64_t n);
+/* SQL as neighbouring literals, a line each, without what follows the last one. */
+void pxi_emit_sql(struct pxi_emit *e, const char *sql, const char *indent);
 /* A /// text as a C comment; nothing if doc is NULL. indent in columns. */
 void pxi_emit_doc(struct pxi_emit *e, const char *doc, unsigned indent);
 
@@ -57,7 +59,9 @@ static inline const struct pxi_column *pxi_key_column(const struct pxi_model *m,
 const struct pxi_relation *pxi_c_relation(const struct pxi_schema *schema,
                                           const struct pxi_model *m, uint32_t n);
 /* Parts of them: model behind $M is e->model. */
-const struct pxi_column *pxi_version_column(const struct pxi_model *m); /* or NULL */
+const struct pxi_column *pxi_version_column(const struct pxi_model *m);   /* or NULL */
+void pxi_gen_typed_header(struct pxi_emit *e, const struct pxi_typed *q); /* typed.c */
+void pxi_gen_typed_source(struct pxi_emit *e, const struct pxi_typed *q);
 void pxi_emit_columns(struct pxi_emit *e); /* columns.c: M_defaults, rules, M_columns */
 
 #endif

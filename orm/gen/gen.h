@@ -9,16 +9,19 @@
 #ifndef PXI_GEN_GEN_H
 #define PXI_GEN_GEN_H
 #include "orm/base/buf.h"
-#include "orm/schema/schema.h"
+#include "orm/schema/typed.h"
 
-/* source is the schema's file name, for the first line. */
-void pxi_gen_header(struct pxi_buf *out, const struct pxi_schema *schema, const char *source);
+/* source is the schema's file name, for the first line; queries are typed SQL, or NULL. */
+void pxi_gen_header(struct pxi_buf *out, const struct pxi_schema *schema,
+                    const pxi_typed_list *queries, const char *source);
 /* Models with ignore have no file. */
 void pxi_gen_model(struct pxi_buf *out, const struct pxi_schema *schema, const struct pxi_model *m,
                    const char *source);
-void pxi_gen_main(struct pxi_buf *out, const struct pxi_schema *schema, const char *source);
+void pxi_gen_main(struct pxi_buf *out, const struct pxi_schema *schema,
+                  const pxi_typed_list *queries, const char *source);
 /* The same as one PREFIX.c, models included. */
-void pxi_gen_single(struct pxi_buf *out, const struct pxi_schema *schema, const char *source);
+void pxi_gen_single(struct pxi_buf *out, const struct pxi_schema *schema,
+                    const pxi_typed_list *queries, const char *source);
 
 /* What @version and @updatedAt imply stands in for a default that is not written. */
 static inline enum prax_default pxi_default_of(const struct pxi_column *c)

@@ -382,7 +382,8 @@ static const char open_function[] =
     "/* Opens the schema's database, $0, as prax_db_open does with no other options. */\n"
     "PRAX_API PRAX_MUST int $P_open(prax_db **out);\n";
 
-void pxi_gen_header(struct pxi_buf *out, const struct pxi_schema *schema, const char *source)
+void pxi_gen_header(struct pxi_buf *out, const struct pxi_schema *schema,
+                    const pxi_typed_list *queries, const char *source)
 {
     struct pxi_emit e = { .out = out, .schema = schema };
     emit(&e, intro, source);
@@ -391,6 +392,8 @@ void pxi_gen_header(struct pxi_buf *out, const struct pxi_schema *schema, const 
     each_model(&e, emit_shapes);
     emit(&e, "\n");
     each_model(&e, emit_model);
+    for (uint32_t i = 0; queries && i < queries->count; i++)
+        pxi_gen_typed_header(&e, &queries->items[i]);
     emit(&e, create_tables);
     if (schema->url)
         emit(&e, open_function,

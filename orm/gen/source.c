@@ -263,33 +263,17 @@ static void emit_externs(struct pxi_emit *e)
 
 static const char *const database_names[PXI_DATABASES] = { "sqlite", "postgres" };
 
-/* A statement as neighbouring literals, one a line of SQL. */
-static void emit_sql(struct pxi_emit *e, char *sql)
-{
-    for (char *line = sql, *next; line; line = next) {
-        next = strchr(line, '\n');
-        if (next)
-            *next++ = 0;
-        emit(e, "    ");
-        pxi_emit_string(e, line);
-        if (next) { /* the line end belongs into the literal: in front of its closing quote */
-            e->line.size -= e->line.size > 0;
-            emit(e, "\\n\"");
-        }
-        emit(e, next ? "\n" : ",\n");
-    }
-}
-
 static void emit_ddl(struct pxi_emit *e, enum pxi_database db)
 {
     struct pxi_buf sql = { 0 };
     uint32_t n = pxi_gen_ddl(&sql, e->schema, db);
     emit(e, "static const char *const $P_$0[] = {\n", database_names[db]);
-    char *next = sql.data;
+    const char *next = sql.data;
     for (uint32_t i = 0; i < n && pxi_buf_ok(&sql); i++) {
-        char *text = next;
+        const char *text = next;
         next += strlen(next) + 1;
-        emit_sql(e, text);
+        pxi_emit_sql(e, text, "    ");
+        emit(e, ",\n");
     }
     emit(e, "    NULL,\n};\n");
     e->out->broken |= !pxi_buf_ok(&sql);
@@ -356,11 +340,14 @@ static void emit_main(struct pxi_emit *e)
     emit_open(e);
 }
 
-void pxi_gen_main(struct pxi_buf *out, const struct pxi_schema *schema, const char *source)
+void pxi_gen_main(struct pxi_buf *out, const struct pxi_schema *schema,
+                  const pxi_typed_list *queries, const char *source)
 {
     struct pxi_emit e = { .out = out, .schema = schema };
     emit(&e, first_line, source, "");
     emit_main(&e);
+    for (uint32_t i = 0; queries && i < queries->count; i++)
+        pxi_gen_typed_source(&e, &queries->items[i]);
     pxi_buf_free(&e.line);
 }
 
@@ -379,11 +366,11 @@ void pxi_gen_model(struct pxi_buf *out, const struct pxi_schema *schema, const s
     pxi_buf_free(&e.line);
 }
 
-void pxi_gen_single(struct pxi_buf *out, const struct pxi_schema *schema, const char *source)
+void pxi_gen_single(struct pxi_buf *out, const struct pxi_schema *schema,
+                    const pxi_typed_list *queries, const char *source)
 {
     struct pxi_emit e = { .out = out, .schema = schema };
-    emit(&e, first_line, source, "");
-    emit_main(&e);
+    pxi_gen_main(out, schema, queries, source);
     for (uint32_t i = 0; i < schema->models.count; i++) {
         e.model = &schema->models.items[i];
         if (e.model->ignore)

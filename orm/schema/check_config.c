@@ -61,13 +61,24 @@ static void check_prefix(struct pxi_checker *k, const struct pxi_property *p)
     k->schema->prefix = why ? NULL : v->text;
 }
 
+/* The text of a property; "." after a diagnostic. */
+static const char *path_of(struct pxi_checker *k, const struct pxi_property *p, const char *takes,
+                           const char *hint)
+{
+    const struct pxi_value *v = p->value.items;
+    if (v->kind == PXI_VALUE_TEXT && *v->text)
+        return v->text;
+    pxi_diag(k->diags, PROPERTY_VALUE, v->at, p->name.text, takes, hint);
+    return ".";
+}
+
 static void check_generator(struct pxi_checker *k, const struct pxi_config *config)
 {
-    static const char *const names[] = { "prefix", "out" };
-    const struct pxi_property *found[2] = { NULL, NULL };
+    static const char *const names[] = { "prefix", "out", "queries" };
+    const struct pxi_property *found[3] = { NULL, NULL, NULL };
     if (strcmp(config->name.text, "c") != 0)
         pxi_diag(k->diags, UNKNOWN_GENERATOR, config->name.at, config->name.text);
-    collect(k, config, "generator", names, found, 2);
+    collect(k, config, "generator", names, found, 3);
     if (found[0]) {
         check_prefix(k, found[0]);
     } else {
@@ -75,15 +86,12 @@ static void check_generator(struct pxi_checker *k, const struct pxi_config *conf
                  "prefix = \"blog\"; it begins every generated name");
     }
     k->schema->out = ".";
-    if (!found[1])
-        return;
-    const struct pxi_value *v = found[1]->value.items;
-    if (v->kind == PXI_VALUE_TEXT && *v->text) {
-        k->schema->out = v->text;
-    } else {
-        pxi_diag(k->diags, PROPERTY_VALUE, v->at, "out",
-                 "a folder in quotes, relative to this file", "write out = \"gen\"");
-    }
+    if (found[1])
+        k->schema->out = path_of(k, found[1], "a folder in quotes, relative to this file",
+                                 "write out = \"gen\"");
+    if (found[2])
+        k->schema->queries = path_of(k, found[2], "a file in quotes, relative to this file",
+                                     "write queries = \"queries.sql\"");
 }
 
 static void unknown_provider(struct pxi_checker *k, const struct pxi_value *v)

@@ -266,7 +266,8 @@ struct pxi_schema {
     const char *out;                 /* folder, relative to the schema file; "." if not given */
     const struct pxi_source *source; /* that it was read from */
     bool database[PXI_DATABASES];    /* which are generated for */
-    const char *url; /* of the datasource, or the name of its variable; NULL = none */
+    const char *queries; /* file of typed SQL, seen from the schema; NULL = queries.sql if there */
+    const char *url;     /* of the datasource, or the name of its variable; NULL = none */
     bool url_is_env;
 };
 

@@ -28,6 +28,11 @@ function(prax_generate target)
         message(FATAL_ERROR "prax_generate(TARGET SCHEMA file PREFIX word)")
     endif()
     get_filename_component(schema "${arg_SCHEMA}" ABSOLUTE)
+    set(queries "")
+    get_filename_component(folder "${schema}" DIRECTORY)
+    if(EXISTS "${folder}/queries.sql")
+        set(queries "${folder}/queries.sql")
+    endif()
     set(dir "${CMAKE_CURRENT_BINARY_DIR}/prax")
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${schema}")
     execute_process(
@@ -43,7 +48,7 @@ function(prax_generate target)
         BYPRODUCTS ${files}
         COMMAND "${PRAX_EXECUTABLE}" generate -q -o "${dir}" "${schema}"
         COMMAND "${CMAKE_COMMAND}" -E touch "${stamp}"
-        DEPENDS "${schema}" "${PRAX_EXECUTABLE}"
+        DEPENDS "${schema}" ${queries} "${PRAX_EXECUTABLE}"
         COMMENT "prax generate ${arg_SCHEMA}"
         VERBATIM)
     target_sources(${target} PRIVATE "${stamp}" ${files})

@@ -26,12 +26,13 @@ whole() {
         /_execve_\[k\]/ || (/\[stack ends: / && !/no_row\];(_start|_dl_start_user)/) { next }
         { n += $NF } END { print n - guessed }' "$tmp/$1/cpu.folded"
 }
-# judge FOLDER MIN PERMILLE STACK: so many stacks are whole, at least MIN samples match STACK
+# judge FOLDER MIN PERMILLE STACK: so many stacks are whole, at least MIN samples match STACK. One more
+# may be broken: on a busy machine the loader can be a sample late to see what a start has mapped.
 judge() {
     local name=$1 min=$2 permille=$3 stack=$4 n ok
     n=$(stacks "$name") ok=$(whole "$name")
     is "$name: status" "$status" 0
-    check "$name: $ok of $n stacks whole" test "$((ok * 1000))" -ge "$((n * permille))"
+    check "$name: $ok of $n stacks whole" test "$(((ok + 1) * 1000))" -ge "$((n * permille))"
     check "$name: ends where it should" test "$(count "$name" "$stack")" -ge "$min"
 }
 root=';_start;.*;main;'

@@ -90,6 +90,8 @@ static void test_failed_begin(void **state)
         ASSERT_CODE(s, PRAX_EABORTED);
         assert_int_equal(prax_error_get(s)->cause, PRAX_EINVAL);
     }
+    if (on_postgres()) /* a begin waits for nobody there */
+        return;
     PRAX_SESSION other = prax_session_open(f->db);
     PRAX_TX(tx, s); /* holds the write lock */
     {
@@ -136,7 +138,8 @@ static int sometimes(prax_session *s, void *arg)
 static int duplicate(prax_session *s, void *arg)
 {
     ++*(int *)arg;
-    add_tag(s, "a");
+    if (!blog_tag_create(s, .label = "a"))
+        return prax_error_code(s);
     return blog_tag_create(s, .label = "a") ? 0 : prax_error_code(s);
 }
 
@@ -154,8 +157,10 @@ static void test_run(void **state)
     PRAX_SESSION other = prax_session_open(f->db);
     {
         PRAX_TX(hold, other);
+        add_tag(other, "a");
         assert_int_equal(prax_tx_run(s, duplicate, &calls, .retries = 1), PRAX_EBUSY);
-        assert_int_equal(calls, 1); /* begin failed twice */
+        /* SQLite: begin failed twice; PostgreSQL: the first statement did */
+        assert_int_equal(calls, on_postgres() ? 3 : 1);
         ASSERT_CODE(s, PRAX_EBUSY);
     }
 }

@@ -71,7 +71,7 @@ static void test_raw(void **state)
     ASSERT_CODE(s, 0);
     prax_list_i64 list = PRAX_LIST(int64_t, 1, 2);
     if (db_place == DB_POSTGRES) {
-        prax_sql_each(row, s, "SELECT (2 = ANY(?))::int, cardinality(?::bigint[])", list, list) {
+        prax_sql_each(row, s, "SELECT (2 = ANY(?))::int, cardinality(?::int8[])", list, list) {
             assert_int_equal(prax_col_i64(row, 0), 1);
             assert_int_equal(prax_col_i64(row, 1), 2);
         }

@@ -26,9 +26,11 @@ static void assert_post_equal(const blog_post *a, const blog_post *b)
     assert_int_equal(a->cover.data != NULL, b->cover.data != NULL);
     if (a->cover.data)
         assert_memory_equal(a->cover.data, b->cover.data, a->cover.size);
-    assert_int_equal(a->meta.size, b->meta.size);
-    if (a->meta.text)
+    assert_int_equal(a->meta.text != NULL, b->meta.text != NULL);
+    if (a->meta.text && !on_postgres()) { /* jsonb has blanks of its own */
+        assert_int_equal(a->meta.size, b->meta.size);
         assert_string_equal(a->meta.text, b->meta.text);
+    }
     assert_int_equal(a->published_at.set, b->published_at.set);
     assert_int_equal(a->published_at.val.us, b->published_at.val.us);
     assert_int_equal(a->category_id.set, b->category_id.set);
@@ -66,7 +68,9 @@ static void test_round_trip(void **state)
     assert_int_equal(p->id, 1000);
     assert_int_equal(p->price.val.units, -200000); /* rounded to the column's scale */
     assert_non_null(p->cover.data);
-    assert_string_equal(p->meta.text, "{ \"a\" : [1] }");
+    assert_string_equal(p->meta.text, "{ \"a\" : [1] }"); /* as it was given */
+    p = reread(s, p);
+    assert_string_equal(p->meta.text, on_postgres() ? "{\"a\": [1]}" : "{ \"a\" : [1] }");
 }
 
 static void refused(const prax_session *s, const void *row, int code)

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char search_path[] = "&options=-csearch_path%3D";
+/* Waits for a lock end as they do on SQLite: soon. The schema's name is the last word. */
+static const char options[] = "&options=-clock_timeout%3D200%20-csearch_path%3D";
 
 static const char *server(void)
 {
@@ -56,7 +57,7 @@ void pg_schema_new(char url[PG_URL])
     snprintf(sql, sizeof sql, "CREATE SCHEMA t%d_%u", (int)getpid(), n);
     if (!pg_exec(sql))
         exit(1);
-    if (snprintf(url, PG_URL, "%s%st%d_%u", server(), search_path, (int)getpid(), n) >= PG_URL) {
+    if (snprintf(url, PG_URL, "%s%st%d_%u", server(), options, (int)getpid(), n) >= PG_URL) {
         fprintf(stderr, "PRAX_TEST_POSTGRES is too long\n");
         exit(1);
     }
@@ -64,10 +65,10 @@ void pg_schema_new(char url[PG_URL])
 
 void pg_schema_drop(const char *url)
 {
-    const char *at = strstr(url, search_path);
+    const char *at = strstr(url, options);
     char sql[80];
     if (!at)
         return;
-    snprintf(sql, sizeof sql, "DROP SCHEMA %s CASCADE", at + strlen(search_path));
+    snprintf(sql, sizeof sql, "DROP SCHEMA %s CASCADE", at + strlen(options));
     pg_exec(sql);
 }

@@ -66,8 +66,8 @@ static void test_same_every_time(void **state)
         for (int n = 0; n < 2; n++) {
             struct compiled s;
             compile_file(&s, good[i]);
-            pxi_gen_header(&h[n], s.schema, "x.prax");
-            pxi_gen_single(&c[n], s.schema, "x.prax");
+            pxi_gen_header(&h[n], s.schema, NULL, "x.prax");
+            pxi_gen_single(&c[n], s.schema, NULL, "x.prax");
             end(&s);
         }
         assert_string_equal(h[0].data, h[1].data);
@@ -98,8 +98,8 @@ static void test_width(void **state)
     struct compiled s;
     struct pxi_buf out = { 0 };
     compile_file(&s, "tests/golden/schema/blog.prax");
-    pxi_gen_header(&out, s.schema, "blog.prax");
-    pxi_gen_single(&out, s.schema, "blog.prax");
+    pxi_gen_header(&out, s.schema, NULL, "blog.prax");
+    pxi_gen_single(&out, s.schema, NULL, "blog.prax");
     assert_width(out.data);
     pxi_buf_free(&out);
     end(&s);
@@ -109,8 +109,8 @@ static unsigned count_lines(const struct pxi_schema *schema)
 {
     struct pxi_buf out = { 0 };
     unsigned n = 0;
-    pxi_gen_header(&out, schema, "x.prax");
-    pxi_gen_single(&out, schema, "x.prax");
+    pxi_gen_header(&out, schema, NULL, "x.prax");
+    pxi_gen_single(&out, schema, NULL, "x.prax");
     for (size_t i = 0; i < out.size; i++)
         n += out.data[i] == '\n';
     pxi_buf_free(&out);
@@ -156,8 +156,8 @@ static void test_broken_buffer_stays_broken(void **state)
     struct compiled s;
     compile_file(&s, good[0]);
     struct pxi_buf out = { .broken = true };
-    pxi_gen_header(&out, s.schema, "x.prax");
-    pxi_gen_single(&out, s.schema, "x.prax");
+    pxi_gen_header(&out, s.schema, NULL, "x.prax");
+    pxi_gen_single(&out, s.schema, NULL, "x.prax");
     assert_false(pxi_buf_ok(&out));
     pxi_buf_free(&out);
     end(&s);

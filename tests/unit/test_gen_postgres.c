@@ -51,7 +51,7 @@ static void create_file(const char *path, void (*then)(void))
     const struct pxi_schema *schema = pxi_schema_read(&diags, &src, &code);
     assert_int_equal(code, 0);
     pg_schema_new(url);
-    snprintf(sql, sizeof sql, "SET search_path = %s", strstr(url, "%3D") + 3);
+    snprintf(sql, sizeof sql, "SET search_path = %s", strrchr(url, '%') + 3);
     assert_true(pg_exec(sql));
     run(schema);
     if (then)

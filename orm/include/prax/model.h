@@ -206,6 +206,20 @@ PRAX_API const void *prax_gen_from_sql(prax_session *s, const prax_model *m, con
                                        const prax_val *v, size_t n);
 PRAX_API prax_cursor *prax_gen_open(prax_session *s, const prax_model *m, const void *query);
 PRAX_API int prax_gen_next(prax_cursor *c, const void **row);
+/* A statement of typed SQL: the row model's name is the query's; params are described as columns,
+ * each with its place in the query's arguments, once for each ? of the text. */
+typedef struct prax_query {
+    const prax_model *row; /* of the result: its columns by name; without columns: :exec */
+    const char *sql;
+    const char *postgres;      /* what PostgreSQL gets instead; or NULL */
+    const prax_column *params; /* params[n_params] */
+    uint16_t n_params;
+} prax_query;
+/* args is { size_t size; ... }. A list, maybe empty; the first row, or NULL and ENOTFOUND; the
+ * number of rows changed. Errors as those of raw SQL. */
+PRAX_API const void *prax_gen_query_many(prax_session *s, const prax_query *q, const void *args);
+PRAX_API const void *prax_gen_query_one(prax_session *s, const prax_query *q, const void *args);
+PRAX_API int64_t prax_gen_query_exec(prax_session *s, const prax_query *q, const void *args);
 /* Deep copies into the session: lists, nested filters, text. NULL when the arena is full. */
 PRAX_API const void *prax_gen_keep_where(prax_session *s, const prax_model *m, const void *where);
 /* Runs the statements of the database's own DDL (each list ends in NULL; a NULL list: the schema is

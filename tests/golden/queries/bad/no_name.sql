@@ -1,0 +1,3 @@
+SELECT id FROM items;
+-- name: all_items :many
+SELECT id FROM items
