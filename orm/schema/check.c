@@ -437,6 +437,7 @@ const struct pxi_schema *pxi_schema_read(struct pxi_diags *diags, const struct p
                                          int *code)
 {
     struct pxi_arena *arena = diags->arena;
+    arena->large = src->size > 1 << 20;
     struct pxi_schema *schema = pxi_arena_zero(arena, 1, sizeof *schema);
     struct pxi_checker k = { .schema = schema, .diags = diags, .arena = arena, .offers = 1 << 20 };
     open_checker(&k);
