@@ -25,7 +25,7 @@
 enum {
     PXI_ARENA_FIRST = 4 << 10, /* bytes: one page holds a get and its row */
     PXI_ARENA_BLOCK = 1 << 20, /* bytes: larger blocks would cost page faults that nobody uses */
-    PXI_ARENA_LARGE = 4 << 20, /* bytes, of a large arena that holds twice that: two huge pages */
+    PXI_ARENA_LARGE = 2 << 20, /* bytes, of a large arena that holds four times that: a huge page */
 };
 
 struct pxi_block {

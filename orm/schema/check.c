@@ -468,16 +468,12 @@ struct pxi_column_more *pxi_column_more(struct pxi_arena *a, struct pxi_column *
     return more;
 }
 
-void *pxi_list_room(struct pxi_arena *a, void *items, uint32_t count, uint32_t *capacity,
+void *pxi_list_grow(struct pxi_arena *a, void *items, uint32_t count, uint32_t *capacity,
                     size_t size)
 {
-    if (count == *capacity) {
-        uint32_t more = count ? count * 2 : 4;
-        items = pxi_arena_extend(a, items, count * size, more * size);
-        if (!items)
-            return NULL;
+    uint32_t more = count ? count * 2 : 4;
+    items = pxi_arena_extend(a, items, count * size, more * size);
+    if (items)
         *capacity = more;
-    }
-    memset((char *)items + count * size, 0, size);
     return items;
 }

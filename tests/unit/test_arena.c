@@ -76,7 +76,7 @@ static void test_marks_reuse(void **state)
     assert_int_equal(c.live, 0);
 }
 
-/* A large arena that holds much takes 4 MiB at once, from malloc too; another one does not. */
+/* A large arena that holds much takes 2 MiB at once, from malloc too; another one does not. */
 static void test_large(void **state)
 {
     (void)state;
