@@ -79,8 +79,8 @@ enum { BLOCK_WORDS = 5, FOREIGN_WORDS = 4 };
 
 static bool is_one_of(const struct pxi_parser *p, const char *const *words, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (is_word(p, words[i]))
+    for (size_t i = 0; i < n && p->t.kind == PXI_T_NAME; i++) {
+        if (*words[i] == *p->t.text && !strcmp(words[i], p->t.text))
             return true;
     }
     return false;
