@@ -112,9 +112,10 @@ struct pxb_query {
 struct pxb_alloc {
 	struct pxb_head head;
 	uint32_t tid;
-	uint8_t phase; /* enum prax_phase, if op */
-	uint8_t end;   /* enum pxb_end of the stack */
-	uint8_t pad[2];
+	uint8_t phase;	 /* enum prax_phase, if op */
+	uint8_t end;	 /* enum pxb_end of the stack */
+	uint8_t purpose; /* of what prax:alloc told: enum prax_purpose + 1; 0: it did not */
+	uint8_t pad;
 	uint64_t addr, size;
 	uint64_t ustack; /* 0 for PXB_FREE */
 	uint64_t op;
@@ -125,7 +126,7 @@ struct pxb_counters {
 	uint64_t lost[PXB_KINDS];
 	uint64_t ends[PXB_ENDS]; /* samples by end of their user stack */
 	uint64_t samples;	 /* of observed processes */
-	uint64_t probe_hits[4];	 /* of queries, allocation entries, returns, frees */
+	uint64_t probe_hits[5];	 /* queries, allocation entries, returns, frees, orm */
 	uint64_t busy;		 /* stacks not taken because the scratch was in use */
 	uint64_t no_memory;	 /* a map was full */
 	uint64_t run_ns;	 /* reserved for self-timing */

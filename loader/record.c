@@ -33,7 +33,7 @@ static const struct cli_option options[] = {
     [OPT_OUT] = { "-o", "DIR", "profile folder to write (default: profile)" },
     [OPT_CPU] = { "--cpu", "[=HZ]", "sample where CPU time goes (default: 99 a second)" },
     [OPT_HEAP] = { "--heap", "[=HOW]",
-                   "allocations with stacks: exact (default), probes, or sampled by bytes: 512K" },
+                   "allocations: exact (default), probes, sampled: 512K, or orm: Prax's own" },
     [OPT_LEAKS] = { "--leaks", "[=SECONDS]", "leaks.txt: what is never freed, older than SECONDS" },
     [OPT_QUERIES] = { "--queries", NULL, "every operation of Prax, with its call site" },
     [OPT_SECONDS] = { "-d", "SECONDS", "stop after so long" },
@@ -54,6 +54,7 @@ static const struct cli_command command = {
         "  prax-bpf record -p 1234 -d 30      a running process, for half a minute\n"
         "  prax-bpf record --heap -- ./app    who allocates, what is left at the end\n"
         "  prax-bpf record --heap=512K -- ./app   the same as an estimate, at hardly any cost\n"
+        "  prax-bpf record --heap=orm -p 1234     what Prax itself holds, by purpose and query\n"
         "\n"
         "The heap of a command is recorded from within it, by a library that goes in front of its\n"
         "C library; that of a running process, or with --heap=probes, by probes, which cost more.",
@@ -61,7 +62,7 @@ static const struct cli_command command = {
     .run = cmd_record,
 };
 
-enum heap_how { HEAP_NONE, HEAP_EXACT, HEAP_PROBES, HEAP_SAMPLED };
+enum heap_how { HEAP_NONE, HEAP_EXACT, HEAP_PROBES, HEAP_SAMPLED, HEAP_ORM };
 
 struct record {
     struct run run;
@@ -97,6 +98,8 @@ static void take_heap(struct cli_args *a, struct record *r)
         r->heap = HEAP_EXACT;
     } else if (strcmp(a->value, "probes") == 0) {
         r->heap = HEAP_PROBES;
+    } else if (strcmp(a->value, "orm") == 0) {
+        r->heap = HEAP_ORM;
     } else {
         r->heap = HEAP_SAMPLED;
         r->heap_rate = parse_bytes(a->value);
@@ -104,7 +107,7 @@ static void take_heap(struct cli_args *a, struct record *r)
     if (r->heap != HEAP_SAMPLED || r->heap_rate)
         return;
     a->status = cli__fail(CLI_USAGE, "--heap",
-                          "%s: exact, probes or a number of bytes between two "
+                          "%s: exact, probes, orm or a number of bytes between two "
                           "samples, from 1K to 1G",
                           a->value);
     a->done = true;
@@ -127,8 +130,9 @@ static int choose_heap(struct record *r)
                          "a running process cannot be sampled by bytes: leave "
                          "the number out, or start the program with -- CMD");
     }
-    o->heap = !r->target.command || r->heap == HEAP_PROBES;
-    if (o->heap)
+    o->orm = r->heap == HEAP_ORM;
+    o->heap = !o->orm && (!r->target.command || r->heap == HEAP_PROBES);
+    if (o->heap || o->orm)
         return CLI_OK;
     enum preload_obstacle obstacle = preload__look(r->target.command, &user);
     if (obstacle == PRELOAD_SET_ID) {
@@ -244,8 +248,12 @@ static void warn(struct record *r)
     struct pxi_buf *w = &r->warnings;
     if (o->queries && !f->has_prax)
         pxi_buf_text(w, "no Prax in the target: nothing to say of queries\n");
-    if (r->heap && !f->has_heap)
+    if (o->orm && !f->has_heap) {
+        pxi_buf_text(w, "no Prax with the probes alloc and free in the target: nothing to say of "
+                        "its heap\n");
+    } else if (r->heap && !f->has_heap) {
         pxi_buf_text(w, "no malloc and free found in the target: nothing to say of its heap\n");
+    }
     if (r->heap && !r->target.command)
         pxi_buf_text(w, "blocks allocated before the recording are invisible\n");
     const struct preload_totals *t = &f->preload;
@@ -316,7 +324,7 @@ static void fill_meta(struct record *r)
                        (r->run.end_ns - r->run.start_ns);
     m->hz = o->hz;
     m->with_cpu = o->hz != 0;
-    m->with_heap = r->heap != HEAP_NONE;
+    m->with_heap = r->heap == HEAP_NONE ? HEAP_OF_NONE : o->orm ? HEAP_OF_ORM : HEAP_OF_ALL;
     m->with_leaks = r->leaks;
     m->with_queries = o->queries;
     m->has_prax = r->run.facts.has_prax;

@@ -99,6 +99,7 @@ static int make_tables(struct session *s)
     images__init(&s->images, s->profile, s->unwind);
     s->images.with_heap = s->options.heap;
     s->images.with_queries = s->options.queries;
+    s->images.with_orm = s->options.orm;
     s->images.slot = s->features.slot;
     return 0;
 }
@@ -115,7 +116,7 @@ int session__open(struct session **out, const struct session_options *o)
     pxi_map_init(&s->ops);
     raise_limits();
     libbpf_set_print(getenv("PRAX_BPF_VERBOSE") ? loud : quiet);
-    if ((o->heap || o->queries) && features__detect(&s->features))
+    if ((o->heap || o->queries || o->orm) && features__detect(&s->features))
         return cli__refused("probes", s->features.error);
     int err = load(s);
     if (err)
@@ -161,6 +162,8 @@ int session__start(struct session *s)
 {
     hurry(s);
     procs__update(s);
+    if (s->options.orm)
+        counters__read(s, &s->profile->heap.held_before);
     int err = attach__start(s);
     if (err)
         return cli__refused("sampling", err);
@@ -187,7 +190,7 @@ static void note_memory(struct session *s)
 
 static void take_in(struct session *s)
 {
-    if (s->options.heap || s->options.preload)
+    if (s->options.heap || s->options.preload || s->options.orm)
         note_memory(s);
     procs__update(s);
     (void)ring_buffer__consume(s->ring);
@@ -237,13 +240,15 @@ static uint64_t overhead(const struct session *s)
 {
     const uint64_t *hits = s->facts.counters.probe_hits;
     uint64_t unpaired = hits[1] > hits[2] ? hits[1] - hits[2] : 0;
-    return hits[0] * s->features.probe_ns + hits[2] * s->features.return_ns +
+    return (hits[0] + hits[4]) * s->features.probe_ns + hits[2] * s->features.return_ns +
            (unpaired + hits[3]) * s->features.entry_ns;
 }
 
 void session__stop(struct session *s, struct session_facts *facts)
 {
     take_in(s); /* what the links still in place may add stays small */
+    if (s->options.orm)
+        counters__read(s, &s->profile->heap.held_at_end);
     attach__stop(s);
     if (s->options.preload)
         preload__stop(s->options.preload);

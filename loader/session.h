@@ -33,6 +33,7 @@ struct session_options {
     unsigned hz;             /* CPU samples a second and CPU; 0: none */
     bool heap;               /* the allocation family of every process, by probes */
     struct preload *preload; /* the same of a command, from within; NULL: not; borrowed */
+    bool orm;                /* what libprax allocates, by its probes; not with the two above */
     bool queries;            /* Prax's VERB__done probes */
     bool query_stacks;       /* with call sites */
     bool query_errors;       /* failed operations only */

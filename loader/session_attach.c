@@ -34,6 +34,8 @@ int attach__prepare(struct session *s)
         { s->skeleton->progs.heap_enter, pair, UPROBE_ENTRY },
         { s->skeleton->progs.heap_return, pair, UPROBE_RETURN },
         { s->skeleton->progs.heap_free, o->heap, UPROBE_ENTRY },
+        { s->skeleton->progs.orm_alloc, o->orm, UPROBE_ENTRY },
+        { s->skeleton->progs.orm_free, o->orm, UPROBE_ENTRY },
     };
     bpf_program__set_autoload(s->skeleton->progs.cpu_sample, o->hz != 0);
     int err = 0;
@@ -60,23 +62,38 @@ static void refuse(struct session *s, const char *what, int err)
     s->refused = true;
 }
 
-static void attach_queries(void *session, struct image *image)
+static int attach_orm(struct session *s, struct image *image, struct uprobe_options *o)
+{
+    int err = attach(s, &s->orm, s->skeleton->progs.orm_free, o, &image->orm[1], 1);
+    if (!err)
+        err = attach(s, &s->orm, s->skeleton->progs.orm_alloc, o, &image->orm[0], 1);
+    s->facts.has_heap |= !err;
+    return err;
+}
+
+static void attach_probes(void *session, struct image *image)
 {
     struct session *s = session;
-    if (image->probed || image->n_queries == 0)
+    struct uprobe_options o = { .kind = UPROBE_ENTRY, .path = image->opener };
+    int err = 0;
+    if (image->probed)
         return;
     image->probed = true;
-    struct uprobe_options o = { .kind = UPROBE_ENTRY, .path = image->opener };
-    int err =
-        attach(s, &s->queries, s->skeleton->progs.query_done, &o, image->queries, image->n_queries);
+    if (image->n_queries) {
+        err = attach(s, &s->queries, s->skeleton->progs.query_done, &o, image->queries,
+                     image->n_queries);
+    }
     if (err)
         refuse(s, "query probes", err);
+    err = image->has_orm ? attach_orm(s, image, &o) : 0;
+    if (err)
+        refuse(s, "allocation probes", err);
 }
 
 void attach__images(struct session *s)
 {
-    if (s->started && s->options.queries)
-        images__each(&s->images, attach_queries, s);
+    if (s->started && (s->options.queries || s->options.orm))
+        images__each(&s->images, attach_probes, s);
 }
 
 /* Allocation functions of one image in one process. */
@@ -223,4 +240,5 @@ void attach__stop(struct session *s)
     uprobes__close(&s->queries);
     for (size_t i = 0; i < s->procs.count; i++)
         uprobes__close(&procs__at(s, i)->heap);
+    uprobes__close(&s->orm);
 }

@@ -125,10 +125,12 @@ static void on_query(struct session *s, const struct pxb_query *r)
 static void on_alloc(struct session *s, const struct pxb_alloc *r)
 {
     const struct proc *p = find(s, &r->head);
-    if (p) {
-        profile__heap(s->profile, proc__process(p, r->head.ts),
-                      recall_stack(s, p, &r->head, r->ustack), recall(&s->ops, r->op), r);
-    }
+    if (!p)
+        return;
+    uint32_t stack = recall_stack(s, p, &r->head, r->ustack);
+    if (r->purpose && r->head.kind == PXB_ALLOC)
+        stack = profile__purpose_stack(s->profile, stack, r->purpose - 1);
+    profile__heap(s->profile, proc__process(p, r->head.ts), stack, recall(&s->ops, r->op), r);
 }
 
 int feed__record(void *session, void *data, size_t size)

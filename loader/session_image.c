@@ -83,20 +83,52 @@ static bool has_sled(const struct elf_file *f, uint64_t offset)
     return same;
 }
 
-static void find_queries(const struct images *i, struct image *image)
+/* Where a probe is attached. */
+static struct uprobe_site site_of(const struct images *i, const struct image *image,
+                                  const struct usdt_probe *p)
+{
+    return (struct uprobe_site){ .offset =
+                                     p->offset + (has_sled(&image->elf, p->offset) ? i->slot : 0),
+                                 .semaphore = p->semaphore_offset };
+}
+
+static void find_queries(const struct images *i, struct image *image,
+                         const struct usdt_probes *probes)
+{
+    image->queries = calloc(probes->n ? probes->n : 1, sizeof *image->queries);
+    for (size_t k = 0; image->queries && k < probes->n; k++) {
+        if (is_verb_done(&probes->items[k]))
+            image->queries[image->n_queries++] = site_of(i, image, &probes->items[k]);
+    }
+}
+
+/* Both, with the purpose as fifth operand: older ones had three. */
+static void find_orm(const struct images *i, struct image *image, const struct usdt_probes *probes)
+{
+    static const char *const names[] = { "alloc", "free" };
+    unsigned found = 0;
+    for (size_t k = 0; k < probes->n; k++) {
+        const struct usdt_probe *p = &probes->items[k];
+        for (unsigned n = 0; n < 2; n++) {
+            if (strcmp(p->provider, "prax") == 0 && strcmp(p->name, names[n]) == 0 &&
+                strstr(p->arguments, "@%r8d")) {
+                image->orm[n] = site_of(i, image, p);
+                found |= 1u << n;
+            }
+        }
+    }
+    image->has_orm = found == 3;
+}
+
+static void find_probes(const struct images *i, struct image *image)
 {
     struct usdt_probes probes;
     if (usdt_probes__read(&probes, &image->elf, NULL))
         return;
-    image->queries = calloc(probes.n ? probes.n : 1, sizeof *image->queries);
-    for (size_t k = 0; image->queries && k < probes.n; k++) {
-        const struct usdt_probe *p = &probes.items[k];
-        if (!is_verb_done(p))
-            continue;
-        uint64_t at = p->offset + (has_sled(&image->elf, p->offset) ? i->slot : 0);
-        image->queries[image->n_queries++] =
-            (struct uprobe_site){ .offset = at, .semaphore = p->semaphore_offset };
-    }
+    if (i->with_queries)
+        find_queries(i, image, &probes);
+    if (i->with_orm)
+        find_orm(i, image, &probes);
     usdt_probes__free(&probes);
 }
 
@@ -154,8 +186,8 @@ static void inspect(struct images *i, struct image *image, const void *key, size
     image->module = profile__module(i->profile, path, image->opener[0] ? image->opener : NULL,
                                     image->elf.build_id, image->elf.build_id_size);
     image->n_descriptors = prax_notes__find(&image->elf, image->descriptors, PRAX_COPIES_MAX);
-    if (i->with_queries)
-        find_queries(i, image);
+    if (i->with_queries || i->with_orm)
+        find_probes(i, image);
     if (i->with_heap && strncmp(name, "ld-", 3) != 0) /* ld.so's own malloc is for its start only */
         find_heap(image);
 }

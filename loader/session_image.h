@@ -27,15 +27,17 @@ struct image {
     struct uprobe_site
         calls[IMAGE_HEAP_SITES]; /* allocation functions; cookie enum pxb_heap_call */
     size_t n_calls;
-    uint64_t free_offset; /* file offset for the probe of free; 0: none */
-    bool probed;          /* the query probes are attached (for all processes) */
+    uint64_t free_offset;      /* file offset for the probe of free; 0: none */
+    struct uprobe_site orm[2]; /* the probes alloc and free; has_orm */
+    bool has_orm;
+    bool probed; /* Prax's probes are attached (for all processes) */
 };
 
 struct images {
     struct pxi_map by_key;
     struct unwind *unwind;
     struct profile *profile;
-    bool with_heap, with_queries;
+    bool with_heap, with_queries, with_orm;
     uint8_t slot; /* of a probe's sled */
 };
 

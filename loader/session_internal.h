@@ -73,6 +73,7 @@ struct session {
     struct pxi_buf sent;   /* struct sent[]: a stack for each id */
     uint64_t caught_up_ns; /* kernel records of before are taken in */
     uint32_t *frames;      /* scratch: frames[PXB_FRAMES_MAX] */
+    struct uprobes orm;    /* as queries: of the probes alloc and free */
     uint64_t serial;       /* of mapping lists, for their salt */
     struct pxi_buf ended;  /* struct ended[]: to be told when records in flight are in */
     struct session_facts facts;
@@ -114,5 +115,9 @@ void attach__stop(struct session *s);
 
 /* session_feed.c */
 int feed__record(void *session, void *data, size_t size); /* a ring_buffer_sample_fn */
+
+/* session_counters.c */
+/* What libprax holds in all processes that are there; what cannot be read is left out. */
+void counters__read(const struct session *s, struct heap_held *held);
 
 #endif

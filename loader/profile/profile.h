@@ -86,6 +86,12 @@ struct query_site {
     uint64_t calls, ns;
 };
 
+/* What libprax held at a moment by the processes' own counters: [enum prax_purpose]. */
+enum { HEAP_PURPOSES = 16 };
+struct heap_held {
+    uint64_t bytes[HEAP_PURPOSES], blocks[HEAP_PURPOSES];
+};
+
 /* Two figures over time. When there is no room, each second point goes and the step doubles. */
 enum { GROWTH_POINTS = 128 };
 struct growth_point {
@@ -140,8 +146,16 @@ struct heap {
     uint64_t exact_bytes, exact_blocks, exact_frees; /* as the command counted; 0: it did not */
     uint64_t leak_age_ns; /* see heap_site; to be set before anything is fed */
     struct heap_shape shape;
-    struct growth growth;   /* bytes and blocks that are live */
-    struct heap_live *live; /* see heap_live.h; NULL in a loaded profile */
+    struct growth growth;                      /* bytes and blocks that are live */
+    struct heap_held held_before, held_at_end; /* of HEAP_OF_ORM; 0 of processes that are gone */
+    struct heap_live *live;                    /* see heap_live.h; NULL in a loaded profile */
+};
+
+/* Whose allocations were recorded: profile_meta.with_heap. */
+enum {
+    HEAP_OF_NONE,
+    HEAP_OF_ALL, /* the allocation family: everybody's */
+    HEAP_OF_ORM, /* what libprax itself allocates, by purpose */
 };
 
 struct profile_meta {
@@ -192,6 +206,13 @@ uint32_t profile__frame(struct profile *p, uint32_t module, uint64_t address, bo
 /* frames[n], innermost first; more than UINT16_MAX are cut. */
 uint32_t profile__stack(struct profile *p, const uint32_t *frames, size_t n, uint8_t end,
                         bool kernel);
+/* The stack with what libprax allocates for (enum prax_purpose) as its outermost frame, in the
+ * module "[prax]": so every view of the heap shows it. */
+uint32_t profile__purpose_stack(struct profile *p, uint32_t stack, uint32_t purpose);
+/* That frame of a stack; its name is "prax:rows" or the like. 0: the stack has none. */
+uint32_t stack__purpose(const struct profile *p, uint32_t stack);
+/* "prax:rows"; "prax:other" for numbers that are not known. */
+const char *purpose_name(uint32_t purpose);
 /* model and sql may be NULL. An operation is told apart by verb, model and fingerprint; one without
  * a fingerprint is that of statements that were not built yet. sql_size: of the whole text, of
  * which sql may hold the beginning. */

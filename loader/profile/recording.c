@@ -286,6 +286,13 @@ static void io_shape(struct codec *c, void *item)
     ARRAY(c, s->lives);
 }
 
+static void io_held(struct codec *c, void *item)
+{
+    struct heap_held *h = item;
+    ARRAY(c, h->bytes);
+    ARRAY(c, h->blocks);
+}
+
 static void io_growth(struct codec *c, void *item)
 {
     struct growth *g = item;
@@ -323,6 +330,8 @@ static const struct chunk chunks[] = {
     { "HSIT", io_heap_site, PROFILE_TABLE(heap.sites, heap.n_sites) },
     { "HSHP", io_shape, { offsetof(struct profile, heap.shape), 0, 0 } },
     { "HGRO", io_growth, { offsetof(struct profile, heap.growth), 0, 0 } },
+    { "HBEF", io_held, { offsetof(struct profile, heap.held_before), 0, 0 } },
+    { "HEND", io_held, { offsetof(struct profile, heap.held_at_end), 0, 0 } },
     { "MEMO", io_growth, { offsetof(struct profile, memory), 0, 0 } },
 };
 enum { CHUNKS = sizeof chunks / sizeof *chunks };

@@ -87,7 +87,30 @@ double heap_group__error(const struct profile *p, const struct heap_group *g)
     return p->heap.rate && g->samples ? 1 / sqrt((double)g->samples) : 0;
 }
 
-struct heap_group *heap_groups__make(const struct profile *p, bool by_op, uint32_t *n)
+struct key {
+    uint32_t ustack, op;
+};
+
+static struct key by_site(const struct profile *p, const struct heap_site *s)
+{
+    (void)p;
+    return (struct key){ s->ustack, s->op };
+}
+
+static struct key by_operation(const struct profile *p, const struct heap_site *s)
+{
+    (void)p;
+    return (struct key){ 0, s->op };
+}
+
+static struct key by_purpose(const struct profile *p, const struct heap_site *s)
+{
+    return (struct key){ 0, stack__purpose(p, s->ustack) };
+}
+
+static struct heap_group *make_groups(const struct profile *p, uint32_t *n,
+                                      struct key (*key_of)(const struct profile *p,
+                                                           const struct heap_site *s))
 {
     struct heap_group *groups = calloc(p->heap.n_sites + 1, sizeof *groups);
     struct pxi_map map;
@@ -95,22 +118,38 @@ struct heap_group *heap_groups__make(const struct profile *p, bool by_op, uint32
     *n = 0;
     for (uint32_t i = 1; groups && i < p->heap.n_sites; i++) {
         const struct heap_site *s = &p->heap.sites[i];
-        uint32_t key[] = { by_op ? 0 : s->ustack, s->op };
+        const struct key key = key_of(p, s);
         bool is_new;
-        struct pxi_map_entry *e = pxi_map_put(&map, key, sizeof key, &is_new);
+        struct pxi_map_entry *e = pxi_map_put(&map, &key, sizeof key, &is_new);
         if (!e) {
             free(groups);
             groups = NULL;
             break;
         }
         if (is_new) {
-            groups[*n] = (struct heap_group){ .ustack = key[0], .op = key[1] };
+            groups[*n] = (struct heap_group){ .ustack = key.ustack, .op = key.op };
             e->value = &groups[(*n)++];
         }
         add_site(e->value, s);
     }
     pxi_map_free(&map);
     return groups;
+}
+
+struct heap_group *heap_groups__make(const struct profile *p, bool by_op, uint32_t *n)
+{
+    return make_groups(p, n, by_op ? by_operation : by_site);
+}
+
+struct heap_group *heap_groups__by_purpose(const struct profile *p, uint32_t *n)
+{
+    return make_groups(p, n, by_purpose);
+}
+
+const char *heap_of__name(uint8_t with_heap)
+{
+    static const char *const names[] = { NULL, "all", "orm" };
+    return with_heap < sizeof names / sizeof *names ? names[with_heap] : NULL;
 }
 
 void losses__each(const struct profile *p, void (*visit)(void *ctx, const char *cause, uint64_t n),

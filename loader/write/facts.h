@@ -28,6 +28,10 @@ struct heap_group {
 double heap_group__error(const struct profile *p, const struct heap_group *g);
 /* groups[*n], for free(). by_op: one group an operation, ustack 0. NULL: out of memory. */
 struct heap_group *heap_groups__make(const struct profile *p, bool by_op, uint32_t *n);
+/* The same by what libprax allocated for; in `op` is the frame that names it, 0 = no such. */
+struct heap_group *heap_groups__by_purpose(const struct profile *p, uint32_t *n);
+/* "all", "orm", or NULL: profile_meta.with_heap. */
+const char *heap_of__name(uint8_t with_heap);
 
 /* Lost records by cause: calls visit for each that is not 0. */
 void losses__each(const struct profile *p, void (*visit)(void *ctx, const char *cause, uint64_t n),

@@ -47,7 +47,8 @@ static void add_loss(void *ctx, const char *cause, uint64_t n)
 
 static void add_counters(struct pxi_json *j, const struct profile *p)
 {
-    static const char *const hits[] = { "queries", "allocations", "returns", "frees" };
+    static const char *const hits[] = { "queries", "allocations", "returns", "frees",
+                                        "orm_blocks" };
     const struct pxb_counters *c = &p->meta.counters;
     member(j, "samples", c->samples);
     pxi_json_key(j, "stack_ends");
@@ -90,6 +91,7 @@ void meta__json(struct pxi_json *j, const struct profile *p)
     member(j, "heap_sampled_every_bytes", p->heap.rate);
     flag(j, "queries", m->with_queries);
     flag(j, "prax_seen", m->has_prax);
+    word(j, "heap_of", heap_of__name(m->with_heap));
     add_processes(j, p);
     add_counters(j, p);
     member(j, "overhead_ns", m->overhead_ns);

@@ -85,7 +85,7 @@ static size_t next_size(const struct pxi_arena *a, size_t need)
     return size < need ? need : size;
 }
 
-static bool add_block(struct pxi_arena *a, size_t need)
+static bool arena_add_block(struct pxi_arena *a, size_t need)
 {
     size_t size = next_size(a, need);
     size_t bytes;
@@ -114,7 +114,7 @@ void *pxi_arena_grow(struct pxi_arena *a, size_t size, size_t align)
     size_t need;
     assert(align && align <= 16 && (align & (align - 1)) == 0);
     if (__builtin_add_overflow(size, align, &need) ||
-        (!reuse_spare(a, need) && !add_block(a, need))) {
+        (!reuse_spare(a, need) && !arena_add_block(a, need))) {
         a->full = true;
         return NULL;
     }

@@ -23,7 +23,8 @@ enum {
 };
 
 struct prax_db {
-    struct pxi_heap heap, pool_heap, plans_heap, rows_heap, scratch_heap;
+    struct pxi_heap heap, pool_heap, driver_heap, statements_heap, plans_heap, sessions_heap,
+        cursors_heap, rows_heap, scratch_heap;
     struct pxi_pool pool;
     struct pxi_plans plans;
     struct pxi_error err;

@@ -78,7 +78,11 @@ static prax_db *new_db(const prax_db_opts *o)
         return NULL;
     pxi_heap_init(&db->heap, &heap.user, "handle", false);
     pxi_heap_init(&db->pool_heap, &heap.user, "pool", false);
+    pxi_heap_init(&db->driver_heap, &heap.user, "driver", false);
+    pxi_heap_init(&db->statements_heap, &heap.user, "statements", false);
     pxi_heap_init(&db->plans_heap, &heap.user, "plans", false);
+    pxi_heap_init(&db->sessions_heap, &heap.user, "sessions", false);
+    pxi_heap_init(&db->cursors_heap, &heap.user, "cursors", false);
     pxi_heap_init(&db->rows_heap, &heap.user, "rows", true);
     pxi_heap_init(&db->scratch_heap, &heap.user, "scratch", true);
     pxi_error_clear(&db->err);
@@ -100,7 +104,9 @@ int prax_db_open_with(prax_db **out, const prax_db_opts *opts)
     if (!db)
         return PRAX_ENOMEM;
     *out = db;
-    struct pxi_pool_opts po = { .url = o.url,
+    struct pxi_pool_opts po = { .statements = &db->statements_heap,
+                                .driver = &db->driver_heap,
+                                .url = o.url,
                                 .min = o.pool_min ? o.pool_min : 1,
                                 .max = o.pool_max ? o.pool_max : POOL_MAX,
                                 .stmt_cache = o.stmt_cache ? o.stmt_cache : STMT_CACHE,

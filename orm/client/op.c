@@ -385,7 +385,11 @@ static int keep_all(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan **p
 int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *plan, bool cached)
 {
     struct prax_stats *st = pxi_stats_here();
-    int rc = op->keep ? keep_all(op, sh, &plan) : 0;
+    int rc = 0;
+    if (op->keep) {
+        pxi_op_show(op, plan); /* what is kept is charged to the statement */
+        rc = keep_all(op, sh, &plan);
+    }
     if (rc == 0 && !op->link)
         rc = pxi_op_connect(op);
     if (!plan)

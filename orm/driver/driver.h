@@ -72,6 +72,7 @@ struct pxi_conn_opts {
     const char *url;   /* all of it */
     const char *where; /* what the driver opens; from resolve */
     uint32_t busy_ms;
+    const prax_alloc *alloc; /* for what the driver keeps of a connection; NULL: malloc */
 };
 
 /* The half of a driver that never blocks: for batches and event loops. A connection is in one of

@@ -190,11 +190,14 @@ static int cannot_open(const struct pxi_sqlite_conn *c, const char *url, int rc,
 
 int pxi_sqlite_open(const struct pxi_conn_opts *o, struct pxi_conn **out, struct pxi_error *err)
 {
-    struct pxi_sqlite_conn *c = calloc(1, sizeof *c);
+    const prax_alloc *alloc = o->alloc ? o->alloc : &pxi_malloc;
+    struct pxi_sqlite_conn *c = alloc->realloc(alloc->ctx, NULL, 0, sizeof *c);
     *out = NULL;
     if (!c)
         return pxi_error_set(err, PRAX_ENOMEM, "%s: out of memory", o->url);
+    memset(c, 0, sizeof *c);
     c->conn.driver = &pxi_sqlite;
+    c->alloc = alloc;
     c->busy_ms = o->busy_ms;
     int rc = sqlite3_open_v2(
         o->where, &c->db,
@@ -214,5 +217,5 @@ void pxi_sqlite_close(struct pxi_conn *conn)
 {
     struct pxi_sqlite_conn *c = pxi_sqlite_of(conn);
     sqlite3_close_v2(c->db);
-    free(c);
+    c->alloc->realloc(c->alloc->ctx, c, sizeof *c, 0);
 }

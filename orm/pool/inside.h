@@ -1,7 +1,7 @@
 /* inside.h - shared by the files of the pool only.
  *
- * link.c opens, closes and checks one connection; wait.c keeps the queue; pool.c hands out. What
- * says "locked" wants the pool's lock.
+ * link.c opens, closes and checks one connection; connect.c decides when; wait.c keeps the queue;
+ * pool.c hands out. What says "locked" wants the pool's lock.
  */
 #ifndef PXI_POOL_INSIDE_H
 #define PXI_POOL_INSIDE_H
@@ -13,7 +13,10 @@ struct pxi_waiter {
     struct pxi_waiter *next;
     const struct pxi_wish *wish;
     struct pxi_link *link; /* handed over */
+    struct pxi_error *err; /* of the session; where a connect that failed for it says so */
+    int rc;                /* of that connect */
     bool opening;          /* connects for itself; others are served first */
+    bool looked;           /* in vain, at least once */
     pthread_cond_t wake;
 };
 
@@ -31,7 +34,7 @@ bool pxi_link_clean(struct pxi_pool *p, struct pxi_link *l);
 /* Locked: a connection for the wish, when its turn has come. */
 int pxi_wait(struct pxi_pool *p, const struct pxi_wish *wish, uint64_t deadline_ns,
              struct pxi_link **out, struct pxi_error *err);
-/* Locked: the first waiter that has no link yet and could use one at once; or NULL. */
+/* Locked: the first waiter that has got nothing yet and could use a link at once; or NULL. */
 struct pxi_waiter *pxi_wait_first(const struct pxi_pool *p);
 /* Locked: all look again. */
 void pxi_wait_wake(struct pxi_pool *p);
@@ -39,7 +42,23 @@ void pxi_wait_wake(struct pxi_pool *p);
 void pxi_wait_cond(pthread_cond_t *c);
 void pxi_wait_until(pthread_cond_t *c, pthread_mutex_t *lock, uint64_t ns);
 
+/* ---- connect.c ---- */
+
+/* Locked, but for the time of a connect: opens one more in the calling thread. NULL and *rc = 0:
+ * not now. */
+struct pxi_link *pxi_connect_here(struct pxi_pool *p, uintptr_t owner, int *rc,
+                                  struct pxi_error *err);
+/* Locked: threads that connect, for waiters that nobody connects for yet. What they open is passed
+ * on. False: there ought to be one, and it could not be started. */
+bool pxi_connect_apart(struct pxi_pool *p);
+
 /* ---- pool.c ---- */
+
+/* Locked: an owner for one that has none; and an owner less, for one without a connection. */
+void pxi_pool_own(struct pxi_pool *p, struct pxi_link *l, uintptr_t owner);
+void pxi_pool_vacate(struct pxi_pool *p, struct pxi_link *l);
+/* Locked, but for the time of closing: of a link that the caller owns. */
+void pxi_pool_close_owned(struct pxi_pool *p, struct pxi_link *l);
 
 /* Locked, but for the time of a connect: a link for the owner, or NULL; *rc < 0: the reason. w: who
  * waits, or NULL. */

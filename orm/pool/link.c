@@ -36,7 +36,7 @@ int pxi_link_open(struct pxi_pool *p, struct pxi_link *l, struct pxi_error *err)
     l->driver = p->driver;
     l->id = id;
     l->cached_max = p->stmt_cache;
-    l->heap = p->heap;
+    l->heap = p->statements;
     l->mortal = p->driver->ping || p->lifetime_ns || p->idle_ns;
     l->opened_ns = l->rested_ns = l->mortal ? pxi_clock_ns() : 0;
     __atomic_store_n(&l->conn, conn, __ATOMIC_RELEASE);

@@ -37,6 +37,7 @@ struct pxi_cached {
     uint64_t tick;         /* of its last use */
 };
 
+struct pxi_pool;
 struct pxi_link {
     uintptr_t owner;       /* atomic: 0 = free; session | 1 = working, session = resting */
     struct pxi_conn *conn; /* NULL: none, or it is being opened */
@@ -50,8 +51,9 @@ struct pxi_link {
     struct pxi_cached *cached; /* cached[cached_room], by plan id */
     uint64_t tick;
     uint64_t opened_ns, rested_ns; /* rested_ns: when its last work ended, if mortal */
-    const struct pxi_heap *heap;
-    uint64_t apart[4]; /* owners of two links are never in one cache line */
+    const struct pxi_heap *heap;   /* of cached */
+    struct pxi_pool *pool;
+    uint64_t apart[3]; /* owners of two links are never in one cache line */
 };
 
 struct pxi_waiter;
@@ -60,7 +62,7 @@ struct pxi_pool {
     const struct pxi_driver *driver;
     struct pxi_conn_opts conn;
     char *where;
-    const struct pxi_heap *heap;
+    const struct pxi_heap *heap, *statements;
     struct pxi_link *links; /* links[max] */
     unsigned min, max;
     unsigned count;   /* connections that are open, or being opened */
@@ -86,6 +88,7 @@ struct pxi_pool {
 };
 
 struct pxi_pool_opts {
+    const struct pxi_heap *statements, *driver; /* what these are allocated from */
     const char *url;
     unsigned min, max, stmt_cache;
     uint32_t acquire_ms, busy_ms;

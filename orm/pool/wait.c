@@ -26,7 +26,7 @@ void pxi_wait_until(pthread_cond_t *c, pthread_mutex_t *lock, uint64_t ns)
 struct pxi_waiter *pxi_wait_first(const struct pxi_pool *p)
 {
     struct pxi_waiter *w = p->first;
-    while (w && (w->link || w->opening))
+    while (w && (w->link || w->rc || w->opening))
         w = w->next;
     return w;
 }
@@ -122,18 +122,20 @@ static int wait_turn(struct pxi_pool *p, struct pxi_waiter *w, uint64_t deadline
         uint64_t slice = now + (uint64_t)WAIT_SLICE_MS * MS_NS;
         bool looks = p->first == w && slice < deadline;
         pxi_wait_until(&w->wake, &p->lock, looks ? slice : deadline);
-        if (w->link)
-            return 0;
+        if (w->link || w->rc)
+            return w->rc;
     }
 }
 
 int pxi_wait(struct pxi_pool *p, const struct pxi_wish *wish, uint64_t deadline_ns,
              struct pxi_link **out, struct pxi_error *err)
 {
-    struct pxi_waiter w = { .wish = wish };
+    struct pxi_waiter w = { .wish = wish, .err = err };
     uint64_t start = pxi_clock_ns();
     PXI_PROBE(pool__wait__start, wish->rec, (uint64_t)p->count, (uint64_t)p->in_use);
     enqueue(p, &w);
+    if (p->driver->ping)
+        pxi_connect_apart(p);
     int rc = wait_turn(p, &w, deadline_ns, err);
     dequeue(p, &w);
     *out = w.link;

@@ -45,12 +45,15 @@ record app_probes --heap=probes "$app" -n 500
 is "the same stacks, blocks and bytes as by probes" "$(cat "$tmp/app/heap.folded")" \
     "$(cat "$tmp/app_probes/heap.folded")"
 check "charged to queries" grep -q 'query:execute_insert Reading;' "$tmp/app/heap.folded"
-valgrind --tool=dhat --dhat-out-file="$tmp/valgrind.json" "$app" -n 500 >/dev/null 2>&1
+valgrind --tool=dhat --num-callers=100 --dhat-out-file="$tmp/valgrind.json" "$app" -n 500 >/dev/null 2>&1
 check "valgrind saw blocks" test "$(dhat "$tmp/valgrind.json" tbk)" -gt 1000
 for m in tbk tb gbk gb; do
     is "$m as valgrind's dhat says" "$(dhat "$tmp/app/dhat-heap.json" $m)" \
         "$(dhat "$tmp/valgrind.json" $m)"
 done
+
+check "every site as valgrind's dhat says: blocks, bytes, at the peak, at the end" \
+    python3 tests/lib/dhat.py sites "$tmp/app/dhat-heap.json" "$tmp/valgrind.json"
 
 # ---- samples ----
 record all --heap "$app" -n 20000

@@ -45,10 +45,10 @@ take_away() { # KIND
 }
 
 run() { # KIND
-    local schema=load_$1 seconds=$((rounds * 2 + 2)) rc last
+    local schema=load_$1 rc last
     psql -qX "$PRAX_TEST_POSTGRES" -c "CREATE SCHEMA $schema"
     mkfifo "$tmp/in"
-    "$load" "$PRAX_TEST_POSTGRES&options=-csearch_path%3D$schema" 16 "$seconds" \
+    "$load" "$PRAX_TEST_POSTGRES&options=-csearch_path%3D$schema" 16 600 \
         <"$tmp/in" >"$tmp/out" 2>"$tmp/err" &
     local pid=$!
     exec 3>"$tmp/in"
@@ -58,6 +58,7 @@ run() { # KIND
         take_away "$1" || echo "# the server did not come back" >&2
         sleep 1
     done
+    echo stop >&3
     wait $pid
     rc=$?
     exec 3>&-

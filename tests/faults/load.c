@@ -8,9 +8,10 @@
  * lost, rows twice are doubled, rows of one that was refused are ghosts, some of three rows are
  * torn. Where a commit was in doubt both is right.
  *
- * On standard input a line may come meanwhile: "mark" begins the counting of requests anew (those
- * after a fault). The last line of output is: requests N, failed N, since mark N failed N, in doubt
- * N, lost N, doubled N, ghosts N, torn N. Exit status 0 if the last four are 0.
+ * On standard input lines may come meanwhile: "mark" begins the counting of requests anew (those
+ * after a fault), "stop" is the end before SECONDS are over. The last line of output is: requests
+ * N, failed N, since mark N failed N, in doubt N, lost N, doubled N, ghosts N, torn N. Exit status
+ * 0 if the last four are 0.
  */
 #include "blog.h"
 #include "orm/base/clock.h"
@@ -34,7 +35,7 @@ struct worker {
 
 static struct {
     uint64_t requests, failed, marked, marked_failed;
-    int shown;
+    int shown, stop;
 } count;
 
 static void add(uint64_t *to)
@@ -91,7 +92,9 @@ static void show_first(const prax_session *s)
 static void *work(void *arg)
 {
     struct worker *w = arg;
-    for (unsigned n = 0; pxi_clock_ns() < w->end_ns && w->writes < REQUESTS_MAX; n++) {
+    for (unsigned n = 0; pxi_clock_ns() < w->end_ns && w->writes < REQUESTS_MAX &&
+                         !__atomic_load_n(&count.stop, __ATOMIC_RELAXED);
+         n++) {
         bool marked = __atomic_load_n(&count.marked, __ATOMIC_RELAXED) != 0;
         prax_session *s = prax_session_open(w->db);
         int rc = n % 4 == 0 ? write_request(w, s) : read_request(s, n);
@@ -165,6 +168,8 @@ static void *listen_to(void *arg)
     while (fgets(line, sizeof line, stdin)) {
         if (strcmp(line, "mark\n") == 0)
             __atomic_store_n(&count.marked, 1, __ATOMIC_RELAXED);
+        if (strcmp(line, "stop\n") == 0)
+            __atomic_store_n(&count.stop, 1, __ATOMIC_RELAXED);
     }
     return arg;
 }

@@ -5,6 +5,7 @@
 #include "orm/client/client.h"
 #include "orm/driver/sqlite.h"
 #include <string.h>
+#include <unistd.h>
 
 enum { CONNS = 4096 };
 struct faulty faulty;
@@ -80,6 +81,7 @@ static int fails_of(struct pxi_conn *c)
 static int f_open(const struct pxi_conn_opts *o, struct pxi_conn **out, struct pxi_error *err)
 {
     __atomic_add_fetch(&faulty.opens, 1, __ATOMIC_RELAXED);
+    usleep((unsigned)__atomic_load_n(&faulty.open_ms, __ATOMIC_RELAXED) * 1000);
     int code = __atomic_load_n(&faulty.open_code, __ATOMIC_RELAXED);
     if (code == 0 && hits())
         code = faulty.fail_code;

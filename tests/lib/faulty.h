@@ -13,6 +13,7 @@
 struct faulty {
     int opens, pings, resets, calls; /* counted; calls: all that may fail */
     int open_code;                   /* what opening fails with; 0 = it succeeds */
+    int open_ms;                     /* how long opening takes */
     bool hidden;                     /* who died is only seen by talking to it */
     bool reset_fails;
     int commit_dies; /* 1: the server dies after COMMIT was done, 2: before */

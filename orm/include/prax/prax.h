@@ -200,6 +200,39 @@ static inline void prax_session_release_(prax_mark *m)
     prax_mark PRAX_CAT(prax_scope_, __LINE__) = prax_session_mark(s)
 // clang-format on
 
+/* ---- memory of the program ------------------------------------------------------------------- */
+
+/* What libprax has allocated for one thing: "rows", "plans", "sessions", ... */
+typedef struct prax_memory_purpose {
+    const char *purpose; /* a constant; the names are those of usdt/purposes.def */
+    uint64_t bytes, blocks;
+} prax_memory_purpose;
+
+enum { PRAX_MEMORY_PURPOSES = 16 };
+
+/* Bytes unless said. libprax's own are what it asked the allocator for; what SQLite and libpq
+ * allocate is in physical_bytes only. Grows at its end only. */
+typedef struct prax_memory {
+    size_t size;                        /* in: sizeof; out: how much of it was filled */
+    uint64_t physical_bytes;            /* of the process: resident in RAM */
+    uint64_t virtual_bytes;             /* of the process: its address space */
+    uint64_t live_bytes, live_blocks;   /* libprax's own, now */
+    uint64_t peak_bytes;                /* the most that live_bytes ever was */
+    uint64_t total_bytes, total_blocks; /* libprax's own, since the program started */
+    uint64_t arena_bytes, arena_blocks; /* of live_*: the arenas of sessions and cursors */
+    uint64_t sessions, connections;     /* how many are open, of all handles */
+    size_t n_purposes;
+    prax_memory_purpose purposes[PRAX_MEMORY_PURPOSES]; /* purposes[n_purposes]: what is live */
+} prax_memory;
+
+/* A program's own figures: prax_memory m = { .size = sizeof m }; prax_memory_stats(&m). They are of
+ * this copy of libprax in the process, over all threads and handles; nothing is locked or stopped
+ * for them, so while other threads work, sums are of slightly different moments. Some 4 us, most of
+ * it for /proc/self/statm. After fork a child's begin with its parent's. Any thread, at any time.
+ * 0; EINVAL: out is NULL or its size is not set; EIO: /proc cannot be read, so that physical_bytes
+ * and virtual_bytes are 0 and all else is right. */
+PRAX_API PRAX_MUST int prax_memory_stats(prax_memory *out);
+
 /* ---- transactions: guards that roll back unless committed ------------------------------------ */
 
 enum prax_isolation { PRAX_ISO_DEFAULT, PRAX_READ_COMMITTED, PRAX_REPEATABLE, PRAX_SERIALIZABLE };
