@@ -30,6 +30,16 @@ static const char *const default_forms[] = {
     [PRAX_T_Enum] = "one of its labels",
 };
 
+static bool is_function(const char *word)
+{
+    static const char *const words[] = { "now", "uuid", "ulid", "autoincrement", "dbgenerated" };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (!strcmp(words[i], word))
+            return true;
+    }
+    return false;
+}
+
 static void wrong_default(struct pxi_checker *k, const struct pxi_column *c,
                           const struct pxi_value *v)
 {
@@ -38,6 +48,8 @@ static void wrong_default(struct pxi_checker *k, const struct pxi_column *c,
         hint = "write the label without quotes";
     } else if (c->type == PRAX_T_String && v->kind != PXI_VALUE_CALL && !c->list) {
         hint = "put it in quotes";
+    } else if (v->kind == PXI_VALUE_WORD && is_function(v->text)) {
+        hint = "a function has parentheses behind it: now()";
     } else if (c->list) {
         hint = "dbgenerated(\"SQL\") takes what the database understands";
     }

@@ -11,6 +11,7 @@
 #include "orm/schema/diagnostic.h"
 #include "orm/schema/limits.h"
 #include <prax/model.h>
+#include <string.h>
 
 /* A growing array in an arena. pxi_list_add gives a cleared new item, or NULL when memory is out.
  */
@@ -19,15 +20,17 @@
         T *items;                 \
         uint32_t count, capacity; \
     }
-void *pxi_list_room(struct pxi_arena *a, void *items, uint32_t count, uint32_t *capacity,
+/* The items in a room for more of them. NULL: out of memory. */
+void *pxi_list_grow(struct pxi_arena *a, void *items, uint32_t count, uint32_t *capacity,
                     size_t size);
-#define pxi_list_add(arena, l)                                                                  \
-    ({                                                                                          \
-        void *room_ =                                                                           \
-            pxi_list_room((arena), (l)->items, (l)->count, &(l)->capacity, sizeof *(l)->items); \
-        if (room_)                                                                              \
-            (l)->items = room_;                                                                 \
-        room_ ? &(l)->items[(l)->count++] : NULL;                                               \
+#define pxi_list_add(arena, l)                                                                     \
+    ({                                                                                             \
+        void *room_ = (l)->items;                                                                  \
+        if ((l)->count == (l)->capacity)                                                           \
+            room_ = pxi_list_grow((arena), room_, (l)->count, &(l)->capacity, sizeof *(l)->items); \
+        if (room_)                                                                                 \
+            (l)->items = room_;                                                                    \
+        room_ ? memset(&(l)->items[(l)->count++], 0, sizeof *(l)->items) : NULL;                   \
     })
 
 enum pxi_database { PXI_DB_SQLITE, PXI_DB_POSTGRES, PXI_DATABASES };
