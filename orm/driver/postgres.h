@@ -4,6 +4,7 @@
  * Statements are parsed and described once (one round trip), values travel in binary, and every
  * wait is a poll on the socket and on an eventfd, so that a deadline or another thread can end it.
  *
+ *   postgres_libpq.c   libpq itself, loaded when it is needed
  *   postgres_url.c     a URL -> one conninfo string
  *   postgres_open.c    connecting, closing, checking, what a session leaves behind
  *   postgres_wait.c    waiting, stopping the server, losing the connection
@@ -24,8 +25,8 @@
 #ifndef PXI_DRIVER_POSTGRES_H
 #define PXI_DRIVER_POSTGRES_H
 #include "orm/driver/postgres_codec.h"
+#include "orm/driver/postgres_libpq.h"
 #include "orm/driver/postgres_scan.h"
-#include <libpq-fe.h>
 
 enum {
     PXI_PG_SERVER_MIN = 120000,

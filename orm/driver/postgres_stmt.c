@@ -382,10 +382,10 @@ int pxi_pg_encode(struct pxi_pg_stmt *st, const struct pxi_value *v, unsigned n)
 static int take_single_rows(struct pxi_pg_conn *c)
 {
 #ifdef LIBPQ_HAS_CHUNK_MODE
-    return PQsetChunkedRowsMode(c->pg, 256);
-#else
-    return PQsetSingleRowMode(c->pg);
+    if (pxi_libpq.PQsetChunkedRowsMode)
+        return pxi_libpq.PQsetChunkedRowsMode(c->pg, 256);
 #endif
+    return PQsetSingleRowMode(c->pg);
 }
 
 int pxi_pg_send(struct pxi_pg_stmt *st)

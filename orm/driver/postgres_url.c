@@ -266,7 +266,9 @@ int pxi_pg_resolve(const char *url, bool exclusive, char **where, struct pxi_err
     (void)exclusive;
     *where = NULL;
     const char *colon = strchr(url, ':');
-    int rc = strncmp(colon, "://", 3) == 0 ? read_uri(&r, url) : read_keywords(&r, colon + 1);
+    int rc = pxi_libpq_load(err);
+    if (rc == 0)
+        rc = strncmp(colon, "://", 3) == 0 ? read_uri(&r, url) : read_keywords(&r, colon + 1);
     if (rc == 0 && !pxi_buf_ok(&r.rest))
         rc = PRAX_ENOMEM;
     if (rc == 0)
