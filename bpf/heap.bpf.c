@@ -76,7 +76,7 @@ static __always_inline void send(uint64_t pid_tgid, uint16_t kind, uint64_t addr
 	a->tid = (uint32_t)pid_tgid;
 	a->phase = at->phase;
 	a->end = at->end;
-	a->pad[0] = a->pad[1] = 0;
+	a->flags = a->pad = 0;
 	a->addr = addr;
 	a->size = size;
 	a->ustack = at->ustack;
@@ -115,7 +115,7 @@ static __always_inline int enter(struct pt_regs *regs, uint64_t which)
 
 	if (!p)
 		return 1;
-	pxb_count(probe_hits[1]);
+	pxb_count(probe_hits[PXB_HIT_ENTRY]);
 	if (!c) {
 		pxb_count(no_memory);
 		pxb_count(lost[PXB_ALLOC]);
@@ -146,7 +146,7 @@ static __always_inline int leave(struct pt_regs *regs)
 
 	if (!p)
 		return 0;
-	pxb_count(probe_hits[2]);
+	pxb_count(probe_hits[PXB_HIT_RETURN]);
 	if (!c || c->sp == 0 || regs->sp != c->sp + 8)
 		return 0;
 	c->sp = 0;
@@ -193,7 +193,7 @@ int heap_free(struct pt_regs *regs)
 
 	if (!bpf_map_lookup_elem(&processes, &tgid))
 		return 0;
-	pxb_count(probe_hits[3]);
+	pxb_count(probe_hits[PXB_HIT_FREE]);
 	c = call_get(0);
 	if (regs->di == 0 || (c && c->sp && regs->sp <= c->sp))
 		return 0;

@@ -69,7 +69,7 @@ int query_done(struct pt_regs *regs)
 
 	if (!p)
 		return 0;
-	pxb_count(probe_hits[0]);
+	pxb_count(probe_hits[PXB_HIT_QUERY]);
 	if (regs->cx < query_min_ns || (query_errors && (int32_t)regs->r9 == 0))
 		return 0;
 	s = pxb_begin(PXB_SLOT_PROBE, tgid);

@@ -32,6 +32,7 @@ enum pxb_kind {
 	PXB_FREE,	   /* struct pxb_alloc: free was entered; size 0 */
 	PXB_REALLOC_ENTER, /* struct pxb_alloc: addr = old block (not 0), size = wish */
 	PXB_REALLOC_EXIT,  /* struct pxb_alloc: addr = new block, 0 = failed: the old one stands */
+	PXB_FAULT,	   /* struct pxb_alloc: a page came in at addr; size = bytes, see flags */
 	PXB_KINDS
 };
 
@@ -109,15 +110,32 @@ struct pxb_query {
 	uint64_t phase_ns[PXB_PHASES];
 };
 
+/* Flags of PXB_FAULT. */
+enum {
+	PXB_FAULT_COPY = 1, /* a page that was there is copied: shared by fork, or of a file */
+	PXB_FAULT_HUGE = 2, /* what a huge page has beyond the page that was told before */
+};
+
 struct pxb_alloc {
 	struct pxb_head head;
 	uint32_t tid;
 	uint8_t phase; /* enum prax_phase, if op */
 	uint8_t end;   /* enum pxb_end of the stack */
-	uint8_t pad[2];
+	uint8_t flags;
+	uint8_t pad;
 	uint64_t addr, size;
 	uint64_t ustack; /* 0 for PXB_FREE */
 	uint64_t op;
+};
+
+/* What probe_hits counts. */
+enum pxb_hit {
+	PXB_HIT_QUERY,
+	PXB_HIT_ENTRY,	/* of allocation functions */
+	PXB_HIT_RETURN, /* the same */
+	PXB_HIT_FREE,
+	PXB_HIT_FAULT,
+	PXB_HITS
 };
 
 /* Per CPU, summed by the loader. lost[]: records without room, by kind. */
@@ -125,10 +143,10 @@ struct pxb_counters {
 	uint64_t lost[PXB_KINDS];
 	uint64_t ends[PXB_ENDS]; /* samples by end of their user stack */
 	uint64_t samples;	 /* of observed processes */
-	uint64_t probe_hits[4];	 /* of queries, allocation entries, returns, frees */
+	uint64_t probe_hits[PXB_HITS];
 	uint64_t busy;		 /* stacks not taken because the scratch was in use */
 	uint64_t no_memory;	 /* a map was full */
-	uint64_t run_ns;	 /* reserved for self-timing */
+	uint64_t run_ns;	 /* spent on page faults: 64 times what one in 64 took */
 };
 
 #endif

@@ -33,7 +33,7 @@ static const struct cli_option options[] = {
     [OPT_OUT] = { "-o", "DIR", "profile folder to write (default: profile)" },
     [OPT_CPU] = { "--cpu", "[=HZ]", "sample where CPU time goes (default: 99 a second)" },
     [OPT_HEAP] = { "--heap", "[=HOW]",
-                   "allocations with stacks: exact (default), probes, or sampled by bytes: 512K" },
+                   "allocations: exact (default), probes, sampled by bytes: 512K; or pages" },
     [OPT_LEAKS] = { "--leaks", "[=SECONDS]", "leaks.txt: what is never freed, older than SECONDS" },
     [OPT_QUERIES] = { "--queries", NULL, "every operation of Prax, with its call site" },
     [OPT_SECONDS] = { "-d", "SECONDS", "stop after so long" },
@@ -60,8 +60,6 @@ static const struct cli_command command = {
     .options = options,
     .run = cmd_record,
 };
-
-enum heap_how { HEAP_NONE, HEAP_EXACT, HEAP_PROBES, HEAP_SAMPLED };
 
 struct record {
     struct run run;
@@ -97,6 +95,8 @@ static void take_heap(struct cli_args *a, struct record *r)
         r->heap = HEAP_EXACT;
     } else if (strcmp(a->value, "probes") == 0) {
         r->heap = HEAP_PROBES;
+    } else if (strcmp(a->value, "pages") == 0) {
+        r->heap = HEAP_PAGES;
     } else {
         r->heap = HEAP_SAMPLED;
         r->heap_rate = parse_bytes(a->value);
@@ -104,7 +104,7 @@ static void take_heap(struct cli_args *a, struct record *r)
     if (r->heap != HEAP_SAMPLED || r->heap_rate)
         return;
     a->status = cli__fail(CLI_USAGE, "--heap",
-                          "%s: exact, probes or a number of bytes between two "
+                          "%s: exact, probes, pages or a number of bytes between two "
                           "samples, from 1K to 1G",
                           a->value);
     a->done = true;
@@ -120,7 +120,8 @@ static int choose_heap(struct record *r)
     };
     struct session_options *o = &r->run.options;
     struct invoker user = invoker__find();
-    if (r->heap == HEAP_NONE)
+    o->pages = r->heap == HEAP_PAGES;
+    if (r->heap == HEAP_NONE || o->pages)
         return CLI_OK;
     if (!r->target.command && r->heap == HEAP_SAMPLED) {
         return cli__fail(CLI_USAGE, "--heap",
@@ -176,6 +177,10 @@ static int parse(struct record *r, int argc, char **argv)
         return a.status ? a.status : -1;
     if (r->leaks && !r->heap)
         r->heap = HEAP_EXACT;
+    if (r->leaks && r->heap == HEAP_PAGES) {
+        return cli__fail(CLI_USAGE, "--leaks",
+                         "pages have no owner that could forget them: take another --heap");
+    }
     if (!o->hz && !r->heap && !o->queries) {
         o->hz = HZ_DEFAULT;
         o->queries = true;
@@ -246,8 +251,10 @@ static void warn(struct record *r)
         pxi_buf_text(w, "no Prax in the target: nothing to say of queries\n");
     if (r->heap && !f->has_heap)
         pxi_buf_text(w, "no malloc and free found in the target: nothing to say of its heap\n");
-    if (r->heap && !r->target.command)
+    if (r->heap && r->heap != HEAP_PAGES && !r->target.command)
         pxi_buf_text(w, "blocks allocated before the recording are invisible\n");
+    if (r->heap == HEAP_PAGES)
+        pxi_buf_text(w, "pages are no blocks: there is no dhat-heap.json\n");
     const struct preload_totals *t = &f->preload;
     if (t->untold) {
         pxi_buf_fmt(w, "%" PRIu64 " threads beyond %d at a time: their allocations are missing\n",
@@ -318,11 +325,14 @@ static void fill_meta(struct record *r)
     m->with_cpu = o->hz != 0;
     m->with_heap = r->heap != HEAP_NONE;
     m->with_leaks = r->leaks;
+    m->heap_how = (uint8_t)(o->heap && r->heap ? HEAP_PROBES : r->heap);
     m->with_queries = o->queries;
     m->has_prax = r->run.facts.has_prax;
     m->exit_status = launch__exit_status(&r->run.launch);
     m->counters = r->run.facts.counters;
     m->overhead_ns = r->run.facts.overhead_ns;
+    m->task_ns = r->run.facts.task_ns;
+    m->heap_events = r->run.facts.preload.events;
     m->warnings = keep(r, &r->warnings);
 }
 

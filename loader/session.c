@@ -109,7 +109,9 @@ int session__open(struct session **out, const struct session_options *o)
     *out = s;
     if (!s)
         return cli__fail(CLI_CANNOT, "start", "out of memory");
-    *s = (struct session){ .options = *o, .profile = o->profile, .follow = { -1, -1 } };
+    *s = (struct session){
+        .options = *o, .profile = o->profile, .follow = { -1, -1 }, .pages = { -1, -1, -1 }
+    };
     pxi_map_init(&s->procs);
     pxi_map_init(&s->stacks);
     pxi_map_init(&s->ops);
@@ -187,7 +189,7 @@ static void note_memory(struct session *s)
 
 static void take_in(struct session *s)
 {
-    if (s->options.heap || s->options.preload)
+    if (s->options.heap || s->options.pages || s->options.preload)
         note_memory(s);
     procs__update(s);
     (void)ring_buffer__consume(s->ring);
@@ -236,9 +238,11 @@ static void sum_counters(struct session *s)
 static uint64_t overhead(const struct session *s)
 {
     const uint64_t *hits = s->facts.counters.probe_hits;
-    uint64_t unpaired = hits[1] > hits[2] ? hits[1] - hits[2] : 0;
-    return hits[0] * s->features.probe_ns + hits[2] * s->features.return_ns +
-           (unpaired + hits[3]) * s->features.entry_ns;
+    const uint64_t entries = hits[PXB_HIT_ENTRY], returns = hits[PXB_HIT_RETURN];
+    uint64_t unpaired = entries > returns ? entries - returns : 0;
+    return hits[PXB_HIT_QUERY] * s->features.probe_ns +
+           hits[PXB_HIT_RETURN] * s->features.return_ns +
+           (unpaired + hits[PXB_HIT_FREE]) * s->features.entry_ns + s->facts.counters.run_ns;
 }
 
 void session__stop(struct session *s, struct session_facts *facts)

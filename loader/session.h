@@ -32,6 +32,7 @@ struct session_options {
     struct profile *profile; /* fed; borrowed */
     unsigned hz;             /* CPU samples a second and CPU; 0: none */
     bool heap;               /* the allocation family of every process, by probes */
+    bool pages;              /* page faults of every process */
     struct preload *preload; /* the same of a command, from within; NULL: not; borrowed */
     bool queries;            /* Prax's VERB__done probes */
     bool query_stacks;       /* with call sites */
@@ -44,7 +45,8 @@ struct session_options {
 /* What is known when it is over. */
 struct session_facts {
     struct pxb_counters counters;
-    uint64_t overhead_ns; /* hits times the measured cost of a hit */
+    uint64_t overhead_ns; /* hits times the measured cost of a hit, and what pages took */
+    uint64_t task_ns;     /* that the processes ran on CPUs while they were looked at */
     uint64_t unresolved;  /* records of processes that were not known */
     uint64_t late_links;  /* children whose allocations were seen late */
     uint64_t late_ns;     /* by how much, together */

@@ -7,6 +7,7 @@
  */
 #include "loader/session_internal.h"
 #include "loader/skeleton.h"
+#include "loader/target/maps.h"
 #include "orm/base/clock.h"
 
 #include <dirent.h>
@@ -14,9 +15,21 @@
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* Whether any memory may come in huge pages; then each change of a count is looked at. */
+static bool has_huge_pages(void)
+{
+    char *text = NULL;
+    size_t size = 0;
+    bool never = proc_file__read("/sys/kernel/mm/transparent_hugepage/enabled", 64, &text, &size) ||
+                 strstr(text, "[never]");
+    free(text);
+    return !never;
+}
 
 /* Loads what will be attached, for the way in which it will be. */
 int attach__prepare(struct session *s)
@@ -36,6 +49,9 @@ int attach__prepare(struct session *s)
         { s->skeleton->progs.heap_free, o->heap, UPROBE_ENTRY },
     };
     bpf_program__set_autoload(s->skeleton->progs.cpu_sample, o->hz != 0);
+    bpf_program__set_autoload(s->skeleton->progs.page_user, o->pages);
+    bpf_program__set_autoload(s->skeleton->progs.page_kernel, o->pages);
+    bpf_program__set_autoload(s->skeleton->progs.page_huge, o->pages && has_huge_pages());
     int err = 0;
     for (size_t i = 0; !err && i < sizeof all / sizeof all[0]; i++) {
         bpf_program__set_autoload(all[i].program, all[i].wanted);
@@ -199,10 +215,30 @@ int attach__samplers(struct session *s, pid_t pid)
     return err == -ESRCH ? 0 : err;
 }
 
+/* The tracepoints are the whole machine's; BPF leaves out who is not observed. */
+static int attach_pages(struct session *s)
+{
+    const struct bpf_program *all[] = { s->skeleton->progs.page_user,
+                                        s->skeleton->progs.page_kernel,
+                                        s->skeleton->progs.page_huge };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (!bpf_program__autoload(all[i]))
+            continue;
+        s->pages[i] = bpf_raw_tracepoint_open(NULL, bpf_program__fd(all[i]));
+        if (s->pages[i] < 0)
+            return s->pages[i];
+    }
+    return 0;
+}
+
 int attach__start(struct session *s)
 {
-    int err = 0;
     s->started = true;
+    int err = s->options.pages ? attach_pages(s) : 0;
+    if (err)
+        refuse(s, "page faults", err);
+    s->facts.has_heap |= s->options.pages;
+    err = 0;
     attach__images(s);
     for (size_t i = 0; i < s->procs.count && !err; i++) {
         struct proc *p = procs__at(s, i);
@@ -220,6 +256,11 @@ void attach__stop(struct session *s)
     free(s->samplers);
     s->samplers = NULL;
     s->n_samplers = 0;
+    for (size_t i = 0; i < sizeof s->pages / sizeof s->pages[0]; i++) {
+        if (s->pages[i] >= 0)
+            close(s->pages[i]);
+        s->pages[i] = -1;
+    }
     uprobes__close(&s->queries);
     for (size_t i = 0; i < s->procs.count; i++)
         uprobes__close(&procs__at(s, i)->heap);

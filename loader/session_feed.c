@@ -142,6 +142,7 @@ int feed__record(void *session, void *data, size_t size)
         [PXB_FREE] = sizeof(struct pxb_alloc),
         [PXB_REALLOC_ENTER] = sizeof(struct pxb_alloc),
         [PXB_REALLOC_EXIT] = sizeof(struct pxb_alloc),
+        [PXB_FAULT] = sizeof(struct pxb_alloc),
     };
     if (size < sizeof *head || head->kind >= PXB_KINDS || size < sizes[head->kind])
         return 0;
@@ -162,6 +163,7 @@ int feed__record(void *session, void *data, size_t size)
     case PXB_FREE:
     case PXB_REALLOC_ENTER:
     case PXB_REALLOC_EXIT:
+    case PXB_FAULT:
         on_alloc(s, data);
         break;
     case PXB_NONE:

@@ -68,6 +68,7 @@ struct session {
     int *samplers;          /* samplers[n_samplers]: perf events */
     size_t n_samplers;
     int follow[2];         /* links of the fork and exec programs; -1: none */
+    int pages[3];          /* links of the page fault programs; -1: none */
     struct pxi_map stacks; /* ids -> index in `sent` */
     struct pxi_map ops;    /* ids -> index in the profile */
     struct pxi_buf sent;   /* struct sent[]: a stack for each id */

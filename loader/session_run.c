@@ -57,7 +57,7 @@ static void loop(struct run *r, struct session *s, int signals)
 {
     uint64_t deadline_ns = UINT64_MAX;
     const struct session_options *o = &r->options;
-    uint64_t pause_ms = o->heap || o->preload || o->queries ? POLL_MS : POLL_CPU_MS;
+    uint64_t pause_ms = o->heap || o->pages || o->preload || o->queries ? POLL_MS : POLL_CPU_MS;
     if (r->seconds > 0)
         deadline_ns = r->start_ns + (uint64_t)(r->seconds * 1e9);
     while (!is_over(r, s, deadline_ns)) {
@@ -140,7 +140,7 @@ bool run__is_incomplete(const struct run *r)
     uint64_t all = c->samples;
     for (int i = 0; i < PXB_KINDS; i++)
         lost += c->lost[i];
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < PXB_HITS; i++)
         all += c->probe_hits[i];
     lost += r->facts.preload.lost;
     all += r->facts.preload.events;

@@ -1,5 +1,5 @@
 # Programs that the tests of prax-bpf observe.
-OBSERVE_VICTIMS := query_fire heap_known heap_trouble attach_loop attach_plain
+OBSERVE_VICTIMS := query_fire heap_known heap_trouble heap_pages attach_loop attach_plain
 TEST_DEPS += $(OBSERVE_VICTIMS:%=$(B)/tests/bpf/victims/%)
 
 # An allocation that nobody uses is the point of it.
@@ -9,7 +9,7 @@ CFLAGS_tests/bpf/victims/heap_trouble := -fno-builtin
 $(B)/tests/bpf/victims/query_fire $(B)/tests/bpf/victims/attach_loop: %: %.o $(B)/libprax.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
 
-$(addprefix $(B)/tests/bpf/victims/,heap_known heap_trouble attach_plain): %: %.o
+$(addprefix $(B)/tests/bpf/victims/,heap_known heap_trouble heap_pages attach_plain): %: %.o
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
 
 # A program that carries its own malloc.

@@ -329,12 +329,30 @@ static void on_realloc_exit(struct profile *p, uint32_t process, uint32_t ustack
     }
 }
 
+/* What is live is not known of pages: growth shows what has come in so far. */
+static void on_fault(struct profile *p, uint32_t process, uint32_t ustack, uint32_t op,
+                     const struct pxb_alloc *a)
+{
+    struct heap *h = &p->heap;
+    uint32_t at = site_of(p, process, ustack, op, a->phase);
+    const uint64_t faults = a->flags & PXB_FAULT_HUGE ? 0 : 1; /* it was told before */
+    if (!at)
+        return;
+    add_total(h, &h->sites[at], (struct amount){ a->size, faults });
+    h->copies += a->flags & PXB_FAULT_COPY ? 1 : 0;
+    h->huge += a->flags & PXB_FAULT_HUGE ? 1 : 0;
+    growth__note(&h->growth, a->head.ts, h->total_bytes, h->total_blocks);
+}
+
 void profile__heap(struct profile *p, uint32_t process, uint32_t ustack, uint32_t op,
                    const struct pxb_alloc *a)
 {
     if (p->broken || !p->heap.live)
         return;
     switch (a->head.kind) {
+    case PXB_FAULT:
+        on_fault(p, process, ustack, op, a);
+        return;
     case PXB_ALLOC:
         on_alloc(p, process, ustack, op, a);
         break;

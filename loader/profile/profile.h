@@ -124,6 +124,15 @@ struct heap_site {
     uint64_t old_bytes, old_blocks, oldest_ns, youngest_ns;
 };
 
+/* How the heap is recorded. */
+enum heap_how {
+    HEAP_NONE,
+    HEAP_EXACT,   /* every event, from within a command */
+    HEAP_PROBES,  /* every event, by probes */
+    HEAP_SAMPLED, /* some of them, from within */
+    HEAP_PAGES,   /* page faults: a block is a page that came in, and there are no frees */
+};
+
 struct heap {
     struct heap_site *sites; /* sites[n_sites]; [0] unused */
     uint32_t n_sites;
@@ -138,7 +147,8 @@ struct heap {
     uint64_t peak;          /* how many times the peak moved */
     uint64_t rate;          /* mean bytes between two samples; 0: every event was seen */
     uint64_t exact_bytes, exact_blocks, exact_frees; /* as the command counted; 0: it did not */
-    uint64_t leak_age_ns; /* see heap_site; to be set before anything is fed */
+    uint64_t leak_age_ns;  /* see heap_site; to be set before anything is fed */
+    uint64_t copies, huge; /* HEAP_PAGES: pages that were copied; huge pages */
     struct heap_shape shape;
     struct growth growth;   /* bytes and blocks that are live */
     struct heap_live *live; /* see heap_live.h; NULL in a loaded profile */
@@ -152,11 +162,17 @@ struct profile_meta {
     uint32_t hz;                               /* CPU sampling rate; 0: not recorded */
     uint8_t with_cpu, with_heap, with_queries; /* what was asked for */
     uint8_t with_leaks;                        /* leaks.txt was asked for */
+    uint8_t heap_how;                          /* enum heap_how */
     uint8_t has_prax;                          /* a process with Prax in it was seen */
     int32_t exit_status;                       /* of the command; -1 unknown */
     struct pxb_counters counters;
     uint64_t overhead_ns; /* estimated: hits * cost a hit */
-    const char *warnings; /* lines for people; NULL = none */
+    uint64_t task_ns;     /* that the processes ran on CPUs; 0: not known */
+    uint64_t heap_events; /* told from within a command */
+    double max_overhead;  /* per cent that it may run slower; 0: no limit */
+    const char *backoff;  /* a line for each time that less was recorded from then on; NULL: none */
+    const char *allocators; /* a line for each that was probed or stood behind; NULL: not known */
+    const char *warnings;   /* lines for people; NULL = none */
 };
 
 struct profile {
@@ -210,7 +226,7 @@ void profile__cpu(struct profile *p, uint32_t process, uint32_t ustack, uint32_t
                   uint32_t op, uint8_t phase);
 /* q's op and ustack fields are ignored; the indexes are given. */
 void profile__query(struct profile *p, uint32_t op, uint32_t ustack, const struct pxb_query *q);
-/* One record of the four allocation kinds, in the order of events. */
+/* One record of the four allocation kinds, in the order of events, or a page fault. */
 void profile__heap(struct profile *p, uint32_t process, uint32_t ustack, uint32_t op,
                    const struct pxb_alloc *a);
 /* A process is gone, or replaced by exec: its live blocks become blocks at end. */

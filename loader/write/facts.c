@@ -118,7 +118,8 @@ void losses__each(const struct profile *p, void (*visit)(void *ctx, const char *
 {
     static const char *const kinds[] = { "other",       "stacks",        "statements",
                                          "cpu_samples", "queries",       "allocs",
-                                         "frees",       "realloc_enter", "realloc_exit" };
+                                         "frees",       "realloc_enter", "realloc_exit",
+                                         "page_faults" };
     _Static_assert(sizeof kinds / sizeof *kinds == PXB_KINDS, "a name for each kind");
     const struct pxb_counters *c = &p->meta.counters;
     for (unsigned i = 0; i < PXB_KINDS; i++) {
@@ -147,6 +148,33 @@ void facts__target(struct pxi_buf *out, const struct profile *p)
 uint64_t facts__duration(const struct profile *p)
 {
     return p->meta.end_ns > p->meta.start_ns ? p->meta.end_ns - p->meta.start_ns : 0;
+}
+
+double facts__slowdown(const struct profile *p)
+{
+    const uint64_t task = p->meta.task_ns, ours = p->meta.overhead_ns;
+    if (task == 0)
+        return -1;
+    /* what the task ran includes what it ran for us */
+    return (double)ours / (double)(task > ours ? task - ours : 1);
+}
+
+const char *facts__heap_how(const struct profile *p)
+{
+    static const char *const names[] = { "none", "exact", "probes", "sampled", "pages" };
+    return p->meta.heap_how < sizeof names / sizeof *names ? names[p->meta.heap_how] : "none";
+}
+
+void heap_hits__each(const struct profile *p,
+                     void (*visit)(void *ctx, const char *what, uint64_t n), void *ctx)
+{
+    static const char *const names[PXB_HITS] = { NULL, "entries", "returns", "frees", "faults" };
+    for (unsigned i = PXB_HIT_ENTRY; i < PXB_HITS; i++) {
+        if (p->meta.counters.probe_hits[i])
+            visit(ctx, names[i], p->meta.counters.probe_hits[i]);
+    }
+    if (p->meta.heap_events)
+        visit(ctx, "events", p->meta.heap_events);
 }
 
 uint64_t facts__whole_stacks(const struct profile *p, uint64_t *all)

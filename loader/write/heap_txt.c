@@ -163,7 +163,7 @@ static void add_stack(struct pxi_buf *out, const struct profile *p, const struct
         pxi_buf_fmt(out, "       ... %u more\n", shown - NAMES_SHOWN);
 }
 
-static void add_op(struct pxi_buf *out, const struct profile *p, uint32_t op)
+void heap_text__op(struct pxi_buf *out, const struct profile *p, uint32_t op)
 {
     pxi_buf_text(out, "       query: ");
     text__op(out, &p->ops[op]);
@@ -173,7 +173,7 @@ static void add_op(struct pxi_buf *out, const struct profile *p, uint32_t op)
 void heap_text__place(struct pxi_buf *out, const struct profile *p, const struct heap_group *g)
 {
     if (g->op)
-        add_op(out, p, g->op);
+        heap_text__op(out, p, g->op);
     add_stack(out, p, g);
 }
 
@@ -244,7 +244,7 @@ static void add_ops(struct pxi_buf *out, const struct profile *p)
         pxi_buf_fmt(out, "%3u. ", i + 1);
         add_figures(out, p, &groups[i]);
         if (groups[i].op) {
-            add_op(out, p, groups[i].op);
+            heap_text__op(out, p, groups[i].op);
         } else {
             pxi_buf_text(out, "       outside of queries\n");
         }
@@ -255,11 +255,16 @@ static void add_ops(struct pxi_buf *out, const struct profile *p)
 void write_heap_txt(const struct profile *p, struct pxi_buf *out)
 {
     uint32_t n;
+    if (p->meta.heap_how == HEAP_PAGES) {
+        heap_text__pages(out, p);
+        return;
+    }
     struct heap_group *groups = heap_groups__make(p, false, &n);
     out->broken |= !groups;
     if (!groups)
         return;
     add_totals(out, p);
+    heap_text__trust(out, p);
     heap_text__growth(out, p);
     heap_text__shape(out, p);
     add_list(out, p, groups, n, "Sites by bytes allocated in all", total_of);
