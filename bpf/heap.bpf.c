@@ -76,7 +76,7 @@ static __always_inline void send(uint64_t pid_tgid, uint16_t kind, uint64_t addr
 	a->tid = (uint32_t)pid_tgid;
 	a->phase = at->phase;
 	a->end = at->end;
-	a->flags = a->pad = 0;
+	a->flags = a->epoch = 0;
 	a->addr = addr;
 	a->size = size;
 	a->ustack = at->ustack;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * page.bpf.c - which code makes a process's memory grow: its page faults, each with stack and query.
+ * page.bpf.c - which code makes a process's memory grow: its page faults, each with stack and
+ * query.
  *
  * Two tracepoints tell of each fault before it is handled: of user code, and of the kernel where it
  * touches user memory in a system call. A fault counts as one page; that it was a huge one shows
  * only afterwards, in the kernel's count of the process's anonymous pages, which takes in at once
- * what is larger than its batch. So a third program, at each change of that count, tells the rest of
- * a huge page, for the place of the thread's last fault. Three kinds of fault bring nothing that
+ * what is larger than its batch. So a third program, at each change of that count, tells the rest
+ * of a huge page, for the place of the thread's last fault. Three kinds of fault bring nothing that
  * lasts and are counted all the same: reads of memory never written (the shared page of zeros),
  * faults that end in a signal, and pages of files, which were in memory before.
  *
@@ -18,8 +19,8 @@
 #include "bpf/context.h"
 #include "bpf/entry.h"
 
-enum { RSS_ANON = 1 };		      /* MM_ANONPAGES */
-enum { FAULT_PRESENT = 1 };	      /* X86_PF_PROT */
+enum { RSS_ANON = 1 };			/* MM_ANONPAGES */
+enum { FAULT_PRESENT = 1 };		/* X86_PF_PROT */
 enum { PAGE = 4096, HUGE_PAGES = 512 }; /* bytes; pages in a huge one */
 /* A count that grew by this in one step has a huge page in it: a batch is 32 pages, or two for each
  * CPU; up to 192 of them it stays below. */
@@ -53,7 +54,7 @@ static __always_inline void send(uint32_t tgid, const struct last_fault *f, uint
 	a->phase = f->phase;
 	a->end = f->end;
 	a->flags = flags;
-	a->pad = 0;
+	a->epoch = 0;
 	a->addr = f->addr;
 	a->size = size;
 	a->ustack = f->ustack;

@@ -121,8 +121,8 @@ struct pxb_alloc {
 	uint32_t tid;
 	uint8_t phase; /* enum prax_phase, if op */
 	uint8_t end;   /* enum pxb_end of the stack */
-	uint8_t flags;
-	uint8_t pad;
+	uint8_t flags; /* PXB_FAULT_* */
+	uint8_t epoch; /* of the rate that it was sampled at; 0: the first one */
 	uint64_t addr, size;
 	uint64_t ustack; /* 0 for PXB_FREE */
 	uint64_t op;
@@ -144,9 +144,9 @@ struct pxb_counters {
 	uint64_t ends[PXB_ENDS]; /* samples by end of their user stack */
 	uint64_t samples;	 /* of observed processes */
 	uint64_t probe_hits[PXB_HITS];
-	uint64_t busy;		 /* stacks not taken because the scratch was in use */
-	uint64_t no_memory;	 /* a map was full */
-	uint64_t run_ns;	 /* spent on page faults: 64 times what one in 64 took */
+	uint64_t busy;	    /* stacks not taken because the scratch was in use */
+	uint64_t no_memory; /* a map was full */
+	uint64_t run_ns;    /* spent on page faults: 64 times what one in 64 took */
 };
 
 #endif

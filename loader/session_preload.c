@@ -167,7 +167,7 @@ int preload__open(struct preload **out, uint64_t rate)
     p->ring = heap_ring__map(p->fd);
     if (!p->ring)
         return -errno;
-    p->ring->rate = rate;
+    p->ring->sampling = rate;
     p->ring->reader = (uint64_t)getpid();
     p->ring->magic = HEAP_RING_MAGIC;
     return 0;
@@ -182,6 +182,13 @@ void preload__close(struct preload *p)
     if (p->fd >= 0)
         close(p->fd);
     free(p);
+}
+
+void preload__sample(struct preload *p, uint64_t rate, uint8_t epoch, bool follows)
+{
+    const uint64_t sampling =
+        (rate ? rate : HEAP_RATE_OFF) | (uint64_t)epoch << 48 | (follows ? HEAP_FOLLOWS : 0);
+    __atomic_store_n(&p->ring->sampling, sampling, __ATOMIC_RELEASE);
 }
 
 void preload__stop(struct preload *p)

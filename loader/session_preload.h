@@ -10,6 +10,7 @@
 #ifndef LOADER_SESSION_PRELOAD_H
 #define LOADER_SESSION_PRELOAD_H
 #include "loader/session_launch.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,10 @@ void preload__close(struct preload *p);
 int preload__enter(const struct preload *p);
 /* Hands over the records that have come; take is a ring_buffer_sample_fn. */
 void preload__drain(struct preload *p, int (*take)(void *ctx, void *data, size_t size), void *ctx);
+/* From now on events are sampled at another rate: mean bytes between two samples, 0: none any more;
+ * totals are counted on. epoch: a number for it, up from 1, that its samples carry. follows: every
+ * event was recorded before. */
+void preload__sample(struct preload *p, uint64_t rate, uint8_t epoch, bool follows);
 /* From now on nothing is written; drain once more. */
 void preload__stop(struct preload *p);
 

@@ -35,6 +35,7 @@ static struct {
     void *(*valloc)(size_t);
     void *(*pvalloc)(size_t);
     int (*dlclose)(void *);
+    size_t (*usable_size)(void *);
 } next;
 static bool looking; /* the next functions are being looked up */
 
@@ -56,6 +57,7 @@ static void find_next(void)
     find(&next.valloc, "valloc");
     find(&next.pvalloc, "pvalloc");
     find(&next.dlclose, "dlclose");
+    find(&next.usable_size, "malloc_usable_size");
     find(&next.malloc, "malloc");
     looking = false;
 }
@@ -117,14 +119,24 @@ static inline void on_alloc(const uint64_t *frame, void *block, size_t size)
         heap_record__alloc(frame, block, size);
 }
 
+/* The block was sampled, or is one that is followed from before there were samples. */
+static bool is_wanted(void *block, uint64_t sampling)
+{
+    if (heap_sampled[heap_sampled__kind(block)] != 0 && heap_record__take_sampled(block))
+        return true;
+    return sampling & HEAP_FOLLOWS &&
+           (pxb_is_followed((uintptr_t)block) ||
+            (next.usable_size && next.usable_size(block) >= PXB_FOLLOW_SIZE));
+}
+
 static inline void on_free(void *block)
 {
     struct heap_slot *slot = slot_of_thread();
     if (!slot)
         return;
     slot->frees++;
-    if (heap_ring->rate == 0 ||
-        (heap_sampled[heap_sampled__kind(block)] != 0 && heap_record__take_sampled(block)))
+    const uint64_t sampling = __atomic_load_n(&heap_ring->sampling, __ATOMIC_RELAXED);
+    if (sampling == 0 || is_wanted(block, sampling))
         heap_record__free(block);
 }
 
@@ -182,8 +194,7 @@ static void *realloc_exact(const uint64_t *frame, struct heap_slot *slot, void *
 
 static void *realloc_sampled(const uint64_t *frame, void *old, size_t size)
 {
-    bool was = heap_sampled[heap_sampled__kind(old)] != 0 && heap_record__take_sampled(old);
-    if (was)
+    if (is_wanted(old, __atomic_load_n(&heap_ring->sampling, __ATOMIC_RELAXED)))
         heap_record__free(old);
     void *block = next.realloc(old, size);
     if (block || size == 0)
@@ -200,7 +211,7 @@ EXPORT void *realloc(void *old, size_t size)
     if (!ready())
         return early_alloc(16, size);
     struct heap_slot *slot = slot_of_thread();
-    if (slot && old && heap_ring->rate)
+    if (slot && old && __atomic_load_n(&heap_ring->sampling, __ATOMIC_RELAXED))
         return realloc_sampled(CALLER, old, size);
     if (slot && old)
         return realloc_exact(CALLER, slot, old, size);

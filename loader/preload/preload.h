@@ -20,7 +20,9 @@ struct heap_thread {
     struct heap_slot *slot; /* NULL: inside, not begun, or nothing is recorded */
     int64_t left;
     bool inside, begun;
-    bool walked; /* its slot's kept frames are its own */
+    bool all;      /* every event is recorded, as far as the thread knows */
+    uint8_t epoch; /* of the rate that `left` was drawn at */
+    bool walked;   /* its slot's kept frames are its own */
     uint32_t tid, events;
     uint32_t number; /* of the slot */
     uint64_t random;

@@ -6,6 +6,11 @@
  * taken is kept in a set, so that its free is recorded too; all other frees are one look at a small
  * table of counters. A realloc is a free and an allocation of the new size.
  *
+ * The loader may change the rate at any time. A distance that was drawn at the old rate is used up,
+ * and the sample says at which rate it was drawn. Where every event was recorded before, each
+ * thread goes over to samples at its next allocation; frees of blocks of before are told for those
+ * that are followed (bpf/heap.h).
+ *
  * A thread counts every event in its slot, also those that are not recorded: totals are exact.
  * While it is in here its slot is away, so what this library allocates itself is not counted.
  */
@@ -117,9 +122,20 @@ static double random_part(struct heap_thread *t)
     return (double)((x * 0x2545F4914F6CDD1Dull >> 11) + 1) * 0x1p-53;
 }
 
-static int64_t next_distance(struct heap_thread *t)
+/* Draws the distance to the next sample at the rate in force; endless below 0 where every event is
+ * recorded. */
+static void draw_distance(struct heap_thread *t)
 {
-    return (int64_t)(-log(random_part(t)) * (double)heap_ring->rate);
+    const uint64_t sampling = __atomic_load_n(&heap_ring->sampling, __ATOMIC_RELAXED);
+    t->epoch = HEAP_EPOCH(sampling);
+    t->all = sampling == 0;
+    if (t->all) {
+        t->left = INT64_MIN / 2;
+    } else if (HEAP_RATE(sampling) == HEAP_RATE_OFF) {
+        t->left = INT64_MAX / 2;
+    } else {
+        t->left = (int64_t)(-log(random_part(t)) * (double)HEAP_RATE(sampling));
+    }
 }
 
 static struct heap_slot *claim_slot(uint32_t tid)
@@ -152,7 +168,7 @@ void heap_record__thread(void)
     t->inside = t->begun = true;
     t->tid = (uint32_t)syscall(SYS_gettid);
     t->random = (now_ns() ^ (uint64_t)t->tid << 32) | 1;
-    t->left = heap_ring->rate ? next_distance(t) : INT64_MIN / 2;
+    draw_distance(t);
     struct heap_slot *slot = claim_slot(t->tid);
     if (slot) {
         (void)pthread_setspecific(at_thread_end, slot);
@@ -299,7 +315,8 @@ static bool is_clocked(void)
 }
 
 /* frame NULL: without a stack. */
-static void write_event(enum pxb_kind kind, const uint64_t *frame, const void *block, size_t size)
+static void write_event(enum pxb_kind kind, uint8_t epoch, const uint64_t *frame, const void *block,
+                        size_t size)
 {
     struct inside in = enter();
     uint64_t since = is_clocked() ? now_ns() : 0;
@@ -310,6 +327,7 @@ static void write_event(enum pxb_kind kind, const uint64_t *frame, const void *b
                                      .tid = heap_thread.tid,
                                      .phase = phase,
                                      .end = end,
+                                     .epoch = epoch,
                                      .addr = (uint64_t)(uintptr_t)block,
                                      .size = size,
                                      .ustack = stack,
@@ -327,36 +345,48 @@ static void write_event(enum pxb_kind kind, const uint64_t *frame, const void *b
 }
 
 /* Whether the allocation that left the thread below 0 is recorded; sets out for the next. */
-static bool is_chosen(void *block)
+static bool is_chosen(void *block, size_t size)
 {
     struct heap_thread *t = &heap_thread;
-    if (!heap_ring->rate)
+    if (t->all && __atomic_load_n(&heap_ring->sampling, __ATOMIC_RELAXED) == 0)
         return true;
     struct inside in = enter();
-    t->left = next_distance(t);
-    in.slot->samples += block != NULL;
-    bool chosen = block && add_sampled(block);
+    if (t->all) { /* the first allocation that may not be recorded */
+        draw_distance(t);
+        t->left -= (int64_t)size;
+    }
+    bool chosen = false;
+    if (t->left < 0) {
+        in.slot->samples += block != NULL;
+        chosen = block && add_sampled(block);
+    }
     leave(in);
     return chosen;
 }
 
 void heap_record__alloc(const uint64_t *frame, void *block, size_t size)
 {
-    if (is_chosen(block))
-        write_event(PXB_ALLOC, frame, block, size);
+    struct heap_thread *t = &heap_thread;
+    if (is_chosen(block, size))
+        write_event(PXB_ALLOC, t->epoch, frame, block, size);
+    if (!t->all && t->left < 0) {
+        struct inside in = enter();
+        draw_distance(t);
+        leave(in);
+    }
 }
 
 void heap_record__free(void *block)
 {
-    write_event(PXB_FREE, NULL, block, 0);
+    write_event(PXB_FREE, 0, NULL, block, 0);
 }
 
 void heap_record__realloc_enter(void *old, size_t size)
 {
-    write_event(PXB_REALLOC_ENTER, NULL, old, size);
+    write_event(PXB_REALLOC_ENTER, 0, NULL, old, size);
 }
 
 void heap_record__realloc_exit(const uint64_t *frame, void *block, size_t size)
 {
-    write_event(PXB_REALLOC_EXIT, frame, block, size);
+    write_event(PXB_REALLOC_EXIT, 0, frame, block, size);
 }

@@ -122,6 +122,7 @@ struct heap_site {
     /* Of live: blocks older than heap.leak_age_ns, and the ages of the oldest and youngest of them.
      * Blocks of a process that is gone are as old as they were at its end. */
     uint64_t old_bytes, old_blocks, oldest_ns, youngest_ns;
+    uint64_t sampled_bytes; /* of total: estimated from samples */
 };
 
 /* How the heap is recorded. */
@@ -132,6 +133,8 @@ enum heap_how {
     HEAP_SAMPLED, /* some of them, from within */
     HEAP_PAGES,   /* page faults: a block is a page that came in, and there are no frees */
 };
+
+enum { HEAP_RATES = 32 }; /* of one recording: each is 8 times the one before */
 
 struct heap {
     struct heap_site *sites; /* sites[n_sites]; [0] unused */
@@ -145,7 +148,11 @@ struct heap {
     uint64_t lost_reallocs; /* one end of a realloc was not seen */
     uint64_t failed;        /* allocations that returned NULL */
     uint64_t peak;          /* how many times the peak moved */
-    uint64_t rate;          /* mean bytes between two samples; 0: every event was seen */
+    uint64_t rate;          /* mean bytes between two samples, at last; 0: every event was seen */
+    uint64_t rates[HEAP_RATES]; /* by epoch: rates[n_rates]; n_rates 0: rate is the only one */
+    uint32_t n_rates;
+    bool thinned; /* every event was seen at first; now blocks of then are followed by samples */
+    bool over;    /* nothing was seen any more from a moment before the end */
     uint64_t exact_bytes, exact_blocks, exact_frees; /* as the command counted; 0: it did not */
     uint64_t leak_age_ns;  /* see heap_site; to be set before anything is fed */
     uint64_t copies, huge; /* HEAP_PAGES: pages that were copied; huge pages */
@@ -229,6 +236,12 @@ void profile__query(struct profile *p, uint32_t op, uint32_t ustack, const struc
 /* One record of the four allocation kinds, in the order of events, or a page fault. */
 void profile__heap(struct profile *p, uint32_t process, uint32_t ustack, uint32_t op,
                    const struct pxb_alloc *a);
+/* From now on events are samples at another rate, and carry its number, which is returned; rate 0:
+ * no more samples. What was seen in full before becomes an estimate where it is still live. 0:
+ * there is no room for one more. */
+uint8_t profile__heap_sample(struct profile *p, uint64_t rate);
+/* From ts on nothing of the heap is seen any more: what is live is left as at the end. */
+void profile__heap_stop(struct profile *p, uint64_t ts);
 /* A process is gone, or replaced by exec: its live blocks become blocks at end. */
 void profile__heap_exit(struct profile *p, uint32_t process, uint64_t ts);
 /* What the processes take of the machine at a moment, for whoever asks the kernel now and then. */

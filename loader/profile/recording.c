@@ -260,10 +260,11 @@ static void io_query_site(struct codec *c, void *item)
 static void io_heap_site(struct codec *c, void *item)
 {
     struct heap_site *s = item;
-    uint64_t *fields[] = { &s->total_bytes, &s->total_blocks, &s->live_bytes,  &s->live_blocks,
-                           &s->gone_bytes,  &s->gone_blocks,  &s->max_bytes,   &s->max_blocks,
-                           &s->gmax_bytes,  &s->gmax_blocks,  &s->lifetime_ns, &s->samples,
-                           &s->old_bytes,   &s->old_blocks,   &s->oldest_ns,   &s->youngest_ns };
+    uint64_t *fields[] = { &s->total_bytes,  &s->total_blocks, &s->live_bytes,  &s->live_blocks,
+                           &s->gone_bytes,   &s->gone_blocks,  &s->max_bytes,   &s->max_blocks,
+                           &s->gmax_bytes,   &s->gmax_blocks,  &s->lifetime_ns, &s->samples,
+                           &s->old_bytes,    &s->old_blocks,   &s->oldest_ns,   &s->youngest_ns,
+                           &s->sampled_bytes };
     VALUE(c, s->process);
     VALUE(c, s->ustack);
     VALUE(c, s->op);

@@ -74,6 +74,7 @@ static void add_site(struct heap_group *g, const struct heap_site *s)
     g->gmax_bytes += s->gmax_bytes;
     g->lifetime_ns += s->lifetime_ns;
     g->samples += s->samples;
+    g->sampled_bytes += s->sampled_bytes;
     if (s->old_blocks && (g->old_blocks == 0 || s->youngest_ns < g->youngest_ns))
         g->youngest_ns = s->youngest_ns;
     if (s->oldest_ns > g->oldest_ns)
@@ -84,7 +85,9 @@ static void add_site(struct heap_group *g, const struct heap_site *s)
 
 double heap_group__error(const struct profile *p, const struct heap_group *g)
 {
-    return p->heap.rate && g->samples ? 1 / sqrt((double)g->samples) : 0;
+    if (!p->heap.rate || !g->samples || !g->total_bytes)
+        return 0;
+    return (double)g->sampled_bytes / (double)g->total_bytes / sqrt((double)g->samples);
 }
 
 struct heap_group *heap_groups__make(const struct profile *p, bool by_op, uint32_t *n)
