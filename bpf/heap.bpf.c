@@ -32,6 +32,10 @@ struct {
 	__type(value, struct call);
 } calls SEC(".maps");
 
+/* The loader takes probes out one after the other; from this moment on none of them is heard, or
+ * else allocations would be whose frees are not. */
+volatile bool heap_off = false;
+
 /* include/linux/bpf_trace.h: of session probes */
 extern bool bpf_session_is_return(void) __ksym __weak;
 
@@ -107,15 +111,10 @@ static __always_inline void read_arguments(struct call *c, const struct pt_regs 
 }
 
 /* Returns 0 if the call's return is wanted, 1 if not. */
-static __always_inline int enter(struct pt_regs *regs, uint64_t which)
+static __always_inline int enter_call(struct pt_regs *regs, uint64_t which)
 {
-	uint32_t tgid;
-	struct pxb_process *p = pxb_process_get(&tgid);
-	struct call *c = p ? call_get(BPF_LOCAL_STORAGE_GET_F_CREATE) : NULL;
+	struct call *c = call_get(BPF_LOCAL_STORAGE_GET_F_CREATE);
 
-	if (!p)
-		return 1;
-	pxb_count(probe_hits[PXB_HIT_ENTRY]);
 	if (!c) {
 		pxb_count(no_memory);
 		pxb_count(lost[PXB_ALLOC]);
@@ -136,19 +135,29 @@ static __always_inline int enter(struct pt_regs *regs, uint64_t which)
 	return 0;
 }
 
-static __always_inline int leave(struct pt_regs *regs)
+static __always_inline int enter(struct pt_regs *regs, uint64_t which)
+{
+	uint32_t tgid;
+	uint64_t since;
+	int skips;
+
+	if (heap_off || !pxb_process_get(&tgid))
+		return 1;
+	since = pxb_hit(PXB_HIT_ENTRY);
+	skips = enter_call(regs, which);
+	pxb_hit_end(PXB_HIT_ENTRY, since);
+	return skips;
+}
+
+static __always_inline void leave_call(struct pt_regs *regs, const struct pxb_process *p,
+				       uint32_t tgid)
 {
 	struct place at = {};
 	uint64_t addr = regs->ax;
-	uint32_t tgid;
-	struct pxb_process *p = pxb_process_get(&tgid);
-	struct call *c = p ? call_get(0) : NULL;
+	struct call *c = call_get(0);
 
-	if (!p)
-		return 0;
-	pxb_count(probe_hits[PXB_HIT_RETURN]);
 	if (!c || c->sp == 0 || regs->sp != c->sp + 8)
-		return 0;
+		return;
 	c->sp = 0;
 	if (c->where) {
 		addr = 0;
@@ -162,6 +171,19 @@ static __always_inline int leave(struct pt_regs *regs)
 		send(bpf_get_current_pid_tgid(), PXB_REALLOC_EXIT, addr, c->size, &at);
 	else if (addr)
 		send(bpf_get_current_pid_tgid(), PXB_ALLOC, addr, c->size, &at);
+}
+
+static __always_inline int leave(struct pt_regs *regs)
+{
+	uint32_t tgid;
+	struct pxb_process *p = pxb_process_get(&tgid);
+	uint64_t since;
+
+	if (heap_off || !p)
+		return 0;
+	since = pxb_hit(PXB_HIT_RETURN);
+	leave_call(regs, p, tgid);
+	pxb_hit_end(PXB_HIT_RETURN, since);
 	return 0;
 }
 
@@ -187,16 +209,16 @@ int heap_return(struct pt_regs *regs)
 SEC("uprobe")
 int heap_free(struct pt_regs *regs)
 {
-	uint64_t pid_tgid = bpf_get_current_pid_tgid();
+	uint64_t pid_tgid = bpf_get_current_pid_tgid(), since;
 	uint32_t tgid = pid_tgid >> 32;
 	struct call *c;
 
-	if (!bpf_map_lookup_elem(&processes, &tgid))
+	if (heap_off || !bpf_map_lookup_elem(&processes, &tgid))
 		return 0;
-	pxb_count(probe_hits[PXB_HIT_FREE]);
+	since = pxb_hit(PXB_HIT_FREE);
 	c = call_get(0);
-	if (regs->di == 0 || (c && c->sp && regs->sp <= c->sp))
-		return 0;
-	send(pid_tgid, PXB_FREE, regs->di, 0, &nowhere);
+	if (regs->di && !(c && c->sp && regs->sp <= c->sp))
+		send(pid_tgid, PXB_FREE, regs->di, 0, &nowhere);
+	pxb_hit_end(PXB_HIT_FREE, since);
 	return 0;
 }

@@ -25,7 +25,6 @@ enum { PAGE = 4096, HUGE_PAGES = 512 }; /* bytes; pages in a huge one */
 /* A count that grew by this in one step has a huge page in it: a batch is 32 pages, or two for each
  * CPU; up to 192 of them it stays below. */
 enum { HUGE_STEP = HUGE_PAGES * 3 / 4 };
-enum { CLOCKED = 64 }; /* one fault in so many is timed */
 
 /* Where a thread's last fault was. */
 struct last_fault {
@@ -83,31 +82,19 @@ static __always_inline void take(struct pxb_scratch *s, const struct pxb_process
 	send(s->tgid, &f, PAGE, error & FAULT_PRESENT ? PXB_FAULT_COPY : 0);
 }
 
-/* One fault in CLOCKED stands for all when it comes to what they cost. */
-static __always_inline void count_time(uint64_t since)
-{
-	struct pxb_counters *c = pxb_counters_get();
-
-	if (c && since)
-		__sync_fetch_and_add(&c->run_ns, CLOCKED * (bpf_ktime_get_ns() - since));
-}
-
 static __always_inline int fault(uint64_t addr, uint64_t error)
 {
 	uint32_t tgid, slot = PXB_SLOT_FAULT;
 	struct pxb_process *p = pxb_process_get(&tgid);
 	struct pxb_scratch *s = p ? bpf_map_lookup_elem(&scratches, &slot) : NULL;
-	struct pxb_counters *c;
-	uint64_t since = 0;
+	uint64_t since;
 
 	if (!s || (int64_t)addr < 0 || __sync_lock_test_and_set(&s->busy, 1))
 		return 0; /* not of interest; or caused by reading for the fault before */
 	s->tgid = tgid;
-	c = pxb_counters_get();
-	if (c && (__sync_fetch_and_add(&c->probe_hits[PXB_HIT_FAULT], 1) & (CLOCKED - 1)) == 0)
-		since = bpf_ktime_get_ns();
+	since = pxb_hit(PXB_HIT_FAULT);
 	take(s, p, addr, error);
-	count_time(since);
+	pxb_hit_end(PXB_HIT_FAULT, since);
 	pxb_end(s);
 	return 0;
 }

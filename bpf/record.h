@@ -20,6 +20,7 @@ enum {
 	PXB_SQL_MAX = 4096,   /* bytes of a statement's text that are copied */
 	PXB_MODEL_MAX = 64,   /* bytes of a model's name, NUL included */
 	PXB_PHASES = 8,	      /* as enum prax_phase */
+	PXB_CLOCKED = 64,     /* of so many hits of a probe one is timed */
 };
 
 enum pxb_kind {
@@ -144,9 +145,9 @@ struct pxb_counters {
 	uint64_t ends[PXB_ENDS]; /* samples by end of their user stack */
 	uint64_t samples;	 /* of observed processes */
 	uint64_t probe_hits[PXB_HITS];
-	uint64_t busy;	    /* stacks not taken because the scratch was in use */
-	uint64_t no_memory; /* a map was full */
-	uint64_t run_ns;    /* spent on page faults: 64 times what one in 64 took */
+	uint64_t busy;		   /* stacks not taken because the scratch was in use */
+	uint64_t no_memory;	   /* a map was full */
+	uint64_t run_ns[PXB_HITS]; /* in the programs: one hit in PXB_CLOCKED stands for all */
 };
 
 #endif

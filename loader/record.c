@@ -28,7 +28,7 @@ enum { HZ_DEFAULT = 99, HZ_MAX = 10000 };
 enum { RATE_MIN = 1 << 10, RATE_MAX = 1 << 30 }; /* bytes */
 enum { PROGRESS_AFTER_NS = 500000000, PROGRESS_NAME_MAX = 40 };
 
-enum { OPT_OUT, OPT_CPU, OPT_HEAP, OPT_LEAKS, OPT_QUERIES, OPT_SECONDS };
+enum { OPT_OUT, OPT_CPU, OPT_HEAP, OPT_LEAKS, OPT_QUERIES, OPT_SECONDS, OPT_OVERHEAD };
 static const struct cli_option options[] = {
     [OPT_OUT] = { "-o", "DIR", "profile folder to write (default: profile)" },
     [OPT_CPU] = { "--cpu", "[=HZ]", "sample where CPU time goes (default: 99 a second)" },
@@ -37,13 +37,15 @@ static const struct cli_option options[] = {
     [OPT_LEAKS] = { "--leaks", "[=SECONDS]", "leaks.txt: what is never freed, older than SECONDS" },
     [OPT_QUERIES] = { "--queries", NULL, "every operation of Prax, with its call site" },
     [OPT_SECONDS] = { "-d", "SECONDS", "stop after so long" },
+    [OPT_OVERHEAD] = { "--max-overhead", "PCT",
+                       "record less when the program gets slower than that, in per cent" },
     { NULL, NULL, NULL },
 };
 
 static const struct cli_command command = {
     .name = "record",
     .arguments = "TARGET [-o DIR] [--cpu[=HZ]] [--heap[=HOW]] [--leaks[=SECONDS]] [--queries]\n"
-                 "                       [-d SECONDS]",
+                 "                       [-d SECONDS] [--max-overhead PCT]",
     .help =
         "Records what a program does into a folder: flame graph, folded stacks, heap summary,\n"
         "queries. With no kind chosen: --cpu --queries. Ends with the program, at Ctrl-C, or\n"
@@ -56,7 +58,8 @@ static const struct cli_command command = {
         "  prax-bpf record --heap=512K -- ./app   the same as an estimate, at hardly any cost\n"
         "\n"
         "The heap of a command is recorded from within it, by a library that goes in front of its\n"
-        "C library; that of a running process, or with --heap=probes, by probes, which cost more.",
+        "C library; that of a running process, or with --heap=probes, by probes, which cost more.\n"
+        "--heap=pages tells which code makes memory come in, by page faults, and costs least.",
     .options = options,
     .run = cmd_record,
 };
@@ -169,6 +172,8 @@ static int parse(struct record *r, int argc, char **argv)
             o->queries = true;
         } else if (i == OPT_SECONDS) {
             (void)cli_args__number(&a, "-d", 0.001, 1e7, &r->run.seconds);
+        } else if (i == OPT_OVERHEAD) {
+            (void)cli_args__number(&a, "--max-overhead", 0.001, 1e6, &o->max_overhead);
         } else if (i == -1) {
             return cli__fail(CLI_USAGE, a.value, "unexpected; a command comes behind --");
         }
@@ -301,6 +306,14 @@ static const char *keep(struct record *r, const struct pxi_buf *b)
     return b->size ? profile__text(r->profile, b->data, b->size) : NULL;
 }
 
+/* As it came about. */
+static enum heap_how heap_how(const struct record *r)
+{
+    if (r->profile->heap.thinned)
+        return HEAP_THINNED;
+    return r->heap == HEAP_NONE || r->heap == HEAP_PAGES || r->preload ? r->heap : HEAP_PROBES;
+}
+
 static void fill_meta(struct record *r)
 {
     struct profile_meta *m = &r->profile->meta;
@@ -325,13 +338,16 @@ static void fill_meta(struct record *r)
     m->with_cpu = o->hz != 0;
     m->with_heap = r->heap != HEAP_NONE;
     m->with_leaks = r->leaks;
-    m->heap_how = (uint8_t)(o->heap && r->heap ? HEAP_PROBES : r->heap);
+    m->heap_how = (uint8_t)heap_how(r);
     m->with_queries = o->queries;
     m->has_prax = r->run.facts.has_prax;
     m->exit_status = launch__exit_status(&r->run.launch);
     m->counters = r->run.facts.counters;
     m->overhead_ns = r->run.facts.overhead_ns;
     m->task_ns = r->run.facts.task_ns;
+    m->max_overhead = o->max_overhead;
+    const char *backoff = r->run.facts.backoff;
+    m->backoff = backoff ? profile__text(r->profile, backoff, strlen(backoff)) : NULL;
     m->heap_events = r->run.facts.preload.events;
     m->warnings = keep(r, &r->warnings);
 }

@@ -109,9 +109,11 @@ int session__open(struct session **out, const struct session_options *o)
     *out = s;
     if (!s)
         return cli__fail(CLI_CANNOT, "start", "out of memory");
-    *s = (struct session){
-        .options = *o, .profile = o->profile, .follow = { -1, -1 }, .pages = { -1, -1, -1 }
-    };
+    *s = (struct session){ .options = *o,
+                           .profile = o->profile,
+                           .follow = { -1, -1 },
+                           .pages = { -1, -1, -1 },
+                           .sample_weight = 1 };
     pxi_map_init(&s->procs);
     pxi_map_init(&s->stacks);
     pxi_map_init(&s->ops);
@@ -196,6 +198,7 @@ static void take_in(struct session *s)
     if (s->options.preload)
         preload__drain(s->options.preload, feed__record, s);
     procs__bury(s);
+    budget__look(s);
 }
 
 void session__poll(struct session *s, int timeout_ms, int other_fd)
@@ -221,30 +224,6 @@ size_t session__alive(const struct session *s)
     return alive;
 }
 
-/* Sums the counters of all CPUs. */
-static void sum_counters(struct session *s)
-{
-    int cpus = libbpf_num_possible_cpus();
-    uint32_t key = 0;
-    struct pxb_counters *all = cpus > 0 ? calloc((size_t)cpus, sizeof *all) : NULL;
-    uint64_t *sum = (uint64_t *)&s->facts.counters;
-    if (all && bpf_map_lookup_elem(bpf_map__fd(s->skeleton->maps.counters), &key, all) == 0) {
-        for (size_t i = 0; i < (size_t)cpus * sizeof *all / sizeof *sum; i++)
-            sum[i % (sizeof *all / sizeof *sum)] += ((const uint64_t *)all)[i];
-    }
-    free(all);
-}
-
-static uint64_t overhead(const struct session *s)
-{
-    const uint64_t *hits = s->facts.counters.probe_hits;
-    const uint64_t entries = hits[PXB_HIT_ENTRY], returns = hits[PXB_HIT_RETURN];
-    uint64_t unpaired = entries > returns ? entries - returns : 0;
-    return hits[PXB_HIT_QUERY] * s->features.probe_ns +
-           hits[PXB_HIT_RETURN] * s->features.return_ns +
-           (unpaired + hits[PXB_HIT_FREE]) * s->features.entry_ns + s->facts.counters.run_ns;
-}
-
 void session__stop(struct session *s, struct session_facts *facts)
 {
     take_in(s); /* what the links still in place may add stays small */
@@ -252,14 +231,10 @@ void session__stop(struct session *s, struct session_facts *facts)
     if (s->options.preload)
         preload__stop(s->options.preload);
     take_in(s);
-    sum_counters(s);
-    s->facts.overhead_ns = overhead(s);
+    budget__finish(s);
     s->facts.events_lost = events__lost(s->events);
-    if (s->options.preload) {
-        s->facts.preload = preload__totals(s->options.preload);
-        s->facts.overhead_ns += s->facts.preload.spent_ns;
+    if (s->options.preload)
         s->facts.has_heap = s->facts.preload.processes > 0;
-    }
     *facts = s->facts;
     take_time(s);
 }
@@ -284,6 +259,7 @@ void session__close(struct session *s)
     pxi_map_free(&s->ops);
     pxi_buf_free(&s->ended);
     pxi_buf_free(&s->sent);
+    pxi_buf_free(&s->backoff);
     free(s->frames);
     prax__destroy(s->skeleton);
     free(s);

@@ -7,7 +7,8 @@
  *
  * Its parts: session_image.c (files that code came from), session_process.c (address spaces over
  * time), session_events.c (the kernel's mmap, fork, exec and exit records), session_attach.c
- * (probes and sampling), session_feed.c (records to profile), session_launch.c (`-- CMD`).
+ * (probes and sampling), session_feed.c (records to profile), session_budget.c (what it costs),
+ * session_launch.c (`-- CMD`).
  *
  * Failures are told on stderr, cause and mend, by the function that meets them; the exit status is
  * returned: CLI_OK or CLI_CANNOT.
@@ -37,6 +38,7 @@ struct session_options {
     bool queries;            /* Prax's VERB__done probes */
     bool query_stacks;       /* with call sites */
     bool query_errors;       /* failed operations only */
+    double max_overhead;     /* per cent that the processes may run slower; 0: no limit */
     uint64_t query_min_ns;   /* operations that took as long only */
     void (*on_query)(void *ctx, const struct session_query *q); /* may be NULL */
     void *ctx;
@@ -55,6 +57,7 @@ struct session_facts {
     uint64_t crowded;     /* executable mappings beyond PXB_MAPPINGS_MAX, in the worst process */
     uint64_t stale;       /* records whose stack's code was replaced before it was read */
     uint32_t process_limit;
+    const char *backoff;           /* see profile_meta; as long as the session; may be NULL */
     bool has_prax;                 /* some process had Prax in it */
     struct preload_totals preload; /* all 0 without one */
     bool has_heap;                 /* an allocation function was found and probed */

@@ -101,12 +101,13 @@ static int attach_family(struct session *s, struct proc *p, struct image *image)
     struct uprobe_options o = { .path = image->opener, .pid = p->pid };
     struct uprobe_site free_site = { .offset = image->free_offset };
     size_t before = p->heap.n;
-    int err = 0;
-    if (s->features.session) {
+    o.kind = UPROBE_ENTRY; /* frees first: else blocks were seen that nobody frees */
+    int err = attach(s, &p->heap, s->skeleton->progs.heap_free, &o, &free_site, 1);
+    if (!err && s->features.session) {
         o.kind = UPROBE_SESSION;
         err =
             attach(s, &p->heap, s->skeleton->progs.heap_session, &o, image->calls, image->n_calls);
-    } else {
+    } else if (!err) {
         o.kind = UPROBE_RETURN;
         err = attach(s, &p->heap, s->skeleton->progs.heap_return, &o, image->calls, image->n_calls);
         o.kind = UPROBE_ENTRY;
@@ -115,9 +116,6 @@ static int attach_family(struct session *s, struct proc *p, struct image *image)
                          image->n_calls);
         }
     }
-    o.kind = UPROBE_ENTRY;
-    if (!err)
-        err = attach(s, &p->heap, s->skeleton->progs.heap_free, &o, &free_site, 1);
     return p->heap.n > before ? 0 : err;
 }
 
@@ -249,18 +247,30 @@ int attach__start(struct session *s)
     return err;
 }
 
-void attach__stop(struct session *s)
+void attach__stop_samplers(struct session *s)
 {
     for (size_t i = 0; i < s->n_samplers; i++)
         close(s->samplers[i]);
     free(s->samplers);
     s->samplers = NULL;
     s->n_samplers = 0;
+}
+
+void attach__stop_pages(struct session *s)
+{
     for (size_t i = 0; i < sizeof s->pages / sizeof s->pages[0]; i++) {
         if (s->pages[i] >= 0)
             close(s->pages[i]);
         s->pages[i] = -1;
     }
+}
+
+void attach__stop(struct session *s)
+{
+    attach__stop_samplers(s);
+    attach__stop_pages(s);
+    if (s->skeleton->bss)
+        s->skeleton->bss->heap_off = true;
     uprobes__close(&s->queries);
     for (size_t i = 0; i < s->procs.count; i++)
         uprobes__close(&procs__at(s, i)->heap);

@@ -103,7 +103,7 @@ static void on_op(struct session *s, const struct pxb_op *r, size_t size)
 static void on_sample(struct session *s, const struct pxb_sample *r)
 {
     const struct proc *p = find(s, &r->head);
-    if (p) {
+    for (unsigned i = 0; p && i < s->sample_weight; i++) {
         profile__cpu(s->profile, proc__process(p, r->head.ts),
                      recall_stack(s, p, &r->head, r->ustack),
                      recall_stack(s, NULL, &r->head, r->kstack), recall(&s->ops, r->op), r->phase);

@@ -297,6 +297,7 @@ struct preload_totals preload__totals(const struct preload *p)
         t.events += r->slots[i].events;
         t.samples += r->slots[i].samples;
         t.spent_ns += r->slots[i].spent_ns;
+        t.waited_ns += r->slots[i].waited_ns;
     }
     return t;
 }

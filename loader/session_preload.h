@@ -46,6 +46,7 @@ struct preload_totals {
     uint64_t bytes, blocks, frees, failed;
     uint64_t events, samples; /* records; allocations among them, when sampling */
     uint64_t spent_ns;        /* in the command, recording */
+    uint64_t waited_ns;       /* in the command, for room in the ring */
     uint64_t lost;            /* records of writers that died in the middle, and what lay behind */
     uint64_t waits;           /* how often the command waited for us */
     uint64_t untold;          /* threads beyond the counters' room */

@@ -26,6 +26,7 @@ struct heap_thread {
     uint32_t tid, events;
     uint32_t number; /* of the slot */
     uint64_t random;
+    uint64_t waited_ns;                /* in the event at hand */
     uint64_t tail;                     /* the reader's position, as last seen */
     uint64_t stack_end;                /* of the thread's stack; 0: not asked yet */
     uint64_t stack_start;              /* its lowest address */

@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SAMPLED_SIZE = 1 << 16, WAIT_NS = 100000 };
+enum { SAMPLED_SIZE = 1 << 16, WAIT_NS = 100000, EVENT_NS_MAX = 20000 };
 
 struct heap_ring *heap_ring;
 uint32_t heap_pid;
@@ -67,6 +67,7 @@ static bool wait_for_room(uint64_t end)
 {
     struct heap_ring *r = heap_ring;
     uint64_t since = 0, beat = 0;
+    const uint64_t begun = now_ns();
     while (!sees_room(end)) {
         uint64_t now = now_ns(), last = __atomic_load_n(&r->beat, __ATOMIC_RELAXED);
         if (since == 0 || last != beat) {
@@ -81,6 +82,7 @@ static bool wait_for_room(uint64_t end)
         const struct timespec pause = { 0, WAIT_NS };
         (void)nanosleep(&pause, NULL);
     }
+    heap_thread.waited_ns += now_ns() - begun;
     return true;
 }
 
@@ -314,6 +316,14 @@ static bool is_clocked(void)
     return (++heap_thread.events & 63) == 0;
 }
 
+/* What of a timed event was work: not the wait for room, and not what another thread or process had
+ * the CPU for. */
+static uint64_t own_time(uint64_t ns)
+{
+    ns -= heap_thread.waited_ns < ns ? heap_thread.waited_ns : ns;
+    return ns < EVENT_NS_MAX ? ns : EVENT_NS_MAX;
+}
+
 /* frame NULL: without a stack. */
 static void write_event(enum pxb_kind kind, uint8_t epoch, const uint64_t *frame, const void *block,
                         size_t size)
@@ -339,8 +349,10 @@ static void write_event(enum pxb_kind kind, uint8_t epoch, const uint64_t *frame
         heap_record__put(record, n);
     }
     in.slot->events++;
+    in.slot->waited_ns += heap_thread.waited_ns;
     if (since)
-        in.slot->spent_ns += 64 * (now_ns() - since);
+        in.slot->spent_ns += 64 * own_time(now_ns() - since);
+    heap_thread.waited_ns = 0;
     leave(in);
 }
 

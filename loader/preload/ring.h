@@ -54,7 +54,7 @@ struct heap_slot {
     uint64_t events;        /* recorded */
     uint64_t samples;       /* allocations among them, when sampling */
     uint64_t spent_ns;      /* recording; an estimate from one event in 64 */
-    uint64_t spare;
+    uint64_t waited_ns;     /* for room, exactly; not in spent_ns */
 };
 
 struct heap_ring {

@@ -44,12 +44,14 @@ void heap__settle(const struct heap *h, struct heap_site *s)
 /* To be called after live values grew, or stayed. */
 static void note_peaks(struct heap *h, struct heap_site *s, uint64_t ts)
 {
-    if (s->live_bytes >= s->max_bytes) {
+    /* an estimate has to be clear of what was counted */
+    const uint64_t slack = h->thinned ? 2 * h->rate : 0;
+    if (s->live_bytes >= s->max_bytes + slack) {
         s->max_bytes = s->live_bytes;
         s->max_blocks = s->live_blocks;
     }
     uint64_t bytes = h->live_bytes - h->gone_bytes;
-    if (bytes >= h->max_bytes) {
+    if (bytes >= h->max_bytes + slack) {
         h->max_bytes = bytes;
         h->max_blocks = h->live_blocks - h->gone_blocks;
         h->max_ns = ts;

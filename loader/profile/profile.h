@@ -132,6 +132,7 @@ enum heap_how {
     HEAP_PROBES,  /* every event, by probes */
     HEAP_SAMPLED, /* some of them, from within */
     HEAP_PAGES,   /* page faults: a block is a page that came in, and there are no frees */
+    HEAP_THINNED, /* exact at first, then sampled: see profile__heap_sample */
 };
 
 enum { HEAP_RATES = 32 }; /* of one recording: each is 8 times the one before */

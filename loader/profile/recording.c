@@ -121,7 +121,7 @@ static void io_meta(struct codec *c, void *item)
     VALUE(c, k->samples);
     VALUE(c, k->busy);
     VALUE(c, k->no_memory);
-    VALUE(c, k->run_ns);
+    ARRAY(c, k->run_ns);
     VALUE(c, m->heap_how);
     VALUE(c, m->task_ns);
     VALUE(c, m->heap_events);

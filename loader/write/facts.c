@@ -164,7 +164,8 @@ double facts__slowdown(const struct profile *p)
 
 const char *facts__heap_how(const struct profile *p)
 {
-    static const char *const names[] = { "none", "exact", "probes", "sampled", "pages" };
+    static const char *const names[] = { "none",    "exact", "probes",
+                                         "sampled", "pages", "exact, then sampled" };
     return p->meta.heap_how < sizeof names / sizeof *names ? names[p->meta.heap_how] : "none";
 }
 

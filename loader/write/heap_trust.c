@@ -3,7 +3,7 @@
 #include "loader/write/heap_text.h"
 #include <string.h>
 
-enum { COLUMN = 16 };
+enum { COLUMN = 16, WIDTH = 64 };
 
 struct list {
     struct pxi_buf *out;
@@ -29,13 +29,28 @@ static void begin(struct pxi_buf *out, const char *name)
     text__column(out, from, COLUMN);
 }
 
+/* Where a line of text[size] is broken: behind the last blank that fits. */
+static size_t break_at(const char *text, size_t size)
+{
+    size_t at = WIDTH;
+    if (size <= WIDTH)
+        return size;
+    while (at > 0 && text[at - 1] != ' ')
+        at--;
+    return at ? at : WIDTH;
+}
+
 static void add_lines(struct pxi_buf *out, const char *name, const char *lines)
 {
     while (lines && *lines) {
-        size_t size = strcspn(lines, "\n");
-        begin(out, name);
-        text__clean(out, lines, size, 0, false);
-        pxi_buf_char(out, '\n');
+        const size_t size = strcspn(lines, "\n");
+        for (size_t at = 0; at < size;) {
+            const size_t part = break_at(lines + at, size - at);
+            begin(out, at ? "" : name);
+            text__clean(out, lines + at, part, 0, false);
+            pxi_buf_char(out, '\n');
+            at += part;
+        }
         lines += size + (lines[size] == '\n');
     }
 }

@@ -8,6 +8,7 @@
  *     corrupt        100 x malloc(1000), then free of what is no block: the C library aborts
  *     hold           100 x malloc(1000), then a line, then it waits for a signal
  *     grow N         N x malloc(40) that are kept
+ *     churn N KEPT   KEPT x malloc(40) that are kept, then N x malloc(24), each freed at once
  */
 #include <limits.h>
 #include <pthread.h>
@@ -96,6 +97,13 @@ int main(int argc, char **argv)
     if (strcmp(what, "grow") == 0) {
         for (long i = 0; i < n; i++)
             work(40);
+        return 0;
+    }
+    if (strcmp(what, "churn") == 0) {
+        for (long i = argc > 3 ? strtol(argv[3], NULL, 10) : 0; i > 0; i--)
+            work(40);
+        for (long i = 0; i < n; i++)
+            free(work(24));
         return 0;
     }
     hold();
