@@ -3,7 +3,7 @@
  * heap.h - the functions of the allocation family, as the cookies of their probes; and which blocks
  * are followed on when a recording of all events turns into one of samples.
  *
- * reallocarray is not among them: it calls realloc. aligned_alloc and memalign have one layout.
+ * aligned_alloc and memalign have one layout, and so has mimalloc's (heap, size).
  */
 #ifndef PXB_HEAP_H
 #define PXB_HEAP_H
@@ -16,8 +16,14 @@ enum pxb_heap_call {
 	PXB_CALL_REALLOC,	 /* (block, size) */
 	PXB_CALL_ALIGNED,	 /* (alignment, size) */
 	PXB_CALL_POSIX_MEMALIGN, /* (block **, alignment, size), 0 or an error */
+	PXB_CALL_REALLOCARRAY,	 /* (block, n, size) */
+	PXB_CALL_FREE,		 /* (block); all that follow free one */
+	PXB_CALL_DELETE,	 /* (block, ...), and may go on into PXB_CALL_FREE */
 	PXB_CALLS
 };
+
+/* A cookie: the call, and above it the number of the allocator that the function is of. */
+enum { PXB_CALL_MASK = 0xff, PXB_ALLOCATOR_SHIFT = 8 };
 
 enum {
 	PXB_FOLLOW_SIZE = 16384, /* bytes: every block as large is followed */

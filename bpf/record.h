@@ -16,11 +16,13 @@
 #endif
 
 enum {
-	PXB_FRAMES_MAX = 127, /* frames of a stack; deeper ones end as PXB_END_TRUNCATED */
-	PXB_SQL_MAX = 4096,   /* bytes of a statement's text that are copied */
-	PXB_MODEL_MAX = 64,   /* bytes of a model's name, NUL included */
-	PXB_PHASES = 8,	      /* as enum prax_phase */
-	PXB_CLOCKED = 64,     /* of so many hits of a probe one is timed */
+	PXB_FRAMES_MAX = 127,	/* frames of a stack; deeper ones end as PXB_END_TRUNCATED */
+	PXB_SQL_MAX = 4096,	/* bytes of a statement's text that are copied */
+	PXB_MODEL_MAX = 64,	/* bytes of a model's name, NUL included */
+	PXB_PHASES = 8,		/* as enum prax_phase */
+	PXB_ALLOCATORS_MAX = 8, /* told apart; the last one stands for the rest */
+	PXB_HIT_NS_MAX = 20000, /* no program takes as long by itself */
+	PXB_CLOCKED = 64,	/* of so many hits of a probe one is timed */
 };
 
 enum pxb_kind {
@@ -145,8 +147,10 @@ struct pxb_counters {
 	uint64_t ends[PXB_ENDS]; /* samples by end of their user stack */
 	uint64_t samples;	 /* of observed processes */
 	uint64_t probe_hits[PXB_HITS];
-	uint64_t busy;		   /* stacks not taken because the scratch was in use */
-	uint64_t no_memory;	   /* a map was full */
+	uint64_t busy;	    /* stacks not taken because the scratch was in use */
+	uint64_t no_memory; /* a map was full */
+	uint64_t allocators[PXB_ALLOCATORS_MAX]; /* calls of each that gave a block or were asked to
+						  */
 	uint64_t run_ns[PXB_HITS]; /* in the programs: one hit in PXB_CLOCKED stands for all */
 };
 

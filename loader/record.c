@@ -119,6 +119,7 @@ static int choose_heap(struct record *r)
     static const char *const reasons[] = {
         [PRELOAD_STATIC] = "is a static program, where no library can go in front",
         [PRELOAD_OWN_MALLOC] = "brings its own malloc, which comes before any library's",
+        [PRELOAD_OPERATORS] = "is C++ with an allocator whose operator new does not call malloc",
         [PRELOAD_MISSING] = "libprax-heap.so is neither beside prax-bpf nor in ../lib/prax",
     };
     struct session_options *o = &r->run.options;
@@ -260,6 +261,10 @@ static void warn(struct record *r)
         pxi_buf_text(w, "blocks allocated before the recording are invisible\n");
     if (r->heap == HEAP_PAGES)
         pxi_buf_text(w, "pages are no blocks: there is no dhat-heap.json\n");
+    if (f->unseen_operators) {
+        pxi_buf_text(w, "C++ with an allocator whose operator new does not call malloc: what it "
+                        "allocates is missing; record it with --heap=probes\n");
+    }
     const struct preload_totals *t = &f->preload;
     if (t->untold) {
         pxi_buf_fmt(w, "%" PRIu64 " threads beyond %d at a time: their allocations are missing\n",
@@ -347,6 +352,8 @@ static void fill_meta(struct record *r)
     m->task_ns = r->run.facts.task_ns;
     m->max_overhead = o->max_overhead;
     const char *backoff = r->run.facts.backoff;
+    const char *allocators = r->run.facts.allocators;
+    m->allocators = allocators ? profile__text(r->profile, allocators, strlen(allocators)) : NULL;
     m->backoff = backoff ? profile__text(r->profile, backoff, strlen(backoff)) : NULL;
     m->heap_events = r->run.facts.preload.events;
     m->warnings = keep(r, &r->warnings);

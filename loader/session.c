@@ -97,7 +97,7 @@ static int make_tables(struct session *s)
         return -ENOMEM;
     unwind__use_cache(s->unwind);
     images__init(&s->images, s->profile, s->unwind);
-    s->images.with_heap = s->options.heap;
+    s->images.with_heap = s->options.heap || s->options.preload;
     s->images.with_queries = s->options.queries;
     s->images.slot = s->features.slot;
     return 0;
@@ -232,6 +232,7 @@ void session__stop(struct session *s, struct session_facts *facts)
         preload__stop(s->options.preload);
     take_in(s);
     budget__finish(s);
+    attach__tell_allocators(s);
     s->facts.events_lost = events__lost(s->events);
     if (s->options.preload)
         s->facts.has_heap = s->facts.preload.processes > 0;
@@ -260,6 +261,7 @@ void session__close(struct session *s)
     pxi_buf_free(&s->ended);
     pxi_buf_free(&s->sent);
     pxi_buf_free(&s->backoff);
+    pxi_buf_free(&s->allocator_lines);
     free(s->frames);
     prax__destroy(s->skeleton);
     free(s);

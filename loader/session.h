@@ -57,7 +57,9 @@ struct session_facts {
     uint64_t crowded;     /* executable mappings beyond PXB_MAPPINGS_MAX, in the worst process */
     uint64_t stale;       /* records whose stack's code was replaced before it was read */
     uint32_t process_limit;
+    const char *allocators;        /* the same */
     const char *backoff;           /* see profile_meta; as long as the session; may be NULL */
+    bool unseen_operators;         /* C++ allocates past the library that records from within */
     bool has_prax;                 /* some process had Prax in it */
     struct preload_totals preload; /* all 0 without one */
     bool has_heap;                 /* an allocation function was found and probed */

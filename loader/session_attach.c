@@ -5,13 +5,16 @@
  * whole machine: it gets a link for each process, and for children when their fork or exec is heard
  * of; how late that was is counted. CPU events are on each thread and inherited by what it starts.
  */
+#include "bpf/heap.h"
 #include "loader/session_internal.h"
 #include "loader/skeleton.h"
 #include "loader/target/maps.h"
+#include "loader/target/symtab.h"
 #include "orm/base/clock.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,25 +98,36 @@ void attach__images(struct session *s)
         images__each(&s->images, attach_queries, s);
 }
 
+/* The cookies of an image's functions name it; images beyond the room share the last name. */
+static void number_allocator(struct session *s, struct image *image)
+{
+    struct allocator *a = &image->allocator;
+    if (image->allocator_number)
+        return;
+    if (s->n_allocators < PXB_ALLOCATORS_MAX)
+        s->allocators[s->n_allocators++] = image;
+    image->allocator_number = s->n_allocators;
+    for (size_t i = 0; i < a->n_calls; i++)
+        a->calls[i].cookie |= (uint64_t)(image->allocator_number - 1) << PXB_ALLOCATOR_SHIFT;
+}
+
 /* Allocation functions of one image in one process. */
 static int attach_family(struct session *s, struct proc *p, struct image *image)
 {
     struct uprobe_options o = { .path = image->opener, .pid = p->pid };
-    struct uprobe_site free_site = { .offset = image->free_offset };
+    const struct allocator *a = &image->allocator;
     size_t before = p->heap.n;
     o.kind = UPROBE_ENTRY; /* frees first: else blocks were seen that nobody frees */
-    int err = attach(s, &p->heap, s->skeleton->progs.heap_free, &o, &free_site, 1);
+    int err = attach(s, &p->heap, s->skeleton->progs.heap_free, &o, a->frees, a->n_frees);
     if (!err && s->features.session) {
         o.kind = UPROBE_SESSION;
-        err =
-            attach(s, &p->heap, s->skeleton->progs.heap_session, &o, image->calls, image->n_calls);
+        err = attach(s, &p->heap, s->skeleton->progs.heap_session, &o, a->calls, a->n_calls);
     } else if (!err) {
         o.kind = UPROBE_RETURN;
-        err = attach(s, &p->heap, s->skeleton->progs.heap_return, &o, image->calls, image->n_calls);
+        err = attach(s, &p->heap, s->skeleton->progs.heap_return, &o, a->calls, a->n_calls);
         o.kind = UPROBE_ENTRY;
         if (!err) {
-            err = attach(s, &p->heap, s->skeleton->progs.heap_enter, &o, image->calls,
-                         image->n_calls);
+            err = attach(s, &p->heap, s->skeleton->progs.heap_enter, &o, a->calls, a->n_calls);
         }
     }
     return p->heap.n > before ? 0 : err;
@@ -135,6 +149,7 @@ static void attach_image(struct session *s, struct proc *p, struct image *image)
         return;
     p->heap_done = done;
     p->heap_done[p->n_heap_done++] = image;
+    number_allocator(s, image);
     int err = attach_family(s, p, image);
     if (err == -ESRCH) /* gone meanwhile */
         return;
@@ -154,9 +169,60 @@ void attach__heap(struct session *s, struct proc *p)
 {
     for (size_t i = 0; s->options.heap && i < p->n; i++) {
         struct image *image = p->areas[i].to_ns == UINT64_MAX ? p->areas[i].image : NULL;
-        if (image && image->n_calls && !is_done(p, image))
+        if (image && image->allocator.n_calls && !is_done(p, image))
             attach_image(s, p, image);
     }
+}
+
+static void tell_allocator(struct session *s, const struct image *image)
+{
+    const char *path = s->profile->modules[image->module].path;
+    const char *slash = strrchr(path, '/');
+    pxi_buf_fmt(&s->allocator_lines, "%s (%s)", slash ? slash + 1 : path, image->allocator.kind);
+}
+
+static void look_for_cxx(void *found, struct image *image)
+{
+    static const char *const name = "__cxa_allocate_exception";
+    struct function function;
+    (void)symtab__find(&image->elf, &name, 1, &function);
+    *(bool *)found |= function.address != 0;
+}
+
+static bool has_cxx(struct session *s)
+{
+    bool found = false;
+    images__each(&s->images, look_for_cxx, &found);
+    return found;
+}
+
+/* Of a command that is recorded from within: what stands behind our library. The C library is there
+ * always, and used if there is nothing else. */
+static void tell_behind(void *session, struct image *image)
+{
+    struct session *s = session;
+    if (image->allocator.n_calls == 0 || strcmp(image->allocator.kind, "glibc") == 0)
+        return;
+    tell_allocator(s, image);
+    pxi_buf_text(&s->allocator_lines, ", behind libprax-heap.so\n");
+    s->facts.unseen_operators |= image->allocator.operators && has_cxx(s);
+}
+
+void attach__tell_allocators(struct session *s)
+{
+    for (uint8_t i = 0; i < s->n_allocators; i++) {
+        tell_allocator(s, s->allocators[i]);
+        pxi_buf_fmt(&s->allocator_lines, "%s: %" PRIu64 " calls\n",
+                    i + 1 == PXB_ALLOCATORS_MAX ? " and others" : "",
+                    s->facts.counters.allocators[i]);
+    }
+    if (s->options.preload) {
+        images__each(&s->images, tell_behind, s);
+        if (s->allocator_lines.size == 0)
+            pxi_buf_text(&s->allocator_lines, "the C library's, behind libprax-heap.so\n");
+    }
+    if (s->allocator_lines.size && pxi_buf_ok(&s->allocator_lines))
+        s->facts.allocators = s->allocator_lines.data;
 }
 
 static int add_sampler(struct session *s, pid_t tid)

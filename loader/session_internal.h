@@ -82,8 +82,11 @@ struct session {
     struct pxi_map procs; /* pid_t -> struct proc *; the newest of a pid */
     struct events *events;
     struct ring_buffer *ring;
-    struct uprobes queries; /* links for all processes */
-    int *samplers;          /* samplers[n_samplers]: perf events */
+    struct uprobes queries;                       /* links for all processes */
+    struct image *allocators[PXB_ALLOCATORS_MAX]; /* allocators[n_allocators]: those probed */
+    uint8_t n_allocators;
+    struct pxi_buf allocator_lines; /* of the facts */
+    int *samplers;                  /* samplers[n_samplers]: perf events */
     size_t n_samplers;
     int follow[2];         /* links of the fork and exec programs; -1: none */
     int pages[3];          /* links of the page fault programs; -1: none */
@@ -132,6 +135,8 @@ int attach__start(struct session *s);
 void attach__images(struct session *s); /* query probes of images that have none yet */
 void attach__heap(struct session *s, struct proc *p);
 int attach__samplers(struct session *s, pid_t pid);
+/* A line for each allocator that was used, as facts. */
+void attach__tell_allocators(struct session *s);
 void attach__stop_samplers(struct session *s);
 void attach__stop_pages(struct session *s);
 void attach__stop(struct session *s);

@@ -21,6 +21,7 @@ enum preload_obstacle {
     PRELOAD_NONE,
     PRELOAD_STATIC,     /* no loader that would load it */
     PRELOAD_OWN_MALLOC, /* the program's own functions come first */
+    PRELOAD_OPERATORS,  /* C++, with an allocator whose operator new does not call malloc */
     PRELOAD_SET_ID,     /* the loader would ignore it */
     PRELOAD_MISSING,    /* the library is not where prax-bpf is */
 };

@@ -122,6 +122,7 @@ static void io_meta(struct codec *c, void *item)
     VALUE(c, k->busy);
     VALUE(c, k->no_memory);
     ARRAY(c, k->run_ns);
+    ARRAY(c, k->allocators);
     VALUE(c, m->heap_how);
     VALUE(c, m->task_ns);
     VALUE(c, m->heap_events);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SLOWER_MAX = 1000 }; /* -fold; beyond it the estimate is of no use */
+
 struct op_sum *op_sums__make(const struct profile *p)
 {
     struct op_sum *sums = calloc(p->n_ops, sizeof *sums);
@@ -159,7 +161,7 @@ double facts__slowdown(const struct profile *p)
     if (task == 0)
         return -1;
     /* what the task ran includes what it ran for us */
-    return (double)ours / (double)(task > ours ? task - ours : 1);
+    return task > ours + ours / SLOWER_MAX ? (double)ours / (double)(task - ours) : SLOWER_MAX;
 }
 
 const char *facts__heap_how(const struct profile *p)
