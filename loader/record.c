@@ -280,6 +280,10 @@ static void warn(struct record *r)
                     " us late on average\n",
                     f->late_links, f->late_ns / f->late_links / 1000);
     }
+    if (f->missed_links) {
+        pxi_buf_fmt(w, "%" PRIu64 " child programs ended before their allocations could be seen\n",
+                    f->missed_links);
+    }
     if (f->events_lost) {
         pxi_buf_fmt(w, "%" PRIu64 " records of mappings were lost: stacks may be cut\n",
                     f->events_lost);

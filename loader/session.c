@@ -25,6 +25,7 @@ enum {
     EAGER_MS = 1,         /* between looks at a program that is starting */
     NICE_STEPS = 10,      /* towards the front while recording */
     PROCESSES_MAX = 1024, /* at a time; 10 KiB of kernel memory each */
+    BLOCKS_MAX = 1 << 26, /* that are live at a time; up to 4 GiB of our memory */
 };
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list args)
@@ -97,6 +98,7 @@ static int make_tables(struct session *s)
         return -ENOMEM;
     unwind__use_cache(s->unwind);
     images__init(&s->images, s->profile, s->unwind);
+    s->profile->heap.live_max = feature__limit("blocks", BLOCKS_MAX);
     s->images.with_heap = s->options.heap || s->options.preload;
     s->images.with_queries = s->options.queries;
     s->images.slot = s->features.slot;

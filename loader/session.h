@@ -47,15 +47,16 @@ struct session_options {
 /* What is known when it is over. */
 struct session_facts {
     struct pxb_counters counters;
-    uint64_t overhead_ns; /* hits times the measured cost of a hit, and what pages took */
-    uint64_t task_ns;     /* that the processes ran on CPUs while they were looked at */
-    uint64_t unresolved;  /* records of processes that were not known */
-    uint64_t late_links;  /* children whose allocations were seen late */
-    uint64_t late_ns;     /* by how much, together */
-    uint64_t events_lost; /* kernel records of mappings that found no room */
-    uint64_t unwatched;   /* processes beyond process_limit: not observed */
-    uint64_t crowded;     /* executable mappings beyond PXB_MAPPINGS_MAX, in the worst process */
-    uint64_t stale;       /* records whose stack's code was replaced before it was read */
+    uint64_t overhead_ns;  /* hits times the measured cost of a hit, and what pages took */
+    uint64_t task_ns;      /* that the processes ran on CPUs while they were looked at */
+    uint64_t unresolved;   /* records of processes that were not known */
+    uint64_t late_links;   /* children whose allocations were seen late */
+    uint64_t late_ns;      /* by how much, together */
+    uint64_t missed_links; /* children that ended before their allocations could be seen */
+    uint64_t events_lost;  /* kernel records of mappings that found no room */
+    uint64_t unwatched;    /* processes beyond process_limit: not observed */
+    uint64_t crowded;      /* executable mappings beyond PXB_MAPPINGS_MAX, in the worst process */
+    uint64_t stale;        /* records whose stack's code was replaced before it was read */
     uint32_t process_limit;
     const char *allocators;        /* the same */
     const char *backoff;           /* see profile_meta; as long as the session; may be NULL */

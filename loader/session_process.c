@@ -382,6 +382,10 @@ static void update(struct session *s, struct proc *p, bool missed)
     find_end(s, p);
     if (p->gone && p->known)
         retire(s, p);
+    if (p->gone && p->born_ns) { /* attach__heap() would have cleared it */
+        s->facts.missed_links += s->options.heap;
+        p->born_ns = 0;
+    }
     if (p->gone || (missed && scan(s, p, pxi_clock_ns())))
         return;
     if (p->waiting && find_contexts(p, contexts) != p->n_contexts)

@@ -157,7 +157,7 @@ bool run__is_incomplete(const struct run *r)
         lost += c->lost[i];
     for (int i = 0; i < PXB_HITS; i++)
         all += c->probe_hits[i];
-    lost += r->facts.preload.lost;
+    lost += r->facts.preload.lost + r->options.profile->heap.untracked;
     all += r->facts.preload.events;
     return lost * 100 > all;
 }

@@ -83,6 +83,17 @@ static void begin_block(struct heap *h, const struct block *b)
     note_peaks(h, s, b->birth_ns);
 }
 
+/* A block for which there is no room among those that are followed. */
+static void pass_block(struct heap *h, const struct block *b)
+{
+    struct heap_site *s = &h->sites[b->site];
+    const struct heap_amount a = heap__amount(h, b);
+    heap__settle(h, s);
+    add_total(h, s, a);
+    heap_shape__size(&h->shape, b->size, a.bytes, a.blocks);
+    h->untracked++;
+}
+
 /* Summed over the blocks that it stands for. */
 static uint64_t age(const struct heap *h, const struct block *b, uint64_t ts)
 {
@@ -206,6 +217,10 @@ static void on_alloc(struct profile *p, uint32_t process, uint32_t ustack, uint3
                        .birth_ns = a->head.ts,
                        .process = process,
                        .site = site };
+    if (p->heap.live_max && p->heap.live->count >= p->heap.live_max) {
+        pass_block(&p->heap, &b);
+        return;
+    }
     take(p, &b);
     if (p->broken)
         return;

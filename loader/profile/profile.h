@@ -148,6 +148,8 @@ struct heap {
     uint64_t overwritten;   /* an address allocated twice with no free seen between */
     uint64_t lost_reallocs; /* one end of a realloc was not seen */
     uint64_t failed;        /* allocations that returned NULL */
+    uint64_t untracked;     /* blocks beyond live_max: in the totals, but not in what is live */
+    uint64_t live_max;      /* blocks that are followed at a time; 0: any number */
     uint64_t peak;          /* how many times the peak moved */
     uint64_t rate;          /* mean bytes between two samples, at last; 0: every event was seen */
     uint64_t rates[HEAP_RATES]; /* by epoch: rates[n_rates]; n_rates 0: rate is the only one */

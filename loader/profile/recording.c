@@ -282,7 +282,7 @@ static void io_heap(struct codec *c, void *item)
                            &h->max_ns,      &h->frees,         &h->unknown_frees, &h->overwritten,
                            &h->failed,      &h->lost_reallocs, &h->peak,          &h->rate,
                            &h->exact_bytes, &h->exact_blocks,  &h->exact_frees,   &h->leak_age_ns,
-                           &h->copies,      &h->huge };
+                           &h->copies,      &h->huge,          &h->untracked,     &h->live_max };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         VALUE(c, *fields[i]);
 }

@@ -135,6 +135,8 @@ void losses__each(const struct profile *p, void (*visit)(void *ctx, const char *
         visit(ctx, "stacks_busy", c->busy);
     if (c->no_memory)
         visit(ctx, "map_full", c->no_memory);
+    if (p->heap.untracked)
+        visit(ctx, "blocks_untracked", p->heap.untracked);
 }
 
 void facts__target(struct pxi_buf *out, const struct profile *p)

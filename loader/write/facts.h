@@ -21,7 +21,7 @@ uint32_t *op_sums__order(const struct profile *p, const struct op_sum *sums, uin
 struct heap_group {
     uint32_t ustack, op;
     uint64_t total_bytes, total_blocks, live_bytes, live_blocks, max_bytes, gmax_bytes, lifetime_ns;
-    uint64_t samples, sampled_bytes; /* see heap_group__error */
+    uint64_t samples, sampled_bytes;                        /* see heap_group__error */
     uint64_t old_bytes, old_blocks, oldest_ns, youngest_ns; /* see struct heap_site */
 };
 /* The relative standard error of a group's figures; 0 where every event was seen. */

@@ -58,6 +58,8 @@ static void add_notes(struct pxi_buf *out, const struct profile *p)
     note(out, "addresses allocated twice with no free seen between", h->overwritten);
     note(out, "reallocs of which only one end was seen", h->lost_reallocs);
     note(out, "allocations that failed", h->failed);
+    note(out, "blocks beyond those that can be followed at a time, in the totals only",
+         h->untracked);
     uint64_t lost = c->lost[PXB_ALLOC] + c->lost[PXB_FREE] + c->lost[PXB_REALLOC_ENTER] +
                     c->lost[PXB_REALLOC_EXIT] + c->no_memory;
     note(out, "events that were lost, so that no figure here is exact", lost);

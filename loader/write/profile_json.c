@@ -118,6 +118,7 @@ void heap__json(struct pxi_json *j, const struct profile *p)
     member(j, "overwritten", h->overwritten);
     member(j, "lost_reallocs", h->lost_reallocs);
     member(j, "failed", h->failed);
+    member(j, "untracked", h->untracked);
     member(j, "leaks_older_than_ns", h->leak_age_ns);
     heap_shape__json(j, p);
     pxi_json_key(j, "sites");

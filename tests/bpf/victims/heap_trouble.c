@@ -1,6 +1,7 @@
 /* heap_trouble.c - what programs do that is hard on who watches their heap. Compiled without
  * builtins; every figure is known.
  *
+ *     wait MODE ...  a line from stdin first, then what follows
  *     cross          1,000 x malloc(100) in one thread, freed in another
  *     forks N        N children, each with a malloc(32) that is never freed
  *     small          a thread with the smallest stack: 1,000 x malloc(24), freed
@@ -81,6 +82,12 @@ static void hold(void)
 
 int main(int argc, char **argv)
 {
+    if (argc > 2 && strcmp(argv[1], "wait") == 0) {
+        while (getchar() != '\n')
+            ;
+        argc--;
+        argv++;
+    }
     const char *what = argc > 1 ? argv[1] : "";
     const long n = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
     if (strcmp(what, "cross") == 0)
