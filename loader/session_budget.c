@@ -24,10 +24,12 @@
 #include <unistd.h>
 
 enum {
-    LOOK_MS = 50,
-    JUDGED_MS = 200,        /* the kernel tells CPU time in steps of 10 ms */
-    SAMPLE_NS = 2000,       /* a CPU sample with its interrupt, where it was measured */
-    COUNTING_NS = 2,        /* a call through the heap's library of which nothing is recorded */
+    LOOK_NS = 50000000,
+    LOOK_UNLIMITED_NS = 500000000, /* only for the sum */
+    LOOK_PART = 50,   /* a look at many processes takes long: one part of so many of our time */
+    JUDGED_MS = 200,  /* the kernel tells CPU time in steps of 10 ms */
+    SAMPLE_NS = 2000, /* a CPU sample with its interrupt, where it was measured */
+    COUNTING_NS = 2,  /* a call through the heap's library of which nothing is recorded */
     RATE_FIRST = 512 << 10, /* bytes: from all events to samples */
     RATE_STEP = 8,
     RATE_LAST = 1 << 30, /* beyond it there are no samples */
@@ -256,12 +258,14 @@ void budget__look(struct session *s)
         return;
     if (!s->budget.start_ns)
         s->budget.start_ns = now;
-    s->budget.next_ns = now + (uint64_t)LOOK_MS * 1000000;
     if (s->options.max_overhead > 0) {
         judge(s);
     } else {
         (void)read_task_time(s);
     }
+    const uint64_t pause_ns = s->options.max_overhead > 0 ? LOOK_NS : LOOK_UNLIMITED_NS;
+    const uint64_t done = pxi_clock_ns(), rest_ns = (done - now) * LOOK_PART;
+    s->budget.next_ns = done + (rest_ns > pause_ns ? rest_ns : pause_ns);
 }
 
 void budget__finish(struct session *s)

@@ -25,6 +25,9 @@ ours() { # HOW LOG COMMAND...
     grep -q '"lost_part": 0[,.]*0*,' "$out/profile/meta.json" || echo "$how: events were lost: $*"
 }
 has() { command -v "$1" >/dev/null; }
+# The median of a log's time on CPUs, which what else runs on the machine disturbs less; what waits
+# cost is not in it. heaptrack's includes its own start.
+own_time() { awk '{ print $2 + $3 }' "$1" >"$out/own" && median "$out/own" 1; }
 
 # ---- slowdown -----------------------------------------------------------------------------------
 workload() { # NAME COMMAND...
@@ -46,11 +49,12 @@ workload() { # NAME COMMAND...
     for m in plain exact 512K pages heaptrack; do
         [ -s "$log.$m" ] || continue
         start=$([ $m = heaptrack ] && median "$log.start" 1 || echo 0)
-        sort -n "$log.$m" | awk -v name="$name" -v m=$m -v p="$plain" -v off="$start" '
+        sort -n "$log.$m" | awk -v name="$name" -v m=$m -v p="$plain" -v off="$start" \
+            -v cpu="$(own_time "$log.$m")" -v plain_cpu="$(own_time "$log.plain")" '
             { v[NR] = $1 - off }
             END { x = v[int((NR + 1) / 2)]
-                  printf "%-14s %-10s %9.1f ms %8.3f x   (%.3f .. %.3f)\n", name, m, x / 1000, x / p,
-                         v[1] / p, v[NR] / p }'
+                  printf "%-14s %-10s %9.1f ms %8.3f x   (%.3f .. %.3f)   %8.3f x\n", name, m, x / 1000,
+                         x / p, v[1] / p, v[NR] / p, cpu / plain_cpu }'
     done
 }
 under_dhat() { # NAME COMMAND...: once, for it takes long
@@ -64,7 +68,7 @@ under_dhat() { # NAME COMMAND...: once, for it takes long
 }
 echo "machine: $(uname -srm), $(nproc) cores, load $(cut -d' ' -f1-3 /proc/loadavg), $rounds rounds"
 echo
-echo "slowdown       recorder      median      ratio   (least .. most)"
+echo "slowdown       recorder      median      ratio   (least .. most)        on CPUs"
 workload sqlite "$B/profile_memory" -l -n 400000
 under_dhat sqlite "$B/profile_memory" -l -n 20000
 workload sqlite_threads "$B/profile_memory" -l -t 2 -n 100000
@@ -100,7 +104,7 @@ pair exact 2000000 --heap
 # Each round has all four, so a machine whose speed drifts changes them together.
 "$bin/probed_pairs" "$B/prax-bpf" "$out/profile" "$rounds" 200000 >"$out/probed" 2>>"$out/errors"
 echo
-echo "malloc + free, by probes: ns a pair, medians; ratios of the same round"
+echo "malloc + free, by probes: ns on CPUs a pair, medians; ratios of the same round"
 awk '{ print $1, $2, $3, $4, $4 / $2, $4 / $3 }' "$out/probed" >"$out/probed.ratios"
 for k in 1:plain 2:naive 3:empty 4:full 5:full/naive 6:full/empty; do
     printf '%-14s %10.3f\n' "${k#*:}" "$(median "$out/probed.ratios" "${k%:*}")"
@@ -139,18 +143,18 @@ sites cpp 16384 "$bin/work_cpp" 500000 1
 # ---- memory of the observer ----------------------------------------------------------------------
 echo
 echo "how, live blocks, resident memory of prax-bpf in KiB, and bytes a block beyond that of none"
-memory() { # RECORD_OPTION BLOCKS...
-    local how=$1 base='' n kib
-    shift
+memory() { # RECORD_OPTION PAIRS BLOCKS...: so many pairs fill the shared ring, which is no block's
+    local how=$1 fill=$2 base='' n kib
+    shift 2
     for n in "$@"; do
         "$bin/timed" "$out/memory.$how.$n" "$B/prax-bpf" record "$how" -o "$out/profile" -- \
-            "$bin/pairs" 100000 "$n" >/dev/null 2>>"$out/errors"
+            "$bin/pairs" "$fill" "$n" >/dev/null 2>>"$out/errors"
         kib=$(cut -d' ' -f4 "$out/memory.$how.$n")
         base=${base:-$kib}
         echo "$how $n $kib $base" | awk '{ printf "%-14s %10d %9d %9.1f\n", $1, $2, $3, ($3 - $4) * 1024 / $2 }'
     done
 }
-memory --heap 1 1000 10000 100000 1000000 10000000
-memory --heap=probes 1 1000 10000 100000 1000000
+memory --heap 600000 1 1000 10000 100000 1000000 10000000
+memory --heap=probes 200000 1 1000 10000 100000 1000000
 echo
 echo "raw figures: $out"

@@ -27,7 +27,7 @@ attach() {
     exec 9>"$tmp/gate"
     "$bpf" record --heap -p $pid -o "$dir" 2>"$tmp/err" &
     recorder=$!
-    wait_for probed $pid
+    wait_for holds_probes $recorder
     echo go >&9
     exec 9>&-
     if [ "$1" = hold ]; then
@@ -40,12 +40,6 @@ attach() {
     wait $recorder
     status=$?
 }
-# Whether the recorder holds the links of its probes.
-probed() {
-    [ "$(find "/proc/$recorder/fd" -lname 'anon_inode:bpf_link' 2>/dev/null | wc -l)" -ge 2 ] ||
-        [ "$(find "/proc/$recorder/fd" -lname 'anon_inode:\[perf_event\]' 2>/dev/null | wc -l)" -ge 16 ]
-}
-
 attach cross cross
 is "attached, freed in another thread: status" $status 0
 is "attached, freed in another thread: bytes" "$(bytes 'start_thread;fill;work' cross)" 100000

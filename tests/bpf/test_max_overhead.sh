@@ -60,6 +60,21 @@ is "probes: no address twice" "$(number probes overwritten)" 0
 check "probes: not all was seen" test "$(number probes blocks)" -lt 2000000
 check "probes: leaks of that moment" test "$(number probes blocks_left)" -lt 100
 
+mkfifo "$tmp/gate"
+"$trouble" wait churn 2000000 0 <"$tmp/gate" >"$tmp/out" &
+pid=$!
+exec 9>"$tmp/gate"
+"$bpf" record --heap --max-overhead $limit -p $pid -o "$tmp/attached" 2>"$tmp/err" &
+recorder=$!
+wait_for holds_probes $recorder
+echo go >&9
+exec 9>&-
+wait $pid
+is "attached: the program's end" $? 0
+wait $recorder
+is "attached: status" $? 0
+said "attached" attached "heap: probes taken out"
+
 # ---- pages, queries, CPU ----
 record pages --heap=pages "$victims/heap_pages" cost 1000
 is "pages: status" $status 0
