@@ -66,11 +66,12 @@ static void read_costs(struct session *s, uint64_t *cost_ns)
         returns * s->features.return_ns + (unpaired + hits[PXB_HIT_FREE]) * s->features.entry_ns +
         c->run_ns[PXB_HIT_ENTRY] + c->run_ns[PXB_HIT_RETURN] + c->run_ns[PXB_HIT_FREE];
     cost_ns[BUDGET_PAGES] = c->run_ns[PXB_HIT_FAULT];
-    cost_ns[BUDGET_PRELOAD] = 0;
+    cost_ns[BUDGET_PRELOAD] = cost_ns[BUDGET_COUNTING] = 0;
     if (s->options.preload) {
         const struct preload_totals t = preload__totals(s->options.preload);
         s->facts.preload = t;
-        cost_ns[BUDGET_PRELOAD] = t.spent_ns + t.waited_ns + (t.blocks + t.frees) * COUNTING_NS;
+        cost_ns[BUDGET_PRELOAD] = t.spent_ns + t.waited_ns;
+        cost_ns[BUDGET_COUNTING] = (t.blocks + t.frees) * COUNTING_NS;
     }
 }
 
@@ -181,6 +182,10 @@ static void back_off(struct session *s, enum budget_kind kind, double slower)
     case BUDGET_CPU:
         told = less_cpu(s, &what);
         break;
+    case BUDGET_COUNTING:
+        s->budget.exhausted[kind] = true;
+        told = "heap: what is left of the cost is counting, which goes on";
+        break;
     case BUDGET_KINDS:
         break;
     }
@@ -199,16 +204,17 @@ static void back_off(struct session *s, enum budget_kind kind, double slower)
 /* ---- judging -----------------------------------------------------------------------------------
  */
 
-/* The dearest kind of a span that can still do less; BUDGET_KINDS: none. */
+/* The dearest kind of a span, if it can still do less; BUDGET_KINDS: none. To do less of another
+ * would take much from the recording and little from the cost. */
 static enum budget_kind dearest(const struct session *s, const uint64_t *cost_ns)
 {
     enum budget_kind best = BUDGET_KINDS;
     uint64_t most = 0;
     for (int k = 0; k < BUDGET_KINDS; k++) {
         const uint64_t ns = cost_ns[k] - s->budget.cost_ns[k];
-        if (ns > most && !s->budget.exhausted[k]) {
+        if (ns > most) {
             most = ns;
-            best = (enum budget_kind)k;
+            best = s->budget.exhausted[k] ? BUDGET_KINDS : (enum budget_kind)k;
         }
     }
     return best;

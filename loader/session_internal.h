@@ -57,8 +57,9 @@ struct sent {
 enum budget_kind {
     BUDGET_CPU,
     BUDGET_QUERIES,
-    BUDGET_PROBES, /* of the allocation family */
-    BUDGET_PRELOAD,
+    BUDGET_PROBES,   /* of the allocation family */
+    BUDGET_PRELOAD,  /* events and samples from within; */
+    BUDGET_COUNTING, /* and what every call through the library costs */
     BUDGET_PAGES,
     BUDGET_KINDS
 };

@@ -1,8 +1,8 @@
 /* hooks.c - what tracepoints of system calls and of page faults cost every process of the machine,
  * observed or not: an empty program on each, off and on in turn.
  *
- * usage: hooks ROUNDS      as root; a line each round, in ns: a system call off and on, a page fault
- *                          off and on
+ * usage: hooks ROUNDS      as root; a line each round, in ns: a system call off and on, a page
+ * fault off and on
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

@@ -121,8 +121,8 @@ static double with_empty(const struct places *p, long pairs, bool naive)
               attach(&u, p, UPROBE_RETURN, p->malloc_first) ||
               attach(&u, p, UPROBE_ENTRY, p->free_first);
     } else {
-        err = attach(&u, p, UPROBE_SESSION, p->malloc_at) ||
-              attach(&u, p, UPROBE_ENTRY, p->free_at);
+        err =
+            attach(&u, p, UPROBE_SESSION, p->malloc_at) || attach(&u, p, UPROBE_ENTRY, p->free_at);
     }
     const double ns = err ? 0 : loop(pairs);
     uprobes__close(&u);

@@ -459,6 +459,8 @@ void heap__finish(struct heap *h, uint64_t end_ns)
     leave_live(h, end_ns);
     for (uint32_t i = 1; i < h->n_sites; i++)
         heap__settle(h, &h->sites[i]);
+    if (h->thinned)
+        heap__bound(h);
     if (heap__in_parts(h))
         heap__round(h);
 }

@@ -97,6 +97,34 @@ bool heap__thin(struct heap *h, struct block *b)
     return true;
 }
 
+static void at_most(uint64_t *value, uint64_t limit)
+{
+    if (*value > limit)
+        *value = limit;
+}
+
+/* Estimates of what is live know nothing of what was counted: none may be more than that. */
+void heap__bound(struct heap *h)
+{
+    h->live_bytes = h->live_blocks = 0;
+    for (uint32_t i = 1; i < h->n_sites; i++) {
+        struct heap_site *s = &h->sites[i];
+        at_most(&s->live_bytes, s->total_bytes);
+        at_most(&s->live_blocks, s->total_blocks);
+        at_most(&s->gmax_bytes, s->total_bytes);
+        at_most(&s->gmax_blocks, s->total_blocks);
+        const uint64_t most = s->live_bytes > s->gmax_bytes ? s->live_bytes : s->gmax_bytes;
+        if (s->max_bytes < most) {
+            s->max_bytes = most;
+            s->max_blocks = s->live_bytes > s->gmax_bytes ? s->live_blocks : s->gmax_blocks;
+        }
+        at_most(&s->max_bytes, s->total_bytes);
+        at_most(&s->max_blocks, s->total_blocks);
+        h->live_bytes += s->live_bytes;
+        h->live_blocks += s->live_blocks;
+    }
+}
+
 /* From all events to samples. */
 static void thin_all(struct heap *h)
 {

@@ -51,6 +51,8 @@ static inline bool heap__in_parts(const struct heap *h)
  * probability 1 - exp(-size / rate). */
 struct heap_amount heap__amount(const struct heap *h, const struct block *b);
 void heap__round(struct heap *h);
+/* Of a heap that was thinned, at the end. */
+void heap__bound(struct heap *h);
 /* Of a block that was seen before there were samples, in the table: it stands for others now, or
  * leaves the table (true). */
 bool heap__thin(struct heap *h, struct block *b);

@@ -47,7 +47,7 @@ static void add_lines(struct pxi_buf *out, const char *name, const char *lines)
         for (size_t at = 0; at < size;) {
             const size_t part = break_at(lines + at, size - at);
             begin(out, at ? "" : name);
-            text__clean(out, lines + at, part, 0, false);
+            text__clean(out, lines + at, part - (lines[at + part - 1] == ' '), 0, false);
             pxi_buf_char(out, '\n');
             at += part;
         }
