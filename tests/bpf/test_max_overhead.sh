@@ -54,11 +54,11 @@ check "exact: its hits are fewer" test "$(json "$tmp/exact/meta.json" heap_event
 
 # ---- from within, sampled ----
 limit=0.001
-record sampled --heap=1K "$trouble" churn 250000000 1000
+record sampled --heap=1K "$trouble" churn 60000000 1000
 is "sampled: status" $status 0
 said "sampled" sampled "heap: one allocation in 8 KiB from here on"
 check "sampled: until what is left is counting" grep -q "heap: what is left of the cost is counting" "$tmp/err"
-check "sampled: totals go on" test "$(number sampled counted_blocks)" -ge 250001000
+check "sampled: totals go on" test "$(number sampled counted_blocks)" -ge 60001000
 limit=2
 
 # ---- by probes ----
@@ -93,7 +93,7 @@ limit=0.01
 record queries --queries "$victims/query_fire" 200000
 said "queries" queries "queries: probes taken out"
 limit=0.1
-record cpu --cpu=4999 "$trouble" churn 80000000 0
+record cpu --cpu=4999 "$trouble" churn 40000000 0
 said "cpu" cpu "CPU: 2499 samples a second from here on, each counts 2-fold"
 samples=$(number cpu samples)
 ran=$(json "$tmp/cpu/meta.json" task_ns)
