@@ -8,18 +8,14 @@
  */
 #include "bpf/context.h"
 
-static __always_inline int send(struct pt_regs *regs, uint16_t kind)
+static __always_inline void send(struct pt_regs *regs, uint16_t kind, const struct pxb_process *p,
+				 uint32_t tgid)
 {
 	uint64_t op = 0, stack = 0;
 	uint8_t end = 0, phase = 0;
-	uint32_t tgid;
-	struct pxb_process *p = pxb_process_get(&tgid);
 	struct pxb_scratch *s;
 	struct pxb_alloc *a;
 
-	if (!p)
-		return 0;
-	pxb_count(probe_hits[4]);
 	s = kind == PXB_ALLOC ? pxb_begin(PXB_SLOT_PROBE, tgid) : NULL;
 	if (s) {
 		op = pxb_op_at(s, regs->cx, p->salt, &phase);
@@ -30,30 +26,43 @@ static __always_inline int send(struct pt_regs *regs, uint16_t kind)
 	a = bpf_ringbuf_reserve(&records, sizeof(*a), 0);
 	if (!a) {
 		pxb_count(lost[kind]);
-		return 0;
+		return;
 	}
 	pxb_head_fill(&a->head, kind, tgid);
 	a->tid = (uint32_t)bpf_get_current_pid_tgid();
 	a->phase = phase;
 	a->end = end;
-	a->purpose = (uint8_t)(regs->r8 + 1);
-	a->pad = 0;
+	a->flags = (uint8_t)(regs->r8 + 1);
+	a->epoch = 0;
 	a->addr = regs->di;
 	a->size = kind == PXB_ALLOC ? regs->si : 0;
 	a->ustack = stack;
 	a->op = op;
 	bpf_ringbuf_submit(a, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline int handle(struct pt_regs *regs, uint16_t kind)
+{
+	uint32_t tgid;
+	struct pxb_process *p = pxb_process_get(&tgid);
+	uint64_t since;
+
+	if (!p)
+		return 0;
+	since = pxb_hit(PXB_HIT_ORM);
+	send(regs, kind, p, tgid);
+	pxb_hit_end(PXB_HIT_ORM, since);
 	return 0;
 }
 
 SEC("uprobe")
 int orm_alloc(struct pt_regs *regs)
 {
-	return send(regs, PXB_ALLOC);
+	return handle(regs, PXB_ALLOC);
 }
 
 SEC("uprobe")
 int orm_free(struct pt_regs *regs)
 {
-	return send(regs, PXB_FREE);
+	return handle(regs, PXB_FREE);
 }

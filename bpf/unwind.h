@@ -89,9 +89,10 @@ struct pxb_mapping {
 
 /* What programs know of a process; by tgid. Sorted by start, not overlapping. */
 struct pxb_process {
-	uint64_t salt;			    /* of ids; another after exec, dlclose */
-	uint32_t n;			    /* mappings in use */
-	uint32_t n_contexts;		    /* copies of Prax */
+	uint64_t salt;	     /* of ids; another after exec, dlclose */
+	uint32_t n;	     /* mappings in use */
+	uint32_t n_contexts; /* copies of Prax */
+	int64_t anon_pages;  /* as the kernel counted at the last change, and 1; 0: not known */
 	int64_t contexts[PXB_CONTEXTS_MAX]; /* thread pointer + this = address of the context */
 	struct pxb_mapping mappings[PXB_MAPPINGS_MAX];
 };

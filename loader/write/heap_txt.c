@@ -62,6 +62,8 @@ static void add_notes(struct pxi_buf *out, const struct profile *p)
     note(out, "addresses allocated twice with no free seen between", h->overwritten);
     note(out, "reallocs of which only one end was seen", h->lost_reallocs);
     note(out, "allocations that failed", h->failed);
+    note(out, "blocks beyond those that can be followed at a time, in the totals only",
+         h->untracked);
     uint64_t lost = c->lost[PXB_ALLOC] + c->lost[PXB_FREE] + c->lost[PXB_REALLOC_ENTER] +
                     c->lost[PXB_REALLOC_EXIT] + c->no_memory;
     note(out, "events that were lost, so that no figure here is exact", lost);
@@ -177,7 +179,7 @@ static void add_stack(struct pxi_buf *out, const struct profile *p, const struct
         pxi_buf_fmt(out, "       ... %u more\n", shown - NAMES_SHOWN);
 }
 
-static void add_op(struct pxi_buf *out, const struct profile *p, uint32_t op)
+void heap_text__op(struct pxi_buf *out, const struct profile *p, uint32_t op)
 {
     pxi_buf_text(out, "       query: ");
     text__op_exactly(out, &p->ops[op]);
@@ -187,7 +189,7 @@ static void add_op(struct pxi_buf *out, const struct profile *p, uint32_t op)
 void heap_text__place(struct pxi_buf *out, const struct profile *p, const struct heap_group *g)
 {
     if (g->op)
-        add_op(out, p, g->op);
+        heap_text__op(out, p, g->op);
     add_stack(out, p, g);
 }
 
@@ -258,7 +260,7 @@ static void add_ops(struct pxi_buf *out, const struct profile *p)
         pxi_buf_fmt(out, "%3u. ", i + 1);
         add_figures(out, p, &groups[i]);
         if (groups[i].op) {
-            add_op(out, p, groups[i].op);
+            heap_text__op(out, p, groups[i].op);
         } else {
             pxi_buf_text(out, "       outside of queries\n");
         }
@@ -303,11 +305,16 @@ static void add_purposes(struct pxi_buf *out, const struct profile *p)
 void write_heap_txt(const struct profile *p, struct pxi_buf *out)
 {
     uint32_t n;
+    if (p->meta.heap_how == HEAP_PAGES) {
+        heap_text__pages(out, p);
+        return;
+    }
     struct heap_group *groups = heap_groups__make(p, false, &n);
     out->broken |= !groups;
     if (!groups)
         return;
     add_totals(out, p);
+    heap_text__trust(out, p);
     heap_text__growth(out, p);
     heap_text__shape(out, p);
     if (p->meta.with_heap == HEAP_OF_ORM) {

@@ -176,8 +176,12 @@ void heap__json(struct pxi_json *j, const struct profile *p)
     if (groups)
         qsort(groups, n, sizeof *groups, by_bytes);
     pxi_json_begin(j, '{');
+    pxi_json_key(j, "how");
+    pxi_json_text(j, facts__heap_how(p));
     member(j, "bytes", h->total_bytes);
-    member(j, "blocks", h->total_blocks);
+    member(j, p->meta.heap_how == HEAP_PAGES ? "faults" : "blocks", h->total_blocks);
+    member(j, "copied_pages", h->copies);
+    member(j, "huge_pages", h->huge);
     member(j, "peak_bytes", h->max_bytes);
     member(j, "peak_blocks", h->max_blocks);
     member(j, "peak_ns", h->max_ns > p->meta.start_ns ? h->max_ns - p->meta.start_ns : 0);
@@ -192,6 +196,7 @@ void heap__json(struct pxi_json *j, const struct profile *p)
     member(j, "overwritten", h->overwritten);
     member(j, "lost_reallocs", h->lost_reallocs);
     member(j, "failed", h->failed);
+    member(j, "untracked", h->untracked);
     member(j, "leaks_older_than_ns", h->leak_age_ns);
     heap_shape__json(j, p);
     word(j, "of", heap_of__name(p->meta.with_heap));
