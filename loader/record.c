@@ -157,6 +157,25 @@ static int choose_heap(struct record *r)
     return err ? cli__fail(CLI_CANNOT, "--heap", "no shared memory: %s", strerror(-err)) : CLI_OK;
 }
 
+/* What options mean together. */
+static int complete(struct record *r)
+{
+    struct session_options *o = &r->run.options;
+    if (r->leaks && !r->heap)
+        r->heap = HEAP_EXACT;
+    if (r->leaks && r->heap == HEAP_PAGES) {
+        return cli__fail(CLI_USAGE, "--leaks",
+                         "pages have no owner that could forget them: take another --heap");
+    }
+    if (!o->hz && !r->heap && !o->queries) {
+        o->hz = HZ_DEFAULT;
+        o->queries = true;
+    }
+    o->query_stacks = o->queries;
+    int status = cli_target__resolve(&r->target);
+    return status ? status : choose_heap(r);
+}
+
 static int parse(struct record *r, int argc, char **argv)
 {
     struct session_options *o = &r->run.options;
@@ -183,21 +202,7 @@ static int parse(struct record *r, int argc, char **argv)
             return cli__fail(CLI_USAGE, a.value, "unexpected; a command comes behind --");
         }
     }
-    if (a.done)
-        return a.status ? a.status : -1;
-    if (r->leaks && !r->heap)
-        r->heap = HEAP_EXACT;
-    if (r->leaks && r->heap == HEAP_PAGES) {
-        return cli__fail(CLI_USAGE, "--leaks",
-                         "pages have no owner that could forget them: take another --heap");
-    }
-    if (!o->hz && !r->heap && !o->queries) {
-        o->hz = HZ_DEFAULT;
-        o->queries = true;
-    }
-    o->query_stacks = o->queries;
-    int status = cli_target__resolve(&r->target);
-    return status ? status : choose_heap(r);
+    return a.done ? a.status ? a.status : -1 : complete(r);
 }
 
 /* Opens the folder, making it where it is missing. -errno. */

@@ -159,10 +159,11 @@ void allocator__find(struct allocator *a, const struct elf_file *f, const char *
     for (size_t i = 0; i < FAMILY; i++) {
         const bool frees = family[i].call >= PXB_CALL_FREE;
         const uint64_t offset = is_wanted(a, i) ? place(f, &found[i]) : 0;
-        if (offset && frees)
+        if (offset && frees) {
             add(a->frees, &a->n_frees, ALLOCATOR_FREES, offset, family[i].call);
-        else if (offset)
+        } else if (offset) {
             add(a->calls, &a->n_calls, ALLOCATOR_CALLS, offset, family[i].call);
+        }
         a->operators |= offset && strcmp(family[i].name, "_Znwm") == 0;
     }
 }

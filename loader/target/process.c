@@ -25,11 +25,10 @@ int process_info__parse(struct process_info *out, const char *text)
     /* NOLINTNEXTLINE(cert-err34-c): the kernel's own number; a misfit is caught by the count */
     if (!open || !close || close < open || sscanf(text, "%d", &pid) != 1)
         return -EPROTO;
+    static const char format[] =
+        " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu";
     /* NOLINTNEXTLINE(cert-err34-c) */
-    int n =
-        sscanf(close + 1,
-               " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu",
-               &out->state, &parent, &flags, &user, &system, &start);
+    int n = sscanf(close + 1, format, &out->state, &parent, &flags, &user, &system, &start);
     if (n != 6)
         return -EPROTO;
     size_t size = (size_t)(close - open - 1);

@@ -338,10 +338,10 @@ static void add_heap(struct page *g)
     }
     add_heap_facts(g);
     struct columns c = columns_of(g, &s, SITES_SHOWN, g->width - HEAP_FIGURES);
+    const char *figures =
+        pages ? "     bytes     faults             " : "     bytes     blocks       left  ";
     if (s.n)
-        add_header(
-            g, pages ? "     bytes     faults             " : "     bytes     blocks       left  ",
-            c);
+        add_header(g, figures, c);
     for (uint32_t i = 0; i < s.n && i < SITES_SHOWN; i++) {
         figure(g, 10, text__bytes, s.items[i].weight);
         figure(g, 11, text__count, s.items[i].blocks);
