@@ -128,9 +128,10 @@ struct pxb_walk {
 	struct pxb_known known[PXB_KNOWN_MAX] __attribute__((aligned(32)));
 #ifdef __bpf__
 	/* The innermost part of the stack, read at once: a read of user memory costs some 70 ns
-	 * whatever its size. */
-	uint64_t window_at;			     /* its address; 1 << 63: could not be read */
-	uint64_t window[(PXB_WINDOW_SIZE + 16) / 8]; /* with room for a read at its end */
+	 * whatever its size. Its address, 1 << 63: it could not be read; room for a read at its
+	 * end. */
+	uint64_t window_at;
+	uint64_t window[(PXB_WINDOW_SIZE + 16) / 8];
 #endif
 };
 #pragma GCC diagnostic pop
