@@ -75,6 +75,8 @@ bool pxi_typed_type(const struct pxi_typing *t, const char *text, size_t size, s
 /* As a field is called; or NULL. */
 static const char *c_name_of(struct pxi_typing *t, const char *name)
 {
+    if (!name)
+        return NULL;
     bool letters = name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                      "0123456789_")] == '\0';
     bool good = letters && pxi_name_shape(name) && strlen(name) <= PXI_NAME_MAX;

@@ -482,8 +482,8 @@ static void test_every_allocation_fails(void **state)
     struct fixture *f = *state;
     size_t n = 0;
     int rc;
-    if (db_place == DB_MEMORY)
-        return; /* its rows are another handle's */
+    if (db_place != DB_FILE)
+        return; /* memory is another handle's, and a server is slow to open so often */
     do {
         struct counter c = { .fail_at = ++n };
         const prax_alloc alloc = { counted, &c };

@@ -40,7 +40,7 @@ prefix_of() { sed -n 's/.*prefix *= *"\([^"]*\)".*/\1/p' "$1"; }
     echo '}'
 } >"$dir/wide.prax"
 
-for schema in "$golden"/good/*.prax "$golden/blog.prax" "$dir/wide.prax"; do
+for schema in "$golden"/good/*.prax "$golden"/{blog,social,lists}.prax "$dir/wide.prax"; do
     name=$(basename "$schema" .prax)
     p=$(prefix_of "$schema")
     "$prax" generate -q -o "$dir" "$schema" >&2

@@ -1,5 +1,7 @@
 /* zero.c - what generated structs promise: their sizes, and = {0} on all that users declare. */
 #include "blog.h"
+#include "lists.h"
+#include "social.h"
 #define IS_24(T) _Static_assert(sizeof(T) == 24, #T)
 IS_24(prax_f_i64);
 IS_24(prax_f_f64);
@@ -28,3 +30,15 @@ const blog_user_set u = { 0 };
 const blog_user_key k = { 0 };
 const blog_membership_new m = { 0 };
 const blog_membership_set s = { 0 };
+extern const social_post_where rw;
+extern const social_post_query rq;
+extern const social_post_fetch rf;
+extern const social_item_set rs;
+extern const social_top_authors_args ra;
+extern const lists_row_new ln;
+const social_post_where rw = { 0 };
+const social_post_query rq = { 0 };
+const social_post_fetch rf = { 0 };
+const social_item_set rs = { 0 };
+const social_top_authors_args ra = { 0 };
+const lists_row_new ln = { 0 };
