@@ -39,10 +39,17 @@ static inline struct prax_stats *pxi_stats_here(void)
     return __builtin_expect(s != NULL, 1) ? s : pxi_stats_claim();
 }
 
+/* The id of the thread whose block s is, which is pxi_stats_here(); 0 in the shared block. Others
+ * read tid when they look for a free block, hence atomic. */
+static inline uint32_t pxi_stats_tid(const struct prax_stats *s)
+{
+    return __atomic_load_n(&s->tid, __ATOMIC_RELAXED);
+}
+
 /* Whether s, which is pxi_stats_here(), has one writer: for several counters at once. */
 static inline bool pxi_stats_is_own(const struct prax_stats *s)
 {
-    return __builtin_expect(__atomic_load_n(&s->tid, __ATOMIC_RELAXED) != 0, 1);
+    return __builtin_expect(pxi_stats_tid(s) != 0, 1);
 }
 
 /* counter is a member of such a block. */

@@ -64,7 +64,7 @@ static void fill_record(struct pxi_op *op, const struct prax_stats *st)
     r->verb = probes[op->verb];
     r->phase = PRAX_PHASE_BUILD;
     r->flags = 0;
-    r->op_id = (uint64_t)__atomic_load_n(&st->tid, __ATOMIC_RELAXED) << 32 | ++op_count;
+    r->op_id = (uint64_t)pxi_stats_tid(st) << 32 | ++op_count;
     if (r->model != (uintptr_t)model) {
         r->model = (uintptr_t)model;
         r->model_size = (uint32_t)strlen(model);

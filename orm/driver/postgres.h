@@ -184,6 +184,9 @@ int pxi_pg_wait(struct pxi_pg_conn *c);
 /* The next result; NULL with *rc 0 at the end of a command, with *rc < 0 when the connection is
  * lost. */
 PGresult *pxi_pg_result(struct pxi_pg_conn *c, int *rc);
+/* The same where libpq, when it has no memory for an answer, gives none and waits on, with nothing
+ * but a message: clean: there is none so far. */
+PGresult *pxi_pg_answer(struct pxi_pg_conn *c, bool clean, int *rc);
 /* Reads and drops what is left of a command. */
 int pxi_pg_drain(struct pxi_pg_conn *c);
 /* Waits until all that was written has left. */
@@ -191,6 +194,10 @@ int pxi_pg_flush(struct pxi_pg_conn *c);
 /* Reads the answers to n commands of a pipeline and the sync behind them; their first error.
  * answers[n] are the caller's to clear, NULL where none came. */
 int pxi_pg_answers(struct pxi_pg_conn *c, PGresult **answers, unsigned n);
+/* Not the answer to a sync, or to a command, or an error of libpq's own: when it has no memory for
+ * a result, it loses count in a pipeline of what is the answer to what (libpq 15). Then the
+ * connection must be given up. */
+bool pxi_pg_out_of_step(const PGresult *res, bool is_sync);
 /* Leaves pipeline mode, rc being how things went in it. */
 int pxi_pg_leave(struct pxi_pg_conn *c, int rc);
 /* Takes in what the socket has, without waiting. */

@@ -64,7 +64,7 @@ int pxi_pg_copy_begin(struct pxi_conn *conn, const char *table, const char *colu
     if (rc < 0)
         return rc;
     c->sent = true;
-    PGresult *res = pxi_pg_result(c, &rc);
+    PGresult *res = pxi_pg_answer(c, true, &rc);
     if (rc == 0 && PQresultStatus(res) != PGRES_COPY_IN) {
         rc = pxi_pg_fail(c, res);
         pxi_pg_drain(c);

@@ -217,7 +217,7 @@ static int next(struct pxi_conn *conn, struct pxi_stmt **out)
         PGresult *res = PQgetResult(c->pg);
         if (!res) /* between two commands */
             continue;
-        if (PQstatus(c->pg) == CONNECTION_BAD) {
+        if (PQstatus(c->pg) == CONNECTION_BAD || pxi_pg_out_of_step(res, e.kind == SYNC)) {
             c->failed = res;
             return lost(c, out);
         }

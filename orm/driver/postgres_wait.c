@@ -305,23 +305,45 @@ int pxi_pg_ready(struct pxi_pg_conn *c)
     return c->active ? pxi_pg_put_aside(c->active) : 0;
 }
 
+bool pxi_pg_out_of_step(const PGresult *res, bool is_sync)
+{
+    ExecStatusType status = PQresultStatus(res);
+    return !res || (status == PGRES_PIPELINE_SYNC) != is_sync ||
+           (status == PGRES_FATAL_ERROR && !PQresultErrorField(res, PG_DIAG_SQLSTATE));
+}
+
+PGresult *pxi_pg_answer(struct pxi_pg_conn *c, bool clean, int *rc)
+{
+    *rc = 0;
+    /* asked twice: what there was no memory for may be read at the second time */
+    while (PQisBusy(c->pg) && PQisBusy(c->pg) && *rc == 0)
+        *rc = clean && *PQerrorMessage(c->pg) ? pxi_pg_lost(c) : wait_io(c, true);
+    return *rc < 0 ? NULL : PQgetResult(c->pg);
+}
+
 int pxi_pg_answers(struct pxi_pg_conn *c, PGresult **answers, unsigned n)
 {
     int rc = 0, first = 0;
     for (unsigned i = 0; i < n; i++)
         answers[i] = NULL;
     for (unsigned i = 0; i < n && rc == 0; i++) {
-        answers[i] = pxi_pg_result(c, &rc);
+        PGresult *res = pxi_pg_answer(c, first == 0, &rc);
+        if (rc == 0 && pxi_pg_out_of_step(res, false)) {
+            PQclear(res);
+            return pxi_pg_lost(c);
+        }
         if (rc == 0)
             rc = pxi_pg_drain(c);
-        ExecStatusType status = PQresultStatus(answers[i]);
-        if (status == PGRES_FATAL_ERROR && answers[i] && first == 0) {
-            first = pxi_pg_fail(c, answers[i]);
-            answers[i] = NULL;
+        if (PQresultStatus(res) == PGRES_FATAL_ERROR && res && first == 0) {
+            first = pxi_pg_fail(c, res);
+        } else {
+            answers[i] = res;
         }
     }
-    if (rc == 0)
-        PQclear(pxi_pg_result(c, &rc)); /* the sync */
+    PGresult *sync = rc == 0 ? pxi_pg_answer(c, first == 0, &rc) : NULL;
+    if (rc == 0 && pxi_pg_out_of_step(sync, true))
+        rc = pxi_pg_lost(c);
+    PQclear(sync);
     return rc < 0 ? rc : first;
 }
 

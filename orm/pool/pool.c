@@ -196,7 +196,7 @@ struct pxi_link *pxi_pool_find(struct pxi_pool *p, uintptr_t owner, struct pxi_w
 
 bool pxi_pool_holds(const struct pxi_pool *p, const struct pxi_link *but)
 {
-    uint32_t tid = pxi_stats_here()->tid;
+    uint32_t tid = pxi_stats_tid(pxi_stats_here());
     for (const struct pxi_link *l = p->links; l < p->links + p->max; l++) {
         bool works = __atomic_load_n(&l->owner, __ATOMIC_RELAXED) & 1;
         if (l != but && tid && l->tid == tid && works)
@@ -292,7 +292,7 @@ static int get(struct pxi_pool *p, const struct pxi_wish *wish, uint64_t *deadli
         rc = pxi_wait(p, wish, *deadline_ns, out, err);
     }
     if (*out)
-        (*out)->tid = pxi_stats_here()->tid;
+        (*out)->tid = pxi_stats_tid(pxi_stats_here());
     pthread_mutex_unlock(&p->lock);
     return rc;
 }
