@@ -36,7 +36,7 @@ bool pxi_pg_in_tx(struct pxi_conn *conn)
 {
     struct pxi_pg_conn *c = pxi_pg_of(conn);
     PGTransactionStatusType s = PQtransactionStatus(c->pg);
-    if (s != PQTRANS_ACTIVE)
+    if (s != PQTRANS_ACTIVE || c->lost)
         c->tx = !c->lost && (s == PQTRANS_INTRANS || s == PQTRANS_INERROR);
     return c->tx;
 }

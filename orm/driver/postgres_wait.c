@@ -199,7 +199,9 @@ static int check_watch(struct pxi_pg_conn *c)
         if (c->stop && now >= c->again_ns)
             ask_to_stop(c, c->pause_ns * 2);
     }
-    return c->lost ? give_up(c) : 0;
+    if (!c->lost)
+        return 0;
+    return c->stop ? give_up(c) : PRAX_ECONN;
 }
 
 static int pause_ms(const struct pxi_pg_conn *c)
