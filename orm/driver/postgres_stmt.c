@@ -101,26 +101,30 @@ static int is_textual(struct pxi_pg_conn *c, Oid oid, bool *textual)
 
 struct pxi_pg_stmt *pxi_pg_stmt_new(struct pxi_pg_conn *c, const char *sql, size_t size, bool keep)
 {
-    struct pxi_pg_stmt *st = calloc(1, sizeof *st);
+    struct pxi_pg_stmt *st = pxi_pg_mem(c, NULL, 0, sizeof *st + size + 1);
     if (!st)
         return NULL;
+    memset(st, 0, sizeof *st);
     st->c = c;
-    st->sql = strndup(sql, size);
+    st->sql_size = size;
+    memcpy(st->sql, sql, size);
+    st->sql[size] = '\0';
     st->scan = pxi_pg_scan(sql, size);
     if (keep && c->keeps)
         snprintf(st->name, sizeof st->name, "p%u", ++c->last_name);
-    if (st->sql)
-        return st;
-    free(st);
-    return NULL;
+    return st;
+}
+
+static size_t description_size(const struct pxi_pg_stmt *st)
+{
+    return (st->n_params + st->n_columns) * sizeof *st->params +
+           st->n_params * sizeof *st->param_oids + st->n_columns * sizeof *st->fields + 1;
 }
 
 static void forget_description(struct pxi_pg_stmt *st)
 {
     PQclear(st->desc);
-    free(st->params);
-    free(st->param_oids);
-    free(st->fields);
+    pxi_pg_mem(st->c, st->params, description_size(st), 0);
     st->desc = NULL;
     st->params = st->columns = NULL;
     st->param_oids = NULL;
@@ -133,8 +137,7 @@ void pxi_pg_stmt_free(struct pxi_pg_stmt *st)
     forget_description(st);
     if (st->cells_used)
         pxi_arena_free(&st->cells);
-    free(st->sql);
-    free(st);
+    pxi_pg_mem(st->c, st, sizeof *st + st->sql_size + 1, 0);
 }
 
 int pxi_pg_described(struct pxi_pg_stmt *st, PGresult *desc)
@@ -143,12 +146,12 @@ int pxi_pg_described(struct pxi_pg_stmt *st, PGresult *desc)
     st->desc = desc;
     st->n_params = (unsigned)PQnparams(desc);
     st->n_columns = (unsigned)PQnfields(desc);
-    st->params = calloc(st->n_params + st->n_columns + 1, sizeof *st->params);
-    st->param_oids = calloc(st->n_params + 1, sizeof *st->param_oids);
-    st->fields = calloc(st->n_columns + 1, sizeof *st->fields);
-    if (!st->params || !st->param_oids || !st->fields)
+    st->params = pxi_pg_mem(st->c, NULL, 0, description_size(st));
+    if (!st->params)
         return no_memory(st->c);
     st->columns = st->params + st->n_params;
+    st->param_oids = (Oid *)(void *)(st->columns + st->n_columns);
+    st->fields = (struct pxi_pg_field *)(void *)(st->param_oids + st->n_params);
     for (unsigned i = 0; i < st->n_params; i++) {
         st->param_oids[i] = PQparamtype(desc, (int)i);
         st->params[i] = pxi_pg_type_of(st->param_oids[i]);
@@ -289,16 +292,14 @@ static bool make_room(struct pxi_pg_conn *c, unsigned n)
     unsigned room = c->params_room ? c->params_room : 32;
     while (room < n)
         room *= 2;
-    const char **values = realloc(c->values, room * sizeof *values);
-    c->values = values ? values : c->values;
-    int *sizes = realloc(c->sizes, room * sizeof *sizes);
-    c->sizes = sizes ? sizes : c->sizes;
-    int *formats = realloc(c->formats, room * sizeof *formats);
-    c->formats = formats ? formats : c->formats;
-    size_t *at = realloc(c->at, room * sizeof *at);
-    c->at = at ? at : c->at;
-    if (!values || !sizes || !formats || !at)
+    const char **values = pxi_pg_mem(c, NULL, 0, room * PXI_PG_PARAM_SIZE);
+    if (!values)
         return false;
+    pxi_pg_mem(c, c->values, c->params_room * PXI_PG_PARAM_SIZE, 0);
+    c->values = values;
+    c->at = (size_t *)(void *)(values + room);
+    c->sizes = (int *)(void *)(c->at + room);
+    c->formats = c->sizes + room;
     c->params_room = room;
     return true;
 }
@@ -551,24 +552,32 @@ void pxi_pg_done(struct pxi_pg_stmt *st, int rc)
         c->active = NULL;
 }
 
+static bool same_params(const PGresult *a, const PGresult *b)
+{
+    int n = PQnparams(a);
+    bool same = n == PQnparams(b);
+    for (int i = 0; same && i < n; i++)
+        same = PQparamtype(a, i) == PQparamtype(b, i);
+    return same;
+}
+
 /* Sends a statement that the server did not know any more once again; false if it may not be. */
 static bool send_again(struct pxi_pg_stmt *st)
 {
     struct pxi_pg_conn *c = st->c;
-    Oid *oids = st->param_oids;
-    unsigned n = st->n_params;
+    PGresult *desc = st->desc;
     st->stale = true;
     if (!st->name[0] || st->retried || pxi_pg_in_tx(&c->conn) || c->lost)
         return false;
     st->retried = true;
-    st->param_oids = NULL;
+    st->desc = NULL;
     c->active = NULL;
     PGresult *failed = c->failed; /* it stays the reason if this goes wrong */
     c->failed = NULL;
     int rc = prepare_again(st);
-    if (rc == 0 && (n != st->n_params || memcmp(oids, st->param_oids, n * sizeof *oids) != 0))
+    if (rc == 0 && !same_params(desc, st->desc))
         rc = PRAX_ESCHEMA;
-    free(oids);
+    PQclear(desc);
     if (rc == 0 && send_now(st) == 0) {
         PQclear(failed);
         return true;
