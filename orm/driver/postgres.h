@@ -9,13 +9,14 @@
  *   postgres_open.c    connecting, closing, checking, what a session leaves behind
  *   postgres_wait.c    waiting, stopping the server, losing the connection
  *   postgres_stmt.c    prepare, start, step, finish
+ *   postgres_param.c   values into a command
  *   postgres_stream.c  results that are not read at once: single rows, portals, what is put aside
  *   postgres_row.c     a row of a PGresult -> a C struct
  *   postgres_error.c   what went wrong, in Prax's words
  *   postgres_copy.c    COPY in
  *   postgres_pipe.c    the half that never blocks
  *   postgres_scan.c    what kind of statement a text is (pure)
- *   postgres_encode.c, postgres_decode.c: values (pure, see postgres_codec.h)
+ *   postgres_encode.c, postgres_decode.c, postgres_numeric.c: values (pure, see postgres_codec.h)
  *   postgres.c         the table of all this
  *
  * Invariants: `active` is the one statement whose answer is still on its way, and before anything
@@ -154,7 +155,7 @@ struct pxi_pg_conn {
     struct pxi_pg_request *request; /* a cancel that nobody waits for */
 };
 
-enum { PXI_PG_PARAM_SIZE = sizeof(char *) + sizeof(size_t) + 2 * sizeof(int) };
+#define PXI_PG_PARAM_SIZE (sizeof(char *) + sizeof(size_t) + 2 * sizeof(int)) /* bytes each */
 
 static inline struct pxi_pg_conn *pxi_pg_of(struct pxi_conn *c)
 {
@@ -241,6 +242,7 @@ struct pxi_pg_stmt *pxi_pg_stmt_new(struct pxi_pg_conn *c, const char *sql, size
 void pxi_pg_stmt_free(struct pxi_pg_stmt *st);
 /* Takes over what Describe answered. */
 int pxi_pg_described(struct pxi_pg_stmt *st, PGresult *desc);
+/* postgres_param.c: for the next send. */
 int pxi_pg_encode(struct pxi_pg_stmt *st, const struct pxi_value *v, unsigned n);
 /* Sends st with the parameters that were encoded last; 0 or an error. */
 int pxi_pg_send(struct pxi_pg_stmt *st);

@@ -99,9 +99,10 @@ static int put_row(struct pxi_pg_conn *c, const struct pxi_value *v)
     pxi_buf_add(&c->copy.buf, &n, sizeof n);
     for (unsigned i = 0; i < c->copy.n; i++) {
         int rc = pxi_pg_put_field(&c->copy.buf, &c->copy.columns[i], &v[i]);
-        if (rc < 0)
+        if (rc < 0) {
             return pxi_pg_fail_text(c, rc, "row %lld, value %u: %s", (long long)c->copy.rows + 1,
                                     i + 1, prax_strerror(rc));
+        }
     }
     c->copy.rows++;
     return 0;

@@ -70,10 +70,11 @@ static int set_up(struct pxi_pg_conn *c, struct pxi_error *err)
 {
     const char *integer = PQparameterStatus(c->pg, "integer_datetimes");
     int version = PQserverVersion(c->pg);
-    if (version < PXI_PG_SERVER_MIN || (integer && strcmp(integer, "on") != 0))
+    if (version < PXI_PG_SERVER_MIN || (integer && strcmp(integer, "on") != 0)) {
         return pxi_error_set(err, PRAX_EUNSUPPORTED,
                              "PostgreSQL %d.%d is too old: Prax needs version 12 or newer",
                              version / 10000, version % 10000);
+    }
     c->tls = PQsslInUse(c->pg) || PQgssEncInUse(c->pg);
     PQsetNoticeReceiver(c->pg, ignore_notice, NULL);
     if (PQsetnonblocking(c->pg, 1) != 0)

@@ -248,9 +248,10 @@ static int end(struct pxi_conn *conn)
     struct pxi_stmt *st;
     if (c->pipe.given || (!c->lost && c->pipe.count))
         next(conn, &st);
-    if (c->pipe.count && !c->lost)
+    if (c->pipe.count && !c->lost) {
         return pxi_pg_fail_text(c, PRAX_EINVAL, "%u entries of the pipeline are out",
                                 c->pipe.count);
+    }
     if (!c->lost && c->pipe.on)
         PQclear(PQgetResult(c->pg)); /* libpq ends the last command only when it is asked */
     c->pipe.on = false;
