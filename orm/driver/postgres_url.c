@@ -70,9 +70,10 @@ static int take(struct reading *r, const char *key, const char *value)
                                              "idle_in_transaction_session_timeout" };
     for (size_t i = 0; i < sizeof durations / sizeof *durations; i++) {
         if (strcmp(key, durations[i]) == 0) {
-            if (!is_duration(value))
+            if (!is_duration(value)) {
                 return pxi_error_set(r->err, PRAX_EINVAL,
                                      "url: %s: write a duration such as 500ms, 30s or 5min", key);
+            }
             add_setting(&r->options, key, value);
             return 1;
         }

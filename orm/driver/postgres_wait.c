@@ -57,14 +57,18 @@ struct pxi_pg_request {
     int holders; /* atomic */
 };
 
-static void let_go(struct pxi_pg_request *r)
+static void free_request(struct pxi_pg_request *r)
 {
-    if (__atomic_sub_fetch(&r->holders, 1, __ATOMIC_ACQ_REL) > 0)
-        return;
     PQfreeCancel(r->cancel);
     pthread_cond_destroy(&r->done);
     pthread_mutex_destroy(&r->lock);
     free(r);
+}
+
+static void let_go(struct pxi_pg_request *r)
+{
+    if (__atomic_sub_fetch(&r->holders, 1, __ATOMIC_ACQ_REL) == 0)
+        free_request(r);
 }
 
 static void *run_request(void *arg)
@@ -113,8 +117,7 @@ static struct pxi_pg_request *send_request(struct pxi_pg_conn *c)
         pthread_detach(thread);
         return r;
     }
-    let_go(r);
-    let_go(r);
+    free_request(r);
     return NULL;
 }
 
@@ -199,7 +202,9 @@ static int check_watch(struct pxi_pg_conn *c)
         if (c->stop && now >= c->again_ns)
             ask_to_stop(c, c->pause_ns * 2);
     }
-    return c->lost ? give_up(c) : 0;
+    if (!c->lost)
+        return 0;
+    return c->stop ? give_up(c) : PRAX_ECONN;
 }
 
 static int pause_ms(const struct pxi_pg_conn *c)
@@ -299,9 +304,10 @@ int pxi_pg_ready(struct pxi_pg_conn *c)
     if (c->lost)
         return PRAX_ECONN;
     pxi_pg_in_tx(&c->conn);
-    if (c->copy.open || c->pipe.on)
+    if (c->copy.open || c->pipe.on) {
         return pxi_pg_fail_text(c, PRAX_EINVAL, "the connection is busy with a %s",
                                 c->copy.open ? "COPY" : "pipeline");
+    }
     return c->active ? pxi_pg_put_aside(c->active) : 0;
 }
 
@@ -315,9 +321,11 @@ bool pxi_pg_out_of_step(const PGresult *res, bool is_sync)
 PGresult *pxi_pg_answer(struct pxi_pg_conn *c, bool clean, int *rc)
 {
     *rc = 0;
-    /* asked twice: what there was no memory for may be read at the second time */
-    while (PQisBusy(c->pg) && PQisBusy(c->pg) && *rc == 0)
+    while (PQisBusy(c->pg) && *rc == 0) {
+        if (!PQisBusy(c->pg)) /* what there was no memory for may be read at the second time */
+            break;
         *rc = clean && *PQerrorMessage(c->pg) ? pxi_pg_lost(c) : wait_io(c, true);
+    }
     return *rc < 0 ? NULL : PQgetResult(c->pg);
 }
 

@@ -107,7 +107,8 @@ typedef struct prax_event {
 typedef struct prax_db_opts { /* size tells which members the caller knew */
     size_t size;
     const char *url;             /* sqlite:file.db, sqlite::memory:, sqlite:file:...?mode=ro; in
-                                    memory, readers and a writer wait for each other */
+                                    memory, readers and a writer wait for each other;
+                                    postgres://user@host/database?name=value */
     unsigned pool_min, pool_max; /* connections; 0 = 1 and 8; with 1 memory is not shared */
     unsigned stmt_cache;         /* prepared statements a connection; 0 = 256 */
     uint32_t acquire_ms;         /* wait for a connection; 0 = 5000 */
