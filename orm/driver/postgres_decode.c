@@ -536,7 +536,7 @@ static int text_cell(struct pxi_value *v, const char *text, int64_t size, enum p
 static int int_cell(struct pxi_value *v, enum pxi_pg_reader r, enum prax_type type, const char *p,
                     int size)
 {
-    char to[8] = { 0 };
+    char to[sizeof(prax_bytes)] = { 0 }; /* gcc -O3 looks at readers that are not asked for here */
     int32_t days;
     int rc = (int)read_value(r, NULL, p, size, to, NULL);
     *v = (struct pxi_value){ .kind = PXI_INT, .type = (uint8_t)type };
