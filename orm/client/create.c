@@ -114,16 +114,21 @@ static int bind(struct pxi_shape *sh, const prax_column *c, const struct source 
     return 0;
 }
 
-/* Whether the database decides it. SQLite's row id comes without being asked for. */
-static bool is_left(const struct pxi_shape *sh, const prax_column *c, const char *row)
+/* Whether the database may decide it. SQLite's row id comes without being asked for. */
+static bool may_be_left(const struct pxi_shape *sh, const prax_column *c)
 {
     if (c->flags & PRAX_C_DB)
         return true;
     if (c->def != PRAX_D_AUTO && c->def != PRAX_D_SQL)
         return false;
-    if (c->flags & PRAX_C_ROWID && sh->d->engine == PXI_SQLITE)
-        return false;
-    return c->new_off == PRAX_NO_OFF || (uint8_t)row[c->new_off] == PRAX_WR_NONE;
+    return !(c->flags & PRAX_C_ROWID) || sh->d->engine != PXI_SQLITE;
+}
+
+/* Whether it does, for this row. */
+static bool is_left(const struct pxi_shape *sh, const prax_column *c, const char *row)
+{
+    return may_be_left(sh, c) && (c->flags & PRAX_C_DB || c->new_off == PRAX_NO_OFF ||
+                                  (uint8_t)row[c->new_off] == PRAX_WR_NONE);
 }
 
 /* The columns that are given, as bits; partial: not all. */
@@ -306,23 +311,26 @@ const void *prax_gen_create(prax_session *s, const prax_model *m, const void *ne
 struct many {
     const char *rows; /* rows[n] of M_new */
     size_t n;
-    bool skip;   /* duplicates */
-    bool arrays; /* PostgreSQL, and no column is an array */
-    bool leaves; /* a row may leave columns to the database */
-    size_t most; /* rows a statement */
+    bool skip;         /* duplicates */
+    bool arrays;       /* PostgreSQL, and no column is an array */
+    size_t most;       /* rows a statement */
+    unsigned from, to; /* the columns that a row may leave are from .. to - 1; from == to: none */
 };
 
-static void plan_many(struct pxi_op *op, struct many *w)
+static void plan_many(const struct pxi_shape *sh, struct many *w)
 {
-    const prax_model *m = op->m;
+    const prax_model *m = sh->m;
     bool lists = false;
-    w->leaves = false;
+    w->from = w->to = 0;
     for (unsigned i = 0; i < m->n_columns; i++) {
         const prax_column *c = &m->columns[i];
         lists |= (c->flags & PRAX_C_LIST) != 0;
-        w->leaves |= (c->flags & PRAX_C_DB) || c->def == PRAX_D_AUTO || c->def == PRAX_D_SQL;
+        if (!may_be_left(sh, c))
+            continue;
+        w->from = w->to ? w->from : i;
+        w->to = i + 1;
     }
-    w->arrays = op->link->driver->engine == PXI_POSTGRES && !lists;
+    w->arrays = sh->d->engine == PXI_POSTGRES && !lists;
     size_t values = CHUNK_VALUES / m->n_columns;
     w->most = w->arrays ? CHUNK_ARRAYS : values < CHUNK_ROWS ? values : CHUNK_ROWS;
 }
@@ -336,23 +344,30 @@ static bool any_given(const struct given *g, const prax_model *m)
     return false;
 }
 
+static bool leave_the_same(const struct pxi_shape *sh, const struct many *w, const char *a,
+                           const char *b)
+{
+    const prax_column *c = sh->m->columns;
+    for (unsigned i = w->from; i < w->to; i++) {
+        if (is_left(sh, &c[i], a) != is_left(sh, &c[i], b))
+            return false;
+    }
+    return true;
+}
+
 /* How many rows from `at` on leave what this one leaves. */
 static size_t alike(const struct pxi_shape *sh, const struct many *w, size_t at, struct given *g)
 {
-    struct given other;
-    size_t n = 1;
+    size_t size = sh->m->new_size, n = 1;
+    const char *row = w->rows + at * size;
     g->partial = false;
-    if (!w->leaves)
+    if (w->to == 0)
         return w->n - at < w->most ? w->n - at : w->most;
-    given_of(sh, w->rows + at * sh->m->new_size, g);
+    given_of(sh, row, g);
     if (!any_given(g, sh->m))
         return 1; /* DEFAULT VALUES makes one row */
-    for (; n < w->most && at + n < w->n; n++) {
-        given_of(sh, w->rows + (at + n) * sh->m->new_size, &other);
-        if (other.partial != g->partial ||
-            (g->partial && memcmp(other.bits, g->bits, sh->m->fields_size) != 0))
-            break;
-    }
+    while (n < w->most && at + n < w->n && leave_the_same(sh, w, row, row + n * size))
+        n++;
     return n;
 }
 
@@ -370,31 +385,33 @@ static int put_rows(struct pxi_shape *sh, const char *rows, size_t n, const stru
     return sh->code;
 }
 
-/* One array a column that is given. They are filled row by row, so that the first row that is wrong
- * is the one that is reported. */
+static int put_column(struct pxi_shape *sh, const prax_column *c, const char *row, size_t n,
+                      struct source *from, struct pxi_value *items)
+{
+    size_t size = sh->m->new_size;
+    for (size_t i = 0; i < n; i++, row += size) {
+        if (source_of(sh, c, row, from) < 0 || bind(sh, c, from, &items[i]) < 0)
+            return sh->code;
+    }
+    return 0;
+}
+
+/* One array a column that is given. */
 static int put_columns(struct pxi_shape *sh, const char *rows, size_t n, const struct given *g)
 {
     struct source from = { .now = { .us = 0 } };
-    struct pxi_value *items = NULL;
     for (unsigned k = 0; k < sh->m->n_columns; k++) {
         const prax_column *c = &sh->m->columns[k];
         if (!is_given(g, k))
             continue;
-        items = pxi_arena_get(sh->scratch, n * sizeof *items, 16);
+        struct pxi_value *items = pxi_arena_get(sh->scratch, n * sizeof *items, 16);
         if (!items)
             return pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
+        if (put_column(sh, c, rows, n, &from, items) < 0)
+            return sh->code;
         *pxi_shape_value(sh) = (struct pxi_value){
             .kind = PXI_ARRAY, .type = c->type, .scale = c->scale, .size = (uint32_t)n, .u.p = items
         };
-    }
-    for (size_t i = 0; i < n; i++) {
-        const struct pxi_value *array = sh->values;
-        for (unsigned k = 0; k < sh->m->n_columns; k++) {
-            const prax_column *c = &sh->m->columns[k];
-            if (is_given(g, k) && (source_of(sh, c, rows + i * sh->m->new_size, &from) < 0 ||
-                                   bind(sh, c, &from, (struct pxi_value *)array++->u.p + i) < 0))
-                return sh->code;
-        }
     }
     return sh->code;
 }
@@ -448,8 +465,8 @@ static int64_t in_one_go(struct pxi_op *op, struct many *w)
     struct pxi_conn *c = op->link->conn;
     struct pxi_shape sh;
     struct given g;
-    plan_many(op, w);
     pxi_op_shape(op, &sh);
+    plan_many(&sh, w);
     if (op->s->tx.depth || alike(&sh, w, 0, &g) == w->n)
         return insert_all(op, w);
     rc = d->exec(c, d->begin(PRAX_ISO_DEFAULT, false));
