@@ -226,7 +226,7 @@ static void test_many_of_every_type(void **state)
 {
     struct fixture *f = *state;
     prax_session *s = f->s;
-    enum { N = 2100 };
+    enum { N = 5000 };
     static blog_post_new posts[N];
     static const size_t sizes[] = { 3, N };
     for (size_t i = 0; i < N; i++) {
