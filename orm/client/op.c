@@ -382,6 +382,13 @@ static int keep_all(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan **p
     return 0;
 }
 
+void pxi_op_launch(struct pxi_op *op)
+{
+    if (!op->started)
+        pxi_verb_start(op->rec);
+    op->started = true;
+}
+
 int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *plan, bool cached)
 {
     struct prax_stats *st = pxi_stats_here();
@@ -405,9 +412,7 @@ int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *
         return rc;
     if (op->check && (rc = op->check(op, sh->n_values)) < 0)
         return rc;
-    if (!op->started)
-        pxi_verb_start(op->rec);
-    op->started = true;
+    pxi_op_launch(op);
     pxi_op_phase(op, PRAX_PHASE_BIND);
     op->rec->bytes_in += bytes_in(sh);
     if (op->keep && op->link->driver->stream) /* a cursor's */

@@ -418,7 +418,7 @@ static int int_cell(struct pxi_value *v, enum pxi_pg_reader r, enum prax_type ty
                     int size)
 {
     const struct pxi_out o = { .type = (uint8_t)type };
-    char to[8] = { 0 };
+    char to[sizeof(prax_bytes)] = { 0 }; /* gcc -O3 looks at readers that are not asked for here */
     int32_t days;
     int rc = (int)read_scalar(r, &o, p, size, to, NULL);
     *v = (struct pxi_value){ .kind = PXI_INT, .type = (uint8_t)type };
