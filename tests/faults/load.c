@@ -8,7 +8,7 @@
  * lost, rows twice are doubled, rows of one that was refused are ghosts, some of three rows are
  * torn. Where a commit was in doubt both is right.
  *
- * On standard input lines may come meanwhile: "mark" begins the counting of requests anew (those
+ * On standard input lines may come meanwhile: "mark" begins the counting of later requests (those
  * after a fault), "stop" is the end before SECONDS are over. The last line of output is: requests
  * N, failed N, since mark N failed N, in doubt N, lost N, doubled N, ghosts N, torn N. Exit status
  * 0 if the last four are 0.
@@ -35,7 +35,7 @@ struct worker {
 
 static struct {
     uint64_t requests, failed, marked, marked_failed;
-    int shown, stop;
+    int shown, mark, stop;
 } count;
 
 static void add(uint64_t *to)
@@ -95,7 +95,7 @@ static void *work(void *arg)
     for (unsigned n = 0; pxi_clock_ns() < w->end_ns && w->writes < REQUESTS_MAX &&
                          !__atomic_load_n(&count.stop, __ATOMIC_RELAXED);
          n++) {
-        bool marked = __atomic_load_n(&count.marked, __ATOMIC_RELAXED) != 0;
+        bool marked = __atomic_load_n(&count.mark, __ATOMIC_RELAXED);
         prax_session *s = prax_session_open(w->db);
         int rc = n % 4 == 0 ? write_request(w, s) : read_request(s, n);
         add(&count.requests);
@@ -167,7 +167,7 @@ static void *listen_to(void *arg)
     char line[32];
     while (fgets(line, sizeof line, stdin)) {
         if (strcmp(line, "mark\n") == 0)
-            __atomic_store_n(&count.marked, 1, __ATOMIC_RELAXED);
+            __atomic_store_n(&count.mark, 1, __ATOMIC_RELAXED);
         if (strcmp(line, "stop\n") == 0)
             __atomic_store_n(&count.stop, 1, __ATOMIC_RELAXED);
     }
