@@ -46,9 +46,10 @@ static int check_opts(prax_db *db, const prax_db_opts *o)
                              "prax_db_open: pool_min %u, pool_max %u: at most %d, min <= max",
                              o->pool_min, o->pool_max, POOL_LIMIT);
     }
-    if (o->warm > PXI_WARM_MAX)
+    if (o->warm > PXI_WARM_MAX) {
         return pxi_error_set(&db->err, PRAX_EINVAL, "prax_db_open: warm %u: at most %d", o->warm,
                              PXI_WARM_MAX);
+    }
     if ((o->lifetime_ms || o->idle_ms) && o->url && strcmp(o->url, "sqlite::memory:") == 0) {
         return pxi_error_set(&db->err, PRAX_EINVAL,
                              "prax_db_open: lifetime_ms and idle_ms would close %s, and with it "

@@ -115,12 +115,12 @@ static int ask(struct pxi_sqlite_conn *c, const char *sql, char *out, size_t roo
     sqlite3_stmt *st = NULL;
     out[0] = '\0';
     int rc = sqlite3_prepare_v2(c->db, sql, -1, &st, NULL);
-    if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+    if (rc == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
         const char *text = (const char *)sqlite3_column_text(st, 0);
         snprintf(out, room, "%s", text ? text : "");
     }
-    rc = sqlite3_finalize(st);
-    return rc;
+    int end = sqlite3_finalize(st); /* what step said, if it failed */
+    return rc == SQLITE_OK ? end : rc;
 }
 
 /* Two that turn the same new file into one with a log may meet in a way that the busy handler is
@@ -130,9 +130,9 @@ static int set_journal(struct pxi_sqlite_conn *c, const char *mode, char *got, s
     char sql[64];
     int rc, tries = 0;
     snprintf(sql, sizeof sql, "PRAGMA journal_mode = %s", mode);
-    do
+    do {
         rc = ask(c, sql, got, room);
-    while ((rc & 0xff) == SQLITE_BUSY && on_busy(c, tries++));
+    } while ((rc & 0xff) == SQLITE_BUSY && on_busy(c, tries++));
     return rc;
 }
 

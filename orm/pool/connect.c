@@ -79,10 +79,11 @@ struct pxi_link *pxi_connect_here(struct pxi_pool *p, uintptr_t owner, int *rc,
     *rc = note_connect(p, opened, err);
     if (opened == 0 && !p->closed)
         return l;
-    if (opened == 0)
+    if (opened == 0) {
         pxi_pool_close_owned(p, l);
-    else
+    } else {
         pxi_pool_vacate(p, l);
+    }
     return NULL;
 }
 
@@ -110,10 +111,11 @@ static void *connect_apart(void *arg)
     int rc = note_connect(p, opened, &err);
     if (rc < 0)
         tell(p, rc, &err);
-    if (opened == 0)
+    if (opened == 0) {
         pxi_pool_pass(p, l);
-    else
+    } else {
         pxi_pool_vacate(p, l);
+    }
     p->opening--; /* the pool may be freed from here on */
     pthread_cond_broadcast(&p->returned);
     pthread_mutex_unlock(&p->lock);

@@ -6,6 +6,7 @@
 #include "orm/pool/pool.h"
 #include "orm/pool/inside.h"
 #include "usdt/stats.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -316,8 +317,11 @@ int pxi_pool_get(struct pxi_pool *p, const struct pxi_wish *wish, struct pxi_lin
     uint64_t deadline_ns = 0;
     for (;;) {
         int rc = get(p, wish, &deadline_ns, out, err);
-        if (rc < 0 || is_ready(p, *out))
+        if (rc < 0)
             return rc;
+        assert(*out);
+        if (is_ready(p, *out))
+            return 0;
         close_unfit(p, *out);
     }
 }

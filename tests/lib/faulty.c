@@ -129,7 +129,7 @@ static int f_exec(struct pxi_conn *c, const char *sql)
         rc = pxi_sqlite.exec(c, sql);
     if (commit && faulty.commit_dies) {
         faulty_kill();
-        return PRAX_ECONN;
+        return faulty.commit_dies == 3 ? PRAX_ETIMEOUT : PRAX_ECONN;
     }
     return rc;
 }

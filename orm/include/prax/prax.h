@@ -106,16 +106,17 @@ typedef struct prax_event {
 
 typedef struct prax_db_opts { /* size tells which members the caller knew */
     size_t size;
-    const char *url;             /* sqlite:file.db, sqlite::memory:, sqlite:file:...?mode=ro; in
-                                    memory, readers and a writer wait for each other;
-                                    postgres://user@host/database?name=value */
+    const char *url;             /* sqlite:FILE, sqlite::memory:, sqlite:file:FILE?mode=ro and
+                                    other options; postgres://USER@HOST/DATABASE?name=value. In
+                                    memory, readers and a writer wait for each other */
     unsigned pool_min, pool_max; /* connections; 0 = 1 and 8; with 1 memory is not shared */
     unsigned stmt_cache;         /* prepared statements a connection; 0 = 256 */
     uint32_t acquire_ms;         /* wait for a connection; 0 = 5000 */
     uint32_t busy_ms;            /* wait for a lock of another connection; 0 = 5000 */
     size_t arena_max;            /* bytes a session may hold; 0 = 256 MiB; beyond: ELIMIT */
     uint32_t slow_ms;            /* log slower operations; 0 = off, and then no clock is read */
-    const prax_alloc *alloc;     /* NULL = malloc; must outlive the handle */
+    const prax_alloc *alloc;     /* NULL = malloc; must outlive the handle; called by any thread,
+                                    also by those in which connections over a network are opened */
     void (*log)(void *ctx, const prax_event *ev); /* slow operations and failed ones; or NULL */
     void *log_ctx;        /* log runs on the operation's thread and must not call back */
     uint32_t lifetime_ms; /* a connection is replaced when it is older; 0 = never */
@@ -133,7 +134,8 @@ PRAX_API PRAX_MUST int prax_db_open_with(prax_db **out, const prax_db_opts *o);
 /* Of open and create_tables; never NULL, db may be NULL (then ENOMEM). */
 PRAX_API const prax_error *prax_db_error(const prax_db *db);
 /* Closes idle connections now and the rest with the last session and cursor, which may be closed
- * later: they keep what they hold, but get no new connection (ECONN). NULL is fine. */
+ * later: they keep what they hold, but get no new connection (ECONN). Whoever is last waits for a
+ * connect that is under way, for its time limit at most. NULL is fine. */
 PRAX_API void prax_db_close(prax_db *db);
 /* Before the end of a server: from now on no operation gets a connection (ECONN) but in sessions
  * that have a transaction or a cursor open, which may finish. Waits for them and for the operations
@@ -250,18 +252,24 @@ typedef struct prax_tx {
 } prax_tx;
 typedef int (*prax_tx_fn)(prax_session *s, void *arg); /* >= 0 commits, < 0 rolls back */
 
-/* Every transaction is serializable on SQLite, whatever isolation asks for. Within another
- * transaction it is a savepoint. A failed begin poisons the session until prax_tx_end, so its body
- * can never run in autocommit: all is EABORTED then, with the cause. A failed statement poisons its
- * innermost guard the same way. */
+/* Every transaction is serializable on SQLite, whatever isolation asks for; PostgreSQL's default is
+ * what its server says. Within another transaction it is a savepoint, to any depth; EINVAL if it
+ * asks for another isolation there, or to be read-only in one that is not. A failed begin poisons
+ * the session until prax_tx_end, so its body can never run in autocommit: all is EABORTED then,
+ * with the cause. A failed statement poisons its innermost guard the same way. */
 PRAX_API prax_tx prax_tx_begin_with(prax_session *s, const prax_tx_opts *o);
 /* A savepoint; EINVAL outside a transaction. */
 PRAX_API prax_tx prax_savepoint_begin(prax_session *s);
-/* 0; EABORTED if poisoned; EINVAL if an inner guard is still open. */
+/* 0; EABORTED if poisoned, or if the database answered by rolling back; EINVAL if an inner guard is
+ * still open. ECONN whose message begins with "commit in doubt" (behind the operation's name): the
+ * answer never came, and it may have been committed or not; any other error: it was not. */
 PRAX_API PRAX_MUST int prax_tx_commit(prax_tx *tx);
 /* Rolls back what was not committed, inner guards too. Keeps the session's error. */
 PRAX_API void prax_tx_end(prax_tx *tx);
-/* Runs fn in a transaction: its result if >= 0 and committed, else the error's code. */
+/* Runs fn in a transaction: its result if >= 0 and committed, else the error's code. fn is run
+ * again, up to .retries times and after a growing pause, when all it did was undone by a conflict
+ * (ESERIAL, ECONFLICT), a lock (EBUSY) or a connection that broke before COMMIT; within another
+ * transaction never. */
 PRAX_API PRAX_MUST int prax_tx_run_with(prax_session *s, prax_tx_fn fn, void *arg,
                                         const prax_tx_opts *o);
 // clang-format off
