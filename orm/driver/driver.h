@@ -128,9 +128,17 @@ struct pxi_async {
     /* Asks the server to end what it is running, without waiting: that entry then fails with
      * ECANCELED. Those behind it run, unless they are of its group. */
     int (*cancel)(struct pxi_conn *c);
+    /* 1: a cancel is under way; 0: none is, or it has arrived; ECONN: it got lost, and so is the
+     * connection. */
+    int (*cancelling)(struct pxi_conn *c);
     /* Back to an ordinary connection: EINVAL while entries are out. ECONN if a cancel has not
      * arrived yet, since it could hit a later statement. */
     int (*end)(struct pxi_conn *c);
+    /* Of a statement that has just failed: the server has it no longer, or with other columns. It
+     * did nothing; it is to be dropped, and its text prepared again. */
+    bool (*stale)(struct pxi_stmt *st);
+    /* Of an ordinary connection: reset would ask the server nothing. */
+    bool (*clean)(struct pxi_conn *c);
 };
 
 struct pxi_driver {

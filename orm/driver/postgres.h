@@ -220,6 +220,7 @@ void pxi_pg_stop(struct pxi_pg_conn *c, int code);
  */
 int pxi_pg_cancel(struct pxi_pg_conn *c);
 int pxi_pg_cancel_end(struct pxi_pg_conn *c);
+int pxi_pg_cancelling(struct pxi_pg_conn *c); /* 1: it is still under way */
 int pxi_pg_lost(struct pxi_pg_conn *c);
 
 /* postgres_error.c: each keeps what explain will need, and returns the code. */

@@ -242,6 +242,22 @@ static int cancel(struct pxi_conn *conn)
     return pxi_pg_cancel(pxi_pg_of(conn));
 }
 
+static int cancelling(struct pxi_conn *conn)
+{
+    return pxi_pg_cancelling(pxi_pg_of(conn));
+}
+
+static bool stale(struct pxi_stmt *st)
+{
+    return pxi_pg_stmt_of(st)->stale;
+}
+
+static bool clean(struct pxi_conn *conn)
+{
+    const struct pxi_pg_conn *c = pxi_pg_of(conn);
+    return !c->dirty && !c->active && !c->copy.open && !c->pipe.on && !pxi_pg_in_tx(conn);
+}
+
 static int end(struct pxi_conn *conn)
 {
     struct pxi_pg_conn *c = pxi_pg_of(conn);
@@ -274,5 +290,8 @@ const struct pxi_async pxi_pg_async = {
     .next = next,
     .out = out,
     .cancel = cancel,
+    .cancelling = cancelling,
     .end = end,
+    .stale = stale,
+    .clean = clean,
 };

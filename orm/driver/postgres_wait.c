@@ -163,6 +163,17 @@ int pxi_pg_cancel_end(struct pxi_pg_conn *c)
     return good ? 0 : pxi_pg_lost(c);
 }
 
+int pxi_pg_cancelling(struct pxi_pg_conn *c)
+{
+    struct pxi_pg_request *r = c->request;
+    if (!r)
+        return 0;
+    pthread_mutex_lock(&r->lock);
+    bool finished = r->finished;
+    pthread_mutex_unlock(&r->lock);
+    return finished ? pxi_pg_cancel_end(c) : 1;
+}
+
 static void ask_to_stop(struct pxi_pg_conn *c, uint64_t pause_ns)
 {
     if (!send_cancel(c))

@@ -97,7 +97,7 @@ static void tell(struct pxi_pool *p, int rc, const struct pxi_error *err)
         return;
     pxi_error_copy_all(w->err, err);
     w->rc = rc;
-    pthread_cond_signal(&w->wake);
+    pxi_wait_tell(w);
 }
 
 static void *connect_apart(void *arg)

@@ -1,7 +1,7 @@
 /* inside.h - shared by the files of the pool only.
  *
  * link.c opens, closes and checks one connection; connect.c decides when; wait.c keeps the queue;
- * pool.c hands out. What says "locked" wants the pool's lock.
+ * ask.c waits in it without blocking; pool.c hands out. What says "locked" wants the pool's lock.
  */
 #ifndef PXI_POOL_INSIDE_H
 #define PXI_POOL_INSIDE_H
@@ -17,7 +17,8 @@ struct pxi_waiter {
     int rc;                /* of that connect */
     bool opening;          /* connects for itself; others are served first */
     bool looked;           /* in vain, at least once */
-    pthread_cond_t wake;
+    int fd;                /* eventfd of one that does not block (ask.c); else -1 */
+    pthread_cond_t wake;   /* of the others */
 };
 
 /* ---- link.c ---- */
@@ -38,6 +39,14 @@ int pxi_wait(struct pxi_pool *p, const struct pxi_wish *wish, uint64_t deadline_
 struct pxi_waiter *pxi_wait_first(const struct pxi_pool *p);
 /* Locked: all look again. */
 void pxi_wait_wake(struct pxi_pool *p);
+/* Locked: this one does. */
+void pxi_wait_tell(struct pxi_waiter *w);
+/* Locked: into the queue and out of it, with the counters that go with it. */
+void pxi_wait_enter(struct pxi_pool *p, struct pxi_waiter *w);
+void pxi_wait_leave(struct pxi_pool *p, struct pxi_waiter *w);
+/* Locked: 1: w->link is its own; 0: not yet; < 0: its waiting is over. */
+int pxi_wait_try(struct pxi_pool *p, struct pxi_waiter *w, uint64_t now, uint64_t deadline,
+                 struct pxi_error *err);
 /* pthread_cond_t with deadlines of CLOCK_MONOTONIC. */
 void pxi_wait_cond(pthread_cond_t *c);
 void pxi_wait_until(pthread_cond_t *c, pthread_mutex_t *lock, uint64_t ns);
@@ -64,6 +73,10 @@ void pxi_pool_close_owned(struct pxi_pool *p, struct pxi_link *l);
  * waits, or NULL. */
 struct pxi_link *pxi_pool_find(struct pxi_pool *p, uintptr_t owner, struct pxi_waiter *w, int *rc,
                                struct pxi_error *err);
+/* Locked: closes what has been idle for too long. */
+void pxi_pool_sweep(struct pxi_pool *p);
+/* Until when a wish may wait. */
+uint64_t pxi_pool_deadline(const struct pxi_pool *p, const struct pxi_wish *wish);
 /* Locked: to the first waiter or to the idle ones. */
 void pxi_pool_pass(struct pxi_pool *p, struct pxi_link *l);
 /* Locked: pxi_pool_held_here. */

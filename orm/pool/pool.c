@@ -114,7 +114,7 @@ void pxi_pool_vacate(struct pxi_pool *p, struct pxi_link *l)
     p->count--;
     count_use(p, -1);
     if (p->first)
-        pthread_cond_signal(&p->first->wake);
+        pxi_wait_tell(p->first);
     if (p->closed)
         pthread_cond_signal(&p->returned);
 }
@@ -180,6 +180,10 @@ struct pxi_link *pxi_pool_find(struct pxi_pool *p, uintptr_t owner, struct pxi_w
             w->looked = true;
         return l;
     }
+    if (w && w->fd >= 0) { /* it must not wait for a connect */
+        *rc = pxi_error_set(err, PRAX_ENOMEM, "pool: no thread could be started for a connect");
+        return NULL;
+    }
     if (w)
         w->opening = true;
     l = pxi_connect_here(p, owner, rc, err);
@@ -220,7 +224,7 @@ void pxi_pool_pass(struct pxi_pool *p, struct pxi_link *l)
     if (w && !p->closed) {
         own(l, w->wish->owner | 1);
         w->link = l;
-        pthread_cond_signal(&w->wake);
+        pxi_wait_tell(w);
         return;
     }
     if (p->closed) {
@@ -240,8 +244,8 @@ static bool is_stale(const struct pxi_pool *p, const struct pxi_link *l, uint64_
     return l->rested_ns + p->idle_ns <= now;
 }
 
-/* Closes what has been idle for too long; called when connections are handed out or come back. */
-static void sweep(struct pxi_pool *p)
+/* Called when connections are handed out or come back. */
+void pxi_pool_sweep(struct pxi_pool *p)
 {
     uint64_t now = pxi_clock_ns();
     if (now < p->sweep_ns)
@@ -272,7 +276,7 @@ static void sweep(struct pxi_pool *p)
     }
 }
 
-static uint64_t deadline_of(const struct pxi_pool *p, const struct pxi_wish *wish)
+uint64_t pxi_pool_deadline(const struct pxi_pool *p, const struct pxi_wish *wish)
 {
     uint64_t deadline = pxi_clock_ns() + (uint64_t)p->acquire_ms * MS_NS;
     uint64_t own_ns = wish->watch ? wish->watch->deadline_ns : 0;
@@ -285,11 +289,11 @@ static int get(struct pxi_pool *p, const struct pxi_wish *wish, uint64_t *deadli
     int rc = 0;
     pthread_mutex_lock(&p->lock);
     if (p->idle_ns)
-        sweep(p);
+        pxi_pool_sweep(p);
     *out = p->first || p->closed ? NULL : pxi_pool_find(p, wish->owner, NULL, &rc, err);
     if (!*out && rc == 0) {
         if (!*deadline_ns)
-            *deadline_ns = deadline_of(p, wish);
+            *deadline_ns = pxi_pool_deadline(p, wish);
         rc = pxi_wait(p, wish, *deadline_ns, out, err);
     }
     if (*out)
@@ -338,7 +342,7 @@ void pxi_pool_put(struct pxi_pool *p, struct pxi_link *l)
     pthread_mutex_lock(&p->lock);
     pxi_pool_pass(p, l);
     if (p->idle_ns)
-        sweep(p);
+        pxi_pool_sweep(p);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -359,7 +363,7 @@ void pxi_pool_interrupt(struct pxi_pool *p, uintptr_t owner)
     }
     for (struct pxi_waiter *w = p->first; w; w = w->next) {
         if (w->wish->owner == owner)
-            pthread_cond_signal(&w->wake);
+            pxi_wait_tell(w);
     }
     pthread_mutex_unlock(&p->lock);
 }
