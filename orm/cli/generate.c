@@ -155,9 +155,10 @@ static void remove_stale(const struct run *r, const char *name)
     pxi_buf_fmt(&path, "%s/%s", r->dir.data, name);
     if (pxi_buf_ok(&path) && is_ours(r, path.data, name)) {
         bool gone = unlink(path.data) == 0;
-        if (!gone || !r->job->quiet)
+        if (!gone || !r->job->quiet) {
             fprintf(stderr, "prax: %s: %s\n", path.data,
                     gone ? "removed: its model is gone" : strerror(errno));
+        }
     }
     pxi_buf_free(&path);
 }

@@ -129,9 +129,10 @@ static int open_each(prax_cursor *c, const prax_query_head *q)
         return rc;
     if (q->total != PRAX_TOTAL_NONE)
         return pxi_op_fail(&c->op, PRAX_EINVAL, "a cursor has no total; use count");
-    if (pxi_wants_relations(m, (const char *)q + m->query_select_off, pxi_query_include(m, q)))
+    if (pxi_wants_relations(m, (const char *)q + m->query_select_off, pxi_query_include(m, q))) {
         return pxi_op_fail(&c->op, PRAX_EINVAL,
                            "a cursor reads no relations; use find_many, with take in pages");
+    }
     struct pxi_request r = pxi_request_of(&c->op, q);
     pxi_op_shape(&c->op, &sh);
     rc = pxi_op_start(&c->op, &sh, &r);

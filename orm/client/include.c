@@ -118,9 +118,10 @@ static uint32_t *slot_of(const struct level *l, const char *const *values,
             return slot;
         const char *parent = l->rows + (size_t)l->heads[*slot - 1].parent * l->m->row_size;
         bool same = true;
-        for (unsigned i = 0; i < l->r->n_columns && same; i++)
+        for (unsigned i = 0; i < l->r->n_columns && same; i++) {
             same = is_same(columns[i], values[i], own_column(l, i),
                            value_in(own_column(l, i), parent));
+        }
         if (same)
             return slot;
     }
@@ -168,9 +169,10 @@ static void *list_of(const struct level *l, unsigned i, uint32_t from, uint32_t 
     const prax_column *c = own_column(l, i);
     size_t size = pxi_layouts[c->type].size;
     char *list = pxi_arena_get(scratch, (to - from) * size, 16);
-    for (uint32_t k = from; list && k < to; k++)
+    for (uint32_t k = from; list && k < to; k++) {
         memcpy(list + (k - from) * size,
                value_in(c, l->rows + (size_t)l->heads[k].parent * l->m->row_size), size);
+    }
     return list;
 }
 
@@ -307,6 +309,7 @@ static uint32_t chunk_of(const struct pxi_op *op, const struct level *l)
     return arrays ? UINT32_MAX : PXI_LIST_BLOBS;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static int read_level(struct pxi_op *op, struct level *l, struct pxi_rows *rows)
 {
     uint32_t chunk = chunk_of(op, l);
@@ -317,9 +320,10 @@ static int read_level(struct pxi_op *op, struct level *l, struct pxi_rows *rows)
         from = to;
     }
     const char *q = l->query;
-    if (rc == 0 && q && rows->count)
+    if (rc == 0 && q && rows->items && rows->count) {
         rc = pxi_include(op, q + op->m->query_select_off, pxi_query_include(op->m, q), rows->items,
                          rows->count);
+    }
     return rc;
 }
 
@@ -344,7 +348,7 @@ static void hang(const struct level *l, unsigned relation, const struct pxi_rows
     }
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion) */
+/* NOLINTNEXTLINE(misc-no-recursion, readability-non-const-parameter): the rows are written to */
 static int include_one(const struct pxi_op *above, unsigned relation, const void *query,
                        char *items, size_t count)
 {
@@ -394,18 +398,22 @@ int pxi_include(const struct pxi_op *op, const void *select, const void *include
 
 static int check_query(const struct pxi_op *op, const prax_relation *r, const prax_query_head *q)
 {
-    if (q->size == 0)
+    if (q->size == 0) {
         return pxi_op_fail(op, PRAX_EINVAL, "include of %s is not initialised: its size is 0",
                            r->name);
-    if (q->total != PRAX_TOTAL_NONE)
+    }
+    if (q->total != PRAX_TOTAL_NONE) {
         return pxi_op_fail(op, PRAX_EINVAL,
                            "include of %s asks for a total; count its rows by themselves", r->name);
-    if (q->lock)
+    }
+    if (q->lock) {
         return pxi_op_fail(op, PRAX_EINVAL, "include of %s locks; lock its rows by themselves",
                            r->name);
-    if (!is_to_many(r) && (q->take || q->skip))
+    }
+    if (!is_to_many(r) && (q->take || q->skip)) {
         return pxi_op_fail(op, PRAX_EINVAL, "include of %s has take or skip, and is one row",
                            r->name);
+    }
     return 0;
 }
 
@@ -420,12 +428,14 @@ static int check_tree(const struct pxi_op *op, const prax_model *m, const void *
         const char *q = pxi_include_of(m, i, include);
         if (!q && !pxi_has_bit(select, m->n_columns + i))
             continue;
-        if (depth == PXI_INCLUDE_DEPTH)
+        if (depth == PXI_INCLUDE_DEPTH) {
             return pxi_op_fail(op, PRAX_ELIMIT, "relations are included more than %d deep",
                                PXI_INCLUDE_DEPTH);
-        if (q && (rc = check_query(op, r, (const void *)q)) == 0)
+        }
+        if (q && (rc = check_query(op, r, (const void *)q)) == 0) {
             rc = check_tree(op, r->target, q + r->target->query_select_off,
                             pxi_query_include(r->target, q), depth + 1);
+        }
     }
     return rc;
 }

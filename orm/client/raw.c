@@ -77,9 +77,10 @@ int pxi_raw_start_shape(struct pxi_op *op, struct pxi_shape *sh, const char *sql
 {
     struct pxi_plan *plan = NULL;
     bool cached = false;
-    if (!sh->code)
+    if (!sh->code) {
         plan =
             pxi_raw_plan(flags & PXI_RAW_KEEP ? &op->s->db->plans : NULL, sh, sql, size, &cached);
+    }
     if (!plan)
         return sh->code;
     op->check = flags & PXI_RAW_ROWS ? check_rows : check_values;
@@ -139,9 +140,9 @@ int64_t prax_sql_exec_with(prax_session *s, const char *sql, const prax_val *v, 
     struct pxi_op op;
     struct pxi_shape sh;
     int64_t rc = pxi_op_begin(&op, s, NULL, PRAX_RAW_EXEC, NULL);
-    if (rc == 0 && (!sql || (n && !v)))
+    if (rc == 0 && (!sql || (n && !v))) {
         rc = pxi_op_fail(&op, PRAX_EINVAL, "no statement");
-    if (rc == 0) {
+    } else if (rc == 0) {
         pxi_op_shape(&op, &sh);
         for (size_t i = 0; i < n && !sh.code; i++)
             put_value(&sh, &v[i], i);

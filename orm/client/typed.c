@@ -42,8 +42,10 @@ static int begin(struct pxi_op *op, prax_session *s, const prax_query *q, enum p
     const size_t *size = args;
     int rc = pxi_op_begin(op, s, q->row, verb, NULL);
     pxi_op_shape(op, sh);
-    if (rc == 0 && (!size || *size == 0))
-        rc = pxi_op_fail(op, PRAX_EINVAL, "arguments are not initialised: their size is 0");
+    if (rc < 0)
+        return rc;
+    if (!size || *size == 0)
+        return pxi_op_fail(op, PRAX_EINVAL, "arguments are not initialised: their size is 0");
     for (unsigned i = 0; i < q->n_params && rc == 0; i++)
         rc = put_param(sh, &q->params[i], args);
     return rc;
@@ -65,7 +67,7 @@ const void *prax_gen_query_many(prax_session *s, const prax_query *q, const void
         rc = pxi_read_mapped(&op, list);
     if (rc < 0)
         pxi_arena_release(&s->arena, mark);
-    return pxi_op_end(&op, rc, rc == 0 ? list->count : 0) < 0 ? NULL : list;
+    return pxi_op_end(&op, rc, rc == 0 && list ? list->count : 0) < 0 ? NULL : list;
 }
 
 const void *prax_gen_query_one(prax_session *s, const prax_query *q, const void *args)

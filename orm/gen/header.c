@@ -63,11 +63,12 @@ static void emit_enum(struct pxi_emit *e, const struct pxi_enum *en)
          "PRAX_OPT($P_opt_$0, $P_$0);\nPRAX_FILTER_EQ($P_f_$0, $P_$0);\n"
          "PRAX_WRITE($P_w_$0, $P_$0);\n",
          n);
-    if (has_list(e->schema, en))
+    if (has_list(e->schema, en)) {
         emit(e,
              "PRAX_LIST_OF($P_list_$0, $P_$0);\nPRAX_FILTER_LIST($P_f_list_$0, $P_$0);\n"
              "PRAX_WRITE($P_w_list_$0, $P_list_$0);\n",
              n);
+    }
     emit(e, "/* The label as it is stored; NULL if v is none. */\n");
     emit(e, "PRAX_API const char *$P_$0_label($P_$0 v);\n", n);
     emit(e,
@@ -280,9 +281,10 @@ static void emit_writes(struct pxi_emit *e)
     emit_members(e, IN_NEW);
     emit(e, "};\ntypedef struct $M_set {\n");
     emit_members(e, IN_SET);
-    if (pxi_version_column(e->model))
+    if (pxi_version_column(e->model)) {
         emit(e, "    prax_opt_i64 if_version; /* prax_some(row->$0), or else ECONFLICT */\n",
              pxi_version_column(e->model)->c_name);
+    }
     emit(
         e,
         "} $M_set;\n"
@@ -395,9 +397,10 @@ void pxi_gen_header(struct pxi_buf *out, const struct pxi_schema *schema,
     for (uint32_t i = 0; queries && i < queries->count; i++)
         pxi_gen_typed_header(&e, &queries->items[i]);
     emit(&e, create_tables);
-    if (schema->url)
+    if (schema->url) {
         emit(&e, open_function,
              schema->url_is_env ? "whose URL is in the environment" : "whose URL is written there");
+    }
     emit(&e, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
     pxi_buf_free(&e.line);
 }

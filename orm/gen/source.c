@@ -253,9 +253,10 @@ static void emit_externs(struct pxi_emit *e)
         bool used = false;
         for (uint32_t i = 0; i < m->c_columns; i++)
             used |= m->columns.items[i].enum_type == &s->enums.items[t];
-        if (used)
+        if (used) {
             emit(e, "extern PRAX_HIDDEN const prax_enum_type $P_$0_type;\n",
                  s->enums.items[t].c_name);
+        }
     }
 }
 
@@ -330,9 +331,10 @@ static void emit_main(struct pxi_emit *e)
 {
     emit(e, e->schema->enums.count ? "#include <string.h>\n\n" : "\n");
     for (uint32_t i = 0; i < e->schema->models.count; i++) {
-        if (!e->schema->models.items[i].ignore)
+        if (!e->schema->models.items[i].ignore) {
             emit(e, "extern PRAX_HIDDEN const prax_model $P_$0_model;\n",
                  e->schema->models.items[i].c_name);
+        }
     }
     for (uint32_t i = 0; i < e->schema->enums.count; i++)
         emit_enum(e, &e->schema->enums.items[i]);

@@ -31,11 +31,12 @@ static void emit_structs(struct pxi_emit *e, const struct pxi_typed *q)
     emit(e, ";\n} $P_$0_fields;\ntypedef struct $P_$0_row {\n    $P_$0_fields loaded;\n", n);
     emit_members(e, &q->columns);
     emit(e, "} $P_$0_row;\n", n);
-    if (q->kind == PXI_TYPED_MANY)
+    if (q->kind == PXI_TYPED_MANY) {
         emit(e,
              "typedef struct $P_$0_list { const $P_$0_row *items; size_t count; int64_t total; } "
              "$P_$0_list;\n",
              n);
+    }
 }
 
 void pxi_gen_typed_header(struct pxi_emit *e, const struct pxi_typed *q)

@@ -211,7 +211,7 @@ void pxi_clause_groups(struct pxi_shape *sh, const struct pxi_request *r)
 {
     bool ranked = r->take || r->skip;
     if (!sh->sql)
-        pxi_shape_key(sh, &r->group->relation, sizeof r->group->relation);
+        pxi_shape_key(sh, &r->group->relation, sizeof(uintptr_t)); /* which one: its address */
     add(sh, "SELECT ");
     write_columns(sh, r);
     if (ranked) {

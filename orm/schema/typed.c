@@ -320,29 +320,40 @@ static void add_cast(struct pxi_typing *t, struct pxi_buf *sql, const char *para
     }
 }
 
+/* What was between a token and the one before: nothing, a blank or a line end. */
+static void add_gap(struct pxi_typing *t, struct pxi_buf *sql, uint32_t i)
+{
+    if (i == 0)
+        return;
+    const struct pxi_span *before = &t->tokens.items[i - 1].at;
+    uint32_t gap = before->start + before->size, size = t->tokens.items[i].at.start - gap;
+    bool line = memchr(t->src->text + gap, '\n', size) != NULL;
+    pxi_buf_text(sql, size == 0 ? "" : line ? "\n" : " ");
+}
+
+static void add_token(struct pxi_typing *t, struct pxi_buf *sql, const struct pxi_sql_token *k)
+{
+    if (k->instead) {
+        pxi_buf_text(sql, k->instead);
+    } else if (k->kind == PXI_SQL_PARAM) {
+        pxi_buf_char(sql, '?');
+    } else if (k->kind == PXI_SQL_SIGN && k->text[0] == '?') {
+        pxi_buf_text(sql, "??");
+    } else {
+        pxi_buf_add(sql, t->src->text + k->at.start, k->at.size);
+    }
+}
+
 /* The text for the library: comments are gone, parameters are ?. */
 static const char *write_sql(struct pxi_typing *t, bool casts)
 {
     struct pxi_buf sql = { 0 };
     for (uint32_t i = 0; i < t->tokens.count; i++) {
         const struct pxi_sql_token *k = &t->tokens.items[i];
-        if (i) {
-            const struct pxi_span *before = &t->tokens.items[i - 1].at;
-            uint32_t gap = before->start + before->size;
-            bool line = memchr(t->src->text + gap, '\n', k->at.start - gap) != NULL;
-            pxi_buf_text(&sql, k->at.start == gap ? "" : line ? "\n" : " ");
-        }
-        if (k->instead) {
-            pxi_buf_text(&sql, k->instead);
-        } else if (k->kind == PXI_SQL_PARAM) {
-            pxi_buf_char(&sql, '?');
-            if (casts)
-                add_cast(t, &sql, k->text);
-        } else if (k->kind == PXI_SQL_SIGN && k->text[0] == '?') {
-            pxi_buf_text(&sql, "??");
-        } else {
-            pxi_buf_add(&sql, t->src->text + k->at.start, k->at.size);
-        }
+        add_gap(t, &sql, i);
+        add_token(t, &sql, k);
+        if (casts && k->kind == PXI_SQL_PARAM)
+            add_cast(t, &sql, k->text);
     }
     const char *text =
         pxi_buf_ok(&sql) ? pxi_arena_text(t->arena, sql.data ? sql.data : "", sql.size) : NULL;
@@ -404,26 +415,35 @@ static bool is_blank(const struct pxi_typing *t, uint32_t from, uint32_t to)
     return pxi_sql_scan(&probe, from, to) && probe.tokens.count == 0;
 }
 
+/* The line of the next name at `at` or behind; the end of the text if there is none. */
+static uint32_t next_name(const struct pxi_source *src, uint32_t at)
+{
+    uint32_t size = (uint32_t)src->size, next;
+    for (; at < size; at = next) {
+        struct line l = line_at(src, at, &next);
+        if (kind_of(&l) == LINE_NAME)
+            return at;
+    }
+    return size;
+}
+
 const pxi_typed_list *pxi_typed_read(struct pxi_diags *diags, const struct pxi_source *src,
                                      const struct pxi_schema *schema)
 {
     struct pxi_typing t = { .diags = diags, .arena = diags->arena, .src = src, .schema = schema };
     pxi_typed_list *list = pxi_arena_zero(diags->arena, 1, sizeof *list);
+    uint32_t size = (uint32_t)src->size, at = next_name(src, 0);
     struct pxi_span first = { 0, 1 };
-    uint32_t begin = UINT32_MAX, size = (uint32_t)src->size;
-    for (uint32_t at = 0, next; list && at <= size; at = next) {
-        struct line l = line_at(src, at < size ? at : size, &next);
-        bool head = at == size || kind_of(&l) == LINE_NAME;
-        if (head && begin == UINT32_MAX && !is_blank(&t, 0, at)) {
-            pxi_diag(diags, QUERY_NO_NAME, first);
-        } else if (head && begin != UINT32_MAX) {
-            t.query = pxi_list_add(diags->arena, list);
-            if (t.query)
-                read_query(&t, list, begin, at);
-        }
-        begin = head ? at : begin;
-        if (at == size)
-            break;
+    if (list && !is_blank(&t, 0, at))
+        pxi_diag(diags, QUERY_NO_NAME, first);
+    while (list && at < size) {
+        uint32_t body, next;
+        line_at(src, at, &body);
+        next = next_name(src, body);
+        t.query = pxi_list_add(diags->arena, list);
+        if (t.query)
+            read_query(&t, list, at, next);
+        at = next;
     }
     pxi_diag_sort(diags);
     return diags->arena->full ? NULL : list;

@@ -232,38 +232,49 @@ static const struct pxi_sql_table *table_called(const struct pxi_typing *t,
     return &excluded;
 }
 
+/* Behind a table's name. */
+static const struct pxi_column *qualified(struct pxi_typing *t, uint32_t i, bool *nullable)
+{
+    const struct pxi_sql_table *table = table_called(t, token(t, i));
+    *nullable = table->nullable;
+    if (!table->model)
+        return NULL;
+    const struct pxi_column *found = column_in(table->model, token(t, i + 2));
+    if (!found && !pxi_sql_is(t, i + 3, "("))
+        unknown_column(t, token(t, i + 2), table->model);
+    return found;
+}
+
+/* Alone: of whatever table has it, unless two differ, or of a table that nothing is known of. */
+static const struct pxi_column *unqualified(const struct pxi_typing *t, uint32_t i, bool *nullable)
+{
+    const struct pxi_column *found = NULL;
+    for (uint32_t k = 0; k < t->n_tables; k++) {
+        const struct pxi_sql_table *table = &t->tables[k];
+        const struct pxi_column *c = table->model ? column_in(table->model, token(t, i)) : NULL;
+        if (!table->model ||
+            (c && found && (c->type != found->type || c->enum_type != found->enum_type)))
+            return NULL;
+        *nullable |= c && table->nullable;
+        found = c ? c : found;
+    }
+    return found;
+}
+
 /* The column that the tokens at i are, alone or behind a table's name; *size: how many they are.
  * NULL: none, or not for certain. A name that is wrong for certain is a diagnostic. */
 static const struct pxi_column *column_at(struct pxi_typing *t, uint32_t i, uint32_t *size,
                                           bool *nullable)
 {
-    const struct pxi_column *found = NULL;
-    bool derived = false;
+    bool point = pxi_sql_is(t, i + 1, ".") && is_name(t, i + 2);
     *size = 1;
     *nullable = false;
     if (!is_name(t, i) || token(t, i)->table)
         return NULL;
-    if (pxi_sql_is(t, i + 1, ".") && is_name(t, i + 2)) {
-        const struct pxi_sql_table *table = table_called(t, token(t, i));
-        *size = 3;
-        *nullable = table->nullable;
-        found = table->model ? column_in(table->model, token(t, i + 2)) : NULL;
-        if (table->model && !found && !pxi_sql_is(t, i + 3, "("))
-            unknown_column(t, token(t, i + 2), table->model);
-        return found;
-    }
-    if (pxi_sql_is(t, i + 1, "("))
-        return NULL;
-    for (uint32_t k = 0; k < t->n_tables; k++) {
-        const struct pxi_sql_table *table = &t->tables[k];
-        const struct pxi_column *c = table->model ? column_in(table->model, token(t, i)) : NULL;
-        derived |= !table->model;
-        if (c && found && (c->type != found->type || c->enum_type != found->enum_type))
-            return NULL;
-        *nullable |= c && table->nullable;
-        found = c ? c : found;
-    }
-    return derived ? NULL : found;
+    if (!point)
+        return pxi_sql_is(t, i + 1, "(") ? NULL : unqualified(t, i, nullable);
+    *size = 3;
+    return qualified(t, i, nullable);
 }
 
 /* ---- the result ---- */
@@ -376,39 +387,48 @@ static bool expression_type(const struct pxi_typing *t, uint32_t i, uint32_t end
            end >= 4 && pxi_sql_is(t, end - 3, "as") && cast_type(t, end - 2, c);
 }
 
+/* * or a.* */
+static bool read_star(struct pxi_typing *t, uint32_t i, uint32_t end)
+{
+    bool behind_name = end - i == 3 && pxi_sql_is(t, i + 1, ".");
+    if (!pxi_sql_is(t, end - 1, "*") || (end - i != 1 && !behind_name))
+        return false;
+    add_all(t, end - 1, behind_name ? token(t, i) : NULL);
+    for (uint32_t k = i; k + 1 < end; k++)
+        t->tokens.items[k].instead = "";
+    return true;
+}
+
+/* A lone name that the only table has not. */
+static bool is_unknown(const struct pxi_typing *t, uint32_t i, const char *name)
+{
+    return is_name(t, i) && t->n_tables == 1 && t->tables[0].model && !said(&t->said_columns, name);
+}
+
 /* One item of the list, [i, end). */
 static void read_item(struct pxi_typing *t, uint32_t i, uint32_t end)
 {
     struct pxi_column made;
     bool nullable = false;
     uint32_t size = 0;
-    if (i >= end)
+    if (i >= end || read_star(t, i, end))
         return;
-    if (pxi_sql_is(t, end - 1, "*") &&
-        (end - i == 1 || (end - i == 3 && pxi_sql_is(t, i + 1, ".")))) {
-        add_all(t, end - 1, end - i == 3 ? token(t, i) : NULL);
-        for (uint32_t k = i; k + 1 < end; k++)
-            t->tokens.items[k].instead = "";
-        return;
-    }
-    bool as = end - i >= 3 && pxi_sql_is(t, end - 2, "as");
-    bool alias = as && is_name(t, end - 1);
+    bool alias = end - i >= 3 && pxi_sql_is(t, end - 2, "as") && is_name(t, end - 1);
     uint32_t stop = alias ? end - 2 : end;
+    const struct pxi_sql_token *name = token(t, end - 1);
     const struct pxi_column *c = column_at(t, i, &size, &nullable);
     bool whole = i + size == stop;
-    if (whole && !c && size == 1 && is_name(t, i) && t->n_tables == 1 && t->tables[0].model &&
-        !said(&t->said_columns, token(t, end - 1)->text)) {
+    if (whole && !c && size == 1 && is_unknown(t, i, name->text)) {
         unknown_column(t, token(t, i), t->tables[0].model);
+        return;
+    }
+    if (!alias && !(whole && is_name(t, i))) {
+        pxi_diag(t->diags, QUERY_UNNAMED, token(t, i)->at);
         return;
     }
     const struct pxi_column *type = whole ? c : NULL;
     if (!type && expression_type(t, i, stop, &made))
         type = &made;
-    if (!alias && !(whole && is_name(t, i))) {
-        pxi_diag(t->diags, QUERY_UNNAMED, token(t, i)->at);
-        return;
-    }
-    const struct pxi_sql_token *name = token(t, end - 1);
     add_column(t, type, nullable, !alias && c ? c->db_name : name->text, name->at);
 }
 
@@ -496,36 +516,79 @@ static const struct pxi_column *column_before(struct pxi_typing *t, uint32_t i)
     return c && from + size == i ? c : NULL;
 }
 
+/* The parenthesis that is open at i. */
+static uint32_t opening(const struct pxi_typing *t, uint32_t i)
+{
+    uint16_t depth = token(t, i)->depth;
+    while (i > 0 && !(pxi_sql_is(t, i, "(") && token(t, i)->depth < depth))
+        i--;
+    return i;
+}
+
+/* The list of columns of an INSERT: its parenthesis, or 0. */
+static uint32_t insert_list(const struct pxi_typing *t, uint32_t end)
+{
+    uint32_t k = 0;
+    while (k < end && !pxi_sql_is(t, k, "into"))
+        k++;
+    while (k < end && !pxi_sql_is(t, k, "("))
+        k++;
+    return k < end && t->n_tables && t->tables[0].model ? k : 0;
+}
+
 /* INSERT INTO t (a, b) VALUES (:x, :y): the column at the parameter's place. */
 static const struct pxi_column *inserted(struct pxi_typing *t, uint32_t i)
 {
-    uint32_t open = i, list = 0, place = 0, at = 0;
-    while (open > 0 && !(pxi_sql_is(t, open, "(") && token(t, open)->depth < token(t, i)->depth)) {
-        open--;
-        place += pxi_sql_is(t, open, ",") && token(t, open)->depth == token(t, i)->depth;
-    }
-    for (uint32_t k = 0; k < open && !list; k++) {
-        if (pxi_sql_is(t, k, "into") && t->n_tables && t->tables[0].model) {
-            while (k < open && !pxi_sql_is(t, k, "("))
-                k++;
-            list = k;
-        }
-    }
+    uint32_t open = opening(t, i), list = insert_list(t, open), place = 0;
+    bool alone = pxi_sql_is(t, i + 1, ")") || pxi_sql_is(t, i + 1, ",");
     bool values = false;
     for (uint32_t k = list; k < open; k++)
         values |= pxi_sql_is(t, k, "values");
-    bool whole = (pxi_sql_is(t, i - 1, "(") || pxi_sql_is(t, i - 1, ",")) &&
-                 (pxi_sql_is(t, i + 1, ")") || pxi_sql_is(t, i + 1, ","));
-    if (!list || !values || !whole || list >= open)
+    if (!list || !values || !alone)
         return NULL;
+    for (uint32_t k = open; k < i; k++)
+        place += pxi_sql_is(t, k, ",") && token(t, k)->depth == token(t, i)->depth;
     for (uint32_t k = list + 1; k < open && !pxi_sql_is(t, k, ")"); k++) {
-        if (pxi_sql_is(t, k, ",")) {
-            at++;
-        } else if (at == place && is_name(t, k)) {
+        if (place == 0 && is_name(t, k))
             return column_in(t->tables[0].model, token(t, k));
-        }
+        place -= place > 0 && pxi_sql_is(t, k, ",");
     }
     return NULL;
+}
+
+/* Whether the assignment at i is one of SET, not a condition. */
+static bool is_set(const struct pxi_typing *t, uint32_t i)
+{
+    for (uint32_t k = i; k-- > 0 && token(t, k)->depth == token(t, i)->depth;) {
+        if (is_any(t, k, " where on having select from "))
+            return false;
+        if (pxi_sql_is(t, k, "set"))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t without_not(const struct pxi_typing *t, uint32_t i)
+{
+    return i - (i > 0 && pxi_sql_is(t, i - 1, "not"));
+}
+
+/* a BETWEEN :x AND :y */
+static const struct pxi_column *between(struct pxi_typing *t, uint32_t i)
+{
+    if (i >= 2 && is_any(t, i - 1, " between "))
+        return column_before(t, without_not(t, i - 1));
+    if (i >= 4 && is_any(t, i - 1, " and ") && is_any(t, i - 3, " between "))
+        return column_before(t, without_not(t, i - 3));
+    return NULL;
+}
+
+/* a IN (:x, :y) */
+static const struct pxi_column *listed(struct pxi_typing *t, uint32_t i)
+{
+    uint32_t open = opening(t, i);
+    return open >= 2 && pxi_sql_is(t, open - 1, "in") ? column_before(t, without_not(t, open - 1))
+                                                      : NULL;
 }
 
 /* The column whose type the parameter at i has; *written: it is stored there, so it may be NULL. */
@@ -537,27 +600,14 @@ static const struct pxi_column *beside(struct pxi_typing *t, uint32_t i, bool *w
     *written = false;
     if (i >= 2 && is_compare(t, i - 1)) {
         c = column_before(t, i - 1);
-        for (uint32_t k = i; c && k-- > 0 && token(t, k)->depth == token(t, i)->depth;) {
-            if (is_any(t, k, " where on having select from "))
-                break;
-            *written |= pxi_sql_is(t, k, "set");
-        }
+        *written = c && is_set(t, i);
     }
-    if (!c && i >= 2 && is_any(t, i - 1, " between "))
-        c = column_before(t, i - 1 - (i >= 3 && pxi_sql_is(t, i - 2, "not")));
-    if (!c && i >= 4 && is_any(t, i - 1, " and ") && is_any(t, i - 3, " between "))
-        c = column_before(t, i - 3);
+    c = c ? c : between(t, i);
     if (!c && is_compare(t, i + 1))
         c = column_at(t, i + 2, &size, &nullable);
     if (!c && i >= 1 && (pxi_sql_is(t, i - 1, "(") || pxi_sql_is(t, i - 1, ","))) {
-        uint32_t open = i - 1;
-        while (open > 0 &&
-               !(pxi_sql_is(t, open, "(") && token(t, open)->depth < token(t, i)->depth))
-            open--;
-        if (open >= 2 && pxi_sql_is(t, open - 1, "in"))
-            c = column_before(t, open - 1 - (open >= 3 && pxi_sql_is(t, open - 2, "not")));
-        if (!c && (c = inserted(t, i)))
-            *written = true;
+        c = listed(t, i);
+        *written = !c && (c = inserted(t, i)) != NULL;
     }
     return c;
 }

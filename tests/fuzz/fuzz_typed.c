@@ -11,7 +11,8 @@ static const char schema_text[] =
     "model Item { id Int @id @auto\n title String\n kind Kind\n price Decimal(10, 2)?\n"
     " sales Sale[]\n @@map(\"items\") }\n"
     "model Sale { id Int @id @auto\n item Item @relation(fields: [itemId], references: [id])\n"
-    " itemId Int @map(\"item_id\")\n at DateTime @default(now())\n raw Bytes?\n @@map(\"sales\") }\n";
+    " itemId Int @map(\"item_id\")\n at DateTime @default(now())\n raw Bytes?\n"
+    " @@map(\"sales\") }\n";
 
 /* Of one schema for all inputs. */
 static const struct pxi_schema *schema(void)

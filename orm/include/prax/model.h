@@ -144,7 +144,7 @@ typedef struct prax_model {
 /* How generated tables are written. Models and enums are seen by the other files of the program. */
 #define PRAX_HIDDEN __attribute__((visibility("hidden")))
 #define PRAX_READ_(M, field, db, T) \
-    .name = #field, .db_name = db, .type = PRAX_T_##T, .row_off = offsetof(M, field)
+    .name = #field, .db_name = (db), .type = PRAX_T_##T, .row_off = offsetof(M, field)
 #define PRAX_ONLY_(M, field, db, T) /* not in M_new, not in M_set */ \
     PRAX_READ_(M, field, db, T), .new_off = PRAX_NO_OFF, .set_off = PRAX_NO_OFF
 #define PRAX_FIXED_(M, field, db, T) /* not in M_set */ \
