@@ -2,6 +2,7 @@
 -include bench/*/module.mk
 BENCH_NAMES := sqlite_operations postgres_operations pool_operations schema_parsing probe_cost
 BENCHES     += $(BENCH_NAMES:%=$(B)/bench/%)
+BENCHES     += bench/generated_code.sh
 BENCH_LIB   := $(call obj,$(wildcard bench/lib/*.c))
 
 $(eval $(call prax_generate,bench/app.prax,app,$(call obj,bench/sqlite_operations.c bench/postgres_operations.c)))
