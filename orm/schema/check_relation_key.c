@@ -344,9 +344,10 @@ void pxi_check_foreign_name(struct pxi_relation_job *job, struct pxi_side *own)
         if (!symbol.name)
             return;
         const struct pxi_symbol *other = pxi_symbol_add(&job->names, &symbol);
-        if (map && other)
+        if (map && other) {
             pxi_diag(k->diags, DB_CLASH, map->at, key_text(k, own), name,
                      key_text(k, other->value));
+        }
         if (map || !other) {
             own->relation->db_name = name;
             return;
