@@ -274,7 +274,7 @@ static void check_passive(struct pxi_checker *k, struct pxi_side *s, const struc
     const struct pxi_relation_args args = pxi_side_args(s);
     const struct pxi_value *const given[] = { args.fields, args.references, args.on_delete,
                                               args.on_update, args.map };
-    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!given[i])
             continue;
         pxi_diag(k->diags, RELATION_SIDE, given[i]->at, names[i], pxi_side_text(k, s),
@@ -310,9 +310,10 @@ static void check_one(struct pxi_relation_job *job, struct pxi_side *own, struct
     own->relation->kind = PXI_RELATION_OWNER;
     other->relation->kind = f->list ? PXI_RELATION_MANY : PXI_RELATION_ONE;
     check_passive(k, other, own);
-    if (!f->list && !f->optional)
+    if (!f->list && !f->optional) {
         pxi_diag(k->diags, RELATION_ONE_REQUIRED, f->type_at, pxi_side_text(k, other),
                  f->type_name);
+    }
     if (!other->told)
         pxi_check_owner(job, own, other);
 }
@@ -358,10 +359,11 @@ static bool collect(struct pxi_relation_job *job)
     for (uint32_t i = 0; i < schema->models.count; i++) {
         struct pxi_model *m = &schema->models.items[i];
         job->first[i] = n;
-        for (uint32_t j = 0; j < m->relations.count; j++)
+        for (uint32_t j = 0; j < m->relations.count; j++) {
             job->sides[n++] = (struct pxi_side){ .model = m,
                                                  .relation = &m->relations.items[j],
                                                  .index = (uint16_t)j };
+        }
     }
     return true;
 }

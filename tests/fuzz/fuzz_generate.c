@@ -76,14 +76,14 @@ static void check_generated(const struct pxi_schema *schema)
 {
     struct pxi_buf header[2] = { { 0 } }, single[2] = { { 0 } }, part = { 0 };
     for (int i = 0; i < 2; i++) {
-        pxi_gen_header(&header[i], schema, "x.prax");
-        pxi_gen_single(&single[i], schema, "x.prax");
+        pxi_gen_header(&header[i], schema, NULL, "x.prax");
+        pxi_gen_single(&single[i], schema, NULL, "x.prax");
     }
     check_c(&header[0]);
     check_c(&single[0]);
     check_equal(&header[0], &header[1]);
     check_equal(&single[0], &single[1]);
-    pxi_gen_main(&part, schema, "x.prax");
+    pxi_gen_main(&part, schema, NULL, "x.prax");
     check_c(&part);
     for (uint32_t i = 0; i < schema->models.count; i++) {
         if (schema->models.items[i].ignore)

@@ -43,8 +43,8 @@ struct outputs {
 
 static void generate(struct outputs *o, const struct pxi_schema *schema)
 {
-    pxi_gen_header(&o->text[0], schema, "t.prax");
-    pxi_gen_main(&o->text[1], schema, "t.prax");
+    pxi_gen_header(&o->text[0], schema, NULL, "t.prax");
+    pxi_gen_main(&o->text[1], schema, NULL, "t.prax");
     for (uint32_t i = 0; i < schema->models.count; i++) {
         if (!schema->models.items[i].ignore)
             pxi_gen_model(&o->text[2], schema, &schema->models.items[i], "t.prax");
