@@ -280,6 +280,8 @@ void pxi_pg_drop(struct pxi_stmt *stmt)
     struct pxi_pg_stmt *st = pxi_pg_stmt_of(stmt);
     if (st->state != PXI_PG_IDLE)
         pxi_pg_finish(stmt);
+    if (st->c->pipe.given == st)
+        st->c->pipe.given = NULL;
     if (st->name[0] && !st->c->lost)
         pxi_pg_note(&st->c->drops, st->name);
     pxi_pg_stmt_free(st);
