@@ -114,8 +114,9 @@ struct pxi_async {
      * it failed, drop it. */
     int (*prepare)(struct pxi_conn *c, const char *sql, size_t size, bool keep,
                    struct pxi_stmt **out);
-    /* Queues an execution. v is copied; the same statement may be queued any number of times.
-     * EINVAL, ETYPE, ERANGE, ENOMEM: nothing was queued. */
+    /* Queues an execution. v is copied; the same statement may be queued any number of times, and
+     * is not dropped while it is out, unless the connection is lost. EINVAL, ETYPE, ERANGE, ENOMEM:
+     * nothing was queued. */
     int (*push)(struct pxi_stmt *st, const struct pxi_value *v, unsigned n);
     int (*sync)(struct pxi_conn *c);
     /* Sends and receives without waiting. 0; ECONN. */

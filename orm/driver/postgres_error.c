@@ -155,8 +155,9 @@ static void explain_result(struct pxi_pg_conn *c, int code, const PGresult *res,
     const char *message = field(res, PG_DIAG_MESSAGE_PRIMARY);
     const char *hint = field(res, PG_DIAG_MESSAGE_HINT);
     set_names(err, res, state);
-    if (!*message) {
-        pxi_error_set(err, code, "%s", PQresultErrorMessage(res));
+    if (!*message || c->stop == code) { /* libpq's own; or the server only says what we asked for */
+        pxi_error_set(err, code, "database: %s",
+                      *message ? prax_strerror(code) : PQresultErrorMessage(res));
         return;
     }
     if (strncmp(state, "22", 2) == 0) {
@@ -165,7 +166,7 @@ static void explain_result(struct pxi_pg_conn *c, int code, const PGresult *res,
         snprintf(text, sizeof text, "%s%s%s", message, *hint ? "; hint: " : "", hint);
     }
     pxi_error_set(err, code, "database: %s", text);
-    if (c->stop != code && strlen(state) == 5)
+    if (strlen(state) == 5)
         memcpy(err->e.sqlstate, state, 6);
     if (is_stale_plan(res, state))
         err->e.retryable = true;

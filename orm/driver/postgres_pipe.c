@@ -5,6 +5,9 @@
  * is the answer to. A prepare is two commands and one entry: the error of the first is kept until
  * the second has been passed over. A result is given to its statement only when `next` reaches it,
  * so one statement may stand in the queue many times.
+ *
+ * What prepare asks the server of unknown types cannot be asked here: columns of the server's own
+ * enums are ETYPE in a pipeline, unless they are cast to text or the statement was prepared before.
  */
 #include "orm/driver/postgres.h"
 #include <poll.h>
@@ -107,9 +110,11 @@ static int push(struct pxi_stmt *stmt, const struct pxi_value *v, unsigned n)
         rc = pxi_pg_encode(st, v, n);
     if (rc == 0)
         rc = pxi_pg_send(st);
-    if (rc == 0)
-        enqueue(&c->pipe, EXECUTE, st);
-    return rc;
+    if (rc < 0)
+        return rc;
+    c->sent = true;
+    enqueue(&c->pipe, EXECUTE, st);
+    return 0;
 }
 
 static int sync_group(struct pxi_conn *conn)
