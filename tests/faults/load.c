@@ -9,9 +9,9 @@
  * torn. Where a commit was in doubt both is right.
  *
  * On standard input lines may come meanwhile: "fault" before a fault, "mark" behind it, "stop" for
- * the end before SECONDS are over. Later requests are those that began behind a mark and had no
- * fault while they ran. The last line of output is: requests N, failed N, later N failed N, in
- * doubt N, lost N, doubled N, ghosts N, torn N. Exit status 0 if the last four are 0.
+ * the end before SECONDS are over. Later requests are those that began between a mark and the next
+ * fault, and ended before it. The last line of output is: requests N, failed N, later N failed N,
+ * in doubt N, lost N, doubled N, ghosts N, torn N. Exit status 0 if the last four are 0.
  */
 #include "blog.h"
 #include "orm/base/clock.h"
@@ -168,8 +168,10 @@ static void *listen_to(void *arg)
 {
     char line[32];
     while (fgets(line, sizeof line, stdin)) {
-        if (strcmp(line, "fault\n") == 0)
+        if (strcmp(line, "fault\n") == 0) {
+            __atomic_store_n(&count.mark, 0, __ATOMIC_RELAXED);
             __atomic_add_fetch(&count.faults, 1, __ATOMIC_RELAXED);
+        }
         if (strcmp(line, "mark\n") == 0)
             __atomic_store_n(&count.mark, 1, __ATOMIC_RELAXED);
         if (strcmp(line, "stop\n") == 0)
