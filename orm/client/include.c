@@ -348,9 +348,11 @@ static void hang(const struct level *l, unsigned relation, const struct pxi_rows
     }
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion, readability-non-const-parameter): the rows are written to */
+/* The rows are written to. */
+/* NOLINTBEGIN(misc-no-recursion, readability-non-const-parameter) */
 static int include_one(const struct pxi_op *above, unsigned relation, const void *query,
                        char *items, size_t count)
+/* NOLINTEND(misc-no-recursion, readability-non-const-parameter) */
 {
     prax_session *s = above->s;
     struct level l = { .m = above->m,
