@@ -2,6 +2,7 @@
 -include bench/*/module.mk
 BENCH_NAMES := sqlite_operations postgres_operations pool_operations schema_parsing probe_cost
 BENCHES     += $(BENCH_NAMES:%=$(B)/bench/%)
+BENCHES     += bench/generated_code.sh
 BENCH_LIB   := $(call obj,$(wildcard bench/lib/*.c))
 
 $(eval $(call prax_generate,bench/app.prax,app,$(call obj,bench/sqlite_operations.c bench/postgres_operations.c)))
@@ -18,7 +19,7 @@ CFLAGS_bench/peer_zdb := $(if $(ZDB),-DBENCH_ZDB $(shell pkg-config --cflags zdb
 
 $(B)/bench/postgres_operations: $(call obj,bench/postgres_operations.c bench/raw_postgres.c \
     bench/peer_zdb.c) $(B)/gen/app.o $(BENCH_LIB) $(B)/libprax.a
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PRAX_LIBS) \
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PRAX_LIBS) -lpq \
 	    $(if $(ZDB),$(shell pkg-config --libs zdb))
 
 $(B)/bench/pool_operations: $(call obj,bench/pool_operations.c) $(BENCH_LIB) $(B)/libprax.a

@@ -18,42 +18,50 @@ struct peer_zdb {
     struct raw_user *users;
 };
 
-/* libzdb wants a TCP-like URL; the socket's folder goes into unix-socket. */
+static void connect_to(struct peer_zdb *z)
+{
+    ConnectionPool_start(z->pool);
+    z->c = ConnectionPool_getConnection(z->pool);
+    Connection_execute(z->c, "SET search_path = bench_raw");
+    z->get = Connection_prepareStatement(z->c, "SELECT " COLUMNS " FROM users WHERE id = ?");
+    z->list =
+        Connection_prepareStatement(z->c, "SELECT " COLUMNS " FROM users ORDER BY id LIMIT ?");
+    z->insert = Connection_prepareStatement(
+        z->c, "INSERT INTO users (email, name, age, role, score, created_at) VALUES"
+              " (?, ?, ?, ?, ?, to_timestamp(?))");
+    z->update =
+        Connection_prepareStatement(z->c, "UPDATE users SET name = ?, age = ? WHERE id = ?");
+}
+
+/* Its exceptions are longjmps, so what is changed before one must be volatile; the first pool makes
+ * them work. It wants a TCP-like URL with a password; the socket's folder goes into unix-socket. */
 struct peer_zdb *peer_zdb_open(const char *url)
 {
     char text[256];
     const char *host = strstr(url, "host=");
-    struct peer_zdb *z = calloc(1, sizeof *z);
-    if (!z || !host)
+    struct peer_zdb *volatile z = host ? calloc(1, sizeof *z) : NULL;
+    volatile bool failed = false;
+    if (!z)
         return NULL;
-    snprintf(
-        text, sizeof text,
-        "postgresql://localhost/postgres?user=postgres&unix-socket=%s&options=-csearch_path%%3D"
-        "bench_raw",
-        host + strlen("host="));
+    snprintf(text, sizeof text,
+             "postgresql://localhost/postgres?user=postgres&password=none&unix-socket=%s",
+             host + strlen("host="));
+    z->url = URL_new(text);
+    z->pool = ConnectionPool_new(z->url);
     TRY
     {
-        z->url = URL_new(text);
-        z->pool = ConnectionPool_new(z->url);
-        ConnectionPool_start(z->pool);
-        z->c = ConnectionPool_getConnection(z->pool);
-        Connection_execute(z->c, "SET search_path = bench_raw");
-        z->get = Connection_prepareStatement(z->c, "SELECT " COLUMNS " FROM users WHERE id = ?");
-        z->list =
-            Connection_prepareStatement(z->c, "SELECT " COLUMNS " FROM users ORDER BY id LIMIT ?");
-        z->insert = Connection_prepareStatement(
-            z->c, "INSERT INTO users (email, name, age, role, score, created_at) VALUES"
-                  " (?, ?, ?, ?, ?, to_timestamp(?))");
-        z->update =
-            Connection_prepareStatement(z->c, "UPDATE users SET name = ?, age = ? WHERE id = ?");
+        connect_to(z);
     }
     CATCH(SQLException)
     {
         fprintf(stderr, "bench: libzdb: %s\n", Exception_frame.message);
-        free(z);
-        z = NULL;
+        failed = true;
     }
     END_TRY;
+    if (failed) {
+        free(z);
+        return NULL;
+    }
     return z;
 }
 
@@ -134,6 +142,12 @@ void peer_zdb_update(struct peer_zdb *z, int64_t id, const char *name, int age)
     PreparedStatement_execute(z->update);
 }
 
+void peer_zdb_exec(struct peer_zdb *z, const char *sql)
+{
+    if (z)
+        Connection_execute(z->c, "%s", sql);
+}
+
 #else
 
 struct peer_zdb *peer_zdb_open(const char *url)
@@ -161,5 +175,9 @@ void peer_zdb_insert(struct peer_zdb *z, const struct raw_user *u)
 void peer_zdb_update(struct peer_zdb *z, int64_t id, const char *name, int age)
 {
     (void)z, (void)id, (void)name, (void)age;
+}
+void peer_zdb_exec(struct peer_zdb *z, const char *sql)
+{
+    (void)z, (void)sql;
 }
 #endif

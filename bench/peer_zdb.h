@@ -12,6 +12,7 @@ void peer_zdb_get(struct peer_zdb *z, int64_t id, struct raw_user *out, char *te
 /* The rows by id, each copied; returns how many. */
 size_t peer_zdb_list(struct peer_zdb *z, int limit);
 void peer_zdb_insert(struct peer_zdb *z, const struct raw_user *u);
+void peer_zdb_exec(struct peer_zdb *z, const char *sql); /* z NULL: nothing */
 void peer_zdb_update(struct peer_zdb *z, int64_t id, const char *name, int age);
 
 #endif

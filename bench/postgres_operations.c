@@ -171,6 +171,7 @@ static void begin(void *ctx, uint64_t calls)
     struct world *w = ctx;
     (void)calls;
     raw_pg_exec(&w->raw, "BEGIN");
+    peer_zdb_exec(w->zdb, "BEGIN");
     w->tx = prax_tx_begin_with(w->session, &(prax_tx_opts){ .size = sizeof(prax_tx_opts) });
 }
 
@@ -178,6 +179,7 @@ static void rollback(void *ctx)
 {
     struct world *w = ctx;
     raw_pg_exec(&w->raw, "ROLLBACK");
+    peer_zdb_exec(w->zdb, "ROLLBACK");
     prax_tx_end(&w->tx);
 }
 

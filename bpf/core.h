@@ -95,8 +95,13 @@ struct uprobes_state {
 	struct xol_area *xol_area;
 };
 
+struct percpu_counter {
+	long long count;
+};
+
 struct mm_struct {
 	struct uprobes_state uprobes_state;
+	struct percpu_counter rss_stat[4]; /* since 6.2; as enum pxb_rss */
 };
 
 struct return_instance {

@@ -7,8 +7,7 @@
  * (kernel threads) are not of any process in `processes`.
  */
 #include "bpf/context.h"
-
-enum { INT3 = 0xcc };
+#include "bpf/entry.h"
 
 /* The kernel's stack at the sample; id, or 0. */
 static __always_inline uint64_t kernel_stack(struct bpf_perf_event_data *ctx, struct pxb_walk *w,
@@ -30,24 +29,6 @@ static __always_inline uint64_t kernel_stack(struct bpf_perf_event_data *ctx, st
 	return pxb_send_stack(w);
 }
 
-/* The registers saved at the entry to the kernel; 0, or an error. A function of its own, or else
- * the compiler joins its last load with that from the context, and the verifier wants those plain.
- */
-static __noinline int user_regs(struct pxb_walk *w)
-{
-	struct pt_regs *regs = (struct pt_regs *)w->frames; /* not in use yet, and large enough */
-	uint8_t before;
-
-	if (bpf_probe_read_kernel(regs, sizeof(*regs),
-				  (void *)bpf_task_pt_regs(bpf_get_current_task_btf())))
-		return -1;
-	pxb_regs_fill(w, regs);
-	/* On the way to a probe: the breakpoint was executed, the instruction that it hides not. */
-	if (bpf_probe_read_user(&before, 1, (void *)(w->ip - 1)) == 0 && before == INT3)
-		w->ip--;
-	return 0;
-}
-
 static __always_inline void sample(struct bpf_perf_event_data *ctx, struct pxb_scratch *s,
 				   const struct pxb_process *p)
 {
@@ -60,7 +41,7 @@ static __always_inline void sample(struct bpf_perf_event_data *ctx, struct pxb_s
 	s->walk.stack.leaf = 1;
 	if (!in_kernel)
 		pxb_regs_fill(&s->walk, &ctx->regs);
-	if (!in_kernel || user_regs(&s->walk) == 0) {
+	if (!in_kernel || pxb_user_regs(&s->walk) == 0) {
 		ustack = pxb_user_stack(&s->walk, p);
 		end = s->walk.stack.end;
 	}

@@ -27,6 +27,28 @@ static __always_inline struct pxb_counters *pxb_counters_get(void)
 			__sync_fetch_and_add(&c_->member, 1);                                      \
 	} while (0)
 
+/* Counts a hit. When it began, if it is one that is timed; 0: it is not. */
+static __always_inline uint64_t pxb_hit(enum pxb_hit what)
+{
+	struct pxb_counters *c = pxb_counters_get();
+
+	/* not the first, which finds all caches cold */
+	if (!c || (~__sync_fetch_and_add(&c->probe_hits[what], 1) & (PXB_CLOCKED - 1)))
+		return 0;
+	return bpf_ktime_get_ns();
+}
+
+static __always_inline void pxb_hit_end(enum pxb_hit what, uint64_t since)
+{
+	struct pxb_counters *c = since ? pxb_counters_get() : NULL;
+	uint64_t ns = since ? bpf_ktime_get_ns() - since : 0;
+
+	if (ns > PXB_HIT_NS_MAX) /* somebody else had the CPU */
+		ns = PXB_HIT_NS_MAX;
+	if (c)
+		__sync_fetch_and_add(&c->run_ns[what], PXB_CLOCKED * ns);
+}
+
 /* Counts a sample, and how its user stack ends. */
 static __always_inline void pxb_count_sample(uint64_t end)
 {

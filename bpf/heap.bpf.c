@@ -13,6 +13,11 @@
  * stack pointer just above. Where the kernel has session probes, calls within a call take no return
  * probe.
  *
+ * Operators new and delete of some allocators are functions of their own, and may or may not go
+ * through malloc and free. For new the above holds; a delete keeps its block, and a call that frees
+ * the same block from within it is no other free. What is taken for such a call by mistake: a free
+ * of the block in this thread, by another function, after another thread was given it anew.
+ *
  * The probes sit where arguments and stack pointer are as at the first instruction.
  */
 #include "bpf/context.h"
@@ -23,6 +28,8 @@ struct call {
 	uint64_t size;
 	uint64_t old;	/* realloc: the block; 0 in all other calls */
 	uint64_t where; /* posix_memalign: address of the result */
+	/* The last free was operator delete: its block, stack pointer and probe; 0: it was not */
+	uint64_t deleted, deleted_sp, deleted_ip;
 };
 
 struct {
@@ -31,6 +38,10 @@ struct {
 	__type(key, int);
 	__type(value, struct call);
 } calls SEC(".maps");
+
+/* The loader takes probes out one after the other; from this moment on none of them is heard, or
+ * else allocations would be whose frees are not. */
+volatile bool heap_off = false;
 
 /* include/linux/bpf_trace.h: of session probes */
 extern bool bpf_session_is_return(void) __ksym __weak;
@@ -76,7 +87,7 @@ static __always_inline void send(uint64_t pid_tgid, uint16_t kind, uint64_t addr
 	a->tid = (uint32_t)pid_tgid;
 	a->phase = at->phase;
 	a->end = at->end;
-	a->pad[0] = a->pad[1] = 0;
+	a->flags = a->epoch = 0;
 	a->addr = addr;
 	a->size = size;
 	a->ustack = at->ustack;
@@ -100,22 +111,29 @@ static __always_inline void read_arguments(struct call *c, const struct pt_regs 
 	} else if (which == PXB_CALL_REALLOC) {
 		c->old = regs->di;
 		c->size = regs->si;
+	} else if (which == PXB_CALL_REALLOCARRAY) {
+		c->old = regs->di;
+		c->size = regs->si * regs->dx;
 	} else if (which == PXB_CALL_POSIX_MEMALIGN) {
 		c->where = regs->di;
 		c->size = regs->dx;
 	}
 }
 
-/* Returns 0 if the call's return is wanted, 1 if not. */
-static __always_inline int enter(struct pt_regs *regs, uint64_t which)
+static __always_inline void count_allocator(uint64_t cookie)
 {
-	uint32_t tgid;
-	struct pxb_process *p = pxb_process_get(&tgid);
-	struct call *c = p ? call_get(BPF_LOCAL_STORAGE_GET_F_CREATE) : NULL;
+	struct pxb_counters *c = pxb_counters_get();
+	uint64_t i = cookie >> PXB_ALLOCATOR_SHIFT & (PXB_ALLOCATORS_MAX - 1);
 
-	if (!p)
-		return 1;
-	pxb_count(probe_hits[1]);
+	if (c)
+		__sync_fetch_and_add(&c->allocators[i], 1);
+}
+
+/* Returns 0 if the call's return is wanted, 1 if not. */
+static __always_inline int enter_call(struct pt_regs *regs, uint64_t which)
+{
+	struct call *c = call_get(BPF_LOCAL_STORAGE_GET_F_CREATE);
+
 	if (!c) {
 		pxb_count(no_memory);
 		pxb_count(lost[PXB_ALLOC]);
@@ -123,8 +141,10 @@ static __always_inline int enter(struct pt_regs *regs, uint64_t which)
 	}
 	if (c->sp && regs->sp <= c->sp)
 		return 1;
-	read_arguments(c, regs, which);
+	read_arguments(c, regs, which & PXB_CALL_MASK);
 	c->sp = regs->sp;
+	c->deleted = 0;
+	count_allocator(which);
 	if (!c->old)
 		return 0;
 	if (c->size) {
@@ -136,19 +156,29 @@ static __always_inline int enter(struct pt_regs *regs, uint64_t which)
 	return 0;
 }
 
-static __always_inline int leave(struct pt_regs *regs)
+static __always_inline int enter(struct pt_regs *regs, uint64_t which)
+{
+	uint32_t tgid;
+	uint64_t since;
+	int skips;
+
+	if (heap_off || !pxb_process_get(&tgid))
+		return 1;
+	since = pxb_hit(PXB_HIT_ENTRY);
+	skips = enter_call(regs, which);
+	pxb_hit_end(PXB_HIT_ENTRY, since);
+	return skips;
+}
+
+static __always_inline void leave_call(struct pt_regs *regs, const struct pxb_process *p,
+				       uint32_t tgid)
 {
 	struct place at = {};
 	uint64_t addr = regs->ax;
-	uint32_t tgid;
-	struct pxb_process *p = pxb_process_get(&tgid);
-	struct call *c = p ? call_get(0) : NULL;
+	struct call *c = call_get(0);
 
-	if (!p)
-		return 0;
-	pxb_count(probe_hits[2]);
 	if (!c || c->sp == 0 || regs->sp != c->sp + 8)
-		return 0;
+		return;
 	c->sp = 0;
 	if (c->where) {
 		addr = 0;
@@ -162,6 +192,19 @@ static __always_inline int leave(struct pt_regs *regs)
 		send(bpf_get_current_pid_tgid(), PXB_REALLOC_EXIT, addr, c->size, &at);
 	else if (addr)
 		send(bpf_get_current_pid_tgid(), PXB_ALLOC, addr, c->size, &at);
+}
+
+static __always_inline int leave(struct pt_regs *regs)
+{
+	uint32_t tgid;
+	struct pxb_process *p = pxb_process_get(&tgid);
+	uint64_t since;
+
+	if (heap_off || !p)
+		return 0;
+	since = pxb_hit(PXB_HIT_RETURN);
+	leave_call(regs, p, tgid);
+	pxb_hit_end(PXB_HIT_RETURN, since);
 	return 0;
 }
 
@@ -184,19 +227,45 @@ int heap_return(struct pt_regs *regs)
 	return leave(regs);
 }
 
+/* Whether a call that frees is part of another one: of an allocation, or of the delete that the
+ * thread's last call was, which goes on into it with the same block. */
+static __always_inline bool is_within(const struct call *c, const struct pt_regs *regs)
+{
+	if (c->sp && regs->sp <= c->sp)
+		return true;
+	return c->deleted == regs->di && regs->sp <= c->deleted_sp && regs->ip != c->deleted_ip;
+}
+
+static __always_inline void free_call(struct pt_regs *regs, uint64_t pid_tgid, bool deletes)
+{
+	struct call *c = call_get(deletes ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+
+	if (!regs->di)
+		return;
+	if (c && is_within(c, regs)) {
+		if (!deletes)
+			c->deleted = 0;
+		return;
+	}
+	if (c) {
+		c->deleted = deletes ? regs->di : 0;
+		c->deleted_sp = regs->sp;
+		c->deleted_ip = regs->ip;
+	}
+	send(pid_tgid, PXB_FREE, regs->di, 0, &nowhere);
+}
+
 SEC("uprobe")
 int heap_free(struct pt_regs *regs)
 {
-	uint64_t pid_tgid = bpf_get_current_pid_tgid();
+	uint64_t pid_tgid = bpf_get_current_pid_tgid(), since;
+	uint64_t which = bpf_get_attach_cookie(regs) & PXB_CALL_MASK;
 	uint32_t tgid = pid_tgid >> 32;
-	struct call *c;
 
-	if (!bpf_map_lookup_elem(&processes, &tgid))
+	if (heap_off || !bpf_map_lookup_elem(&processes, &tgid))
 		return 0;
-	pxb_count(probe_hits[3]);
-	c = call_get(0);
-	if (regs->di == 0 || (c && c->sp && regs->sp <= c->sp))
-		return 0;
-	send(pid_tgid, PXB_FREE, regs->di, 0, &nowhere);
+	since = pxb_hit(PXB_HIT_FREE);
+	free_call(regs, pid_tgid, which == PXB_CALL_DELETE);
+	pxb_hit_end(PXB_HIT_FREE, since);
 	return 0;
 }

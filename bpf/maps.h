@@ -30,6 +30,7 @@ enum pxb_slot {
 	PXB_SLOT_SAMPLER, /* perf_event: interrupts everything */
 	PXB_SLOT_SWITCH,  /* the scheduler's tracepoints: preemption is off */
 	PXB_SLOT_PROBE,	  /* uprobes: task context */
+	PXB_SLOT_FAULT,	  /* page faults: interrupts are off, faults are not */
 	PXB_SLOTS
 };
 

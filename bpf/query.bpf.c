@@ -66,10 +66,11 @@ int query_done(struct pt_regs *regs)
 	uint32_t tgid;
 	struct pxb_process *p = pxb_process_get(&tgid);
 	struct pxb_scratch *s;
+	uint64_t since;
 
 	if (!p)
 		return 0;
-	pxb_count(probe_hits[0]);
+	since = pxb_hit(PXB_HIT_QUERY);
 	if (regs->cx < query_min_ns || (query_errors && (int32_t)regs->r9 == 0))
 		return 0;
 	s = pxb_begin(PXB_SLOT_PROBE, tgid);
@@ -79,5 +80,6 @@ int query_done(struct pt_regs *regs)
 	}
 	send(regs, s, p);
 	pxb_end(s);
+	pxb_hit_end(PXB_HIT_QUERY, since);
 	return 0;
 }

@@ -16,10 +16,13 @@
 #endif
 
 enum {
-	PXB_FRAMES_MAX = 127, /* frames of a stack; deeper ones end as PXB_END_TRUNCATED */
-	PXB_SQL_MAX = 4096,   /* bytes of a statement's text that are copied */
-	PXB_MODEL_MAX = 64,   /* bytes of a model's name, NUL included */
-	PXB_PHASES = 8,	      /* as enum prax_phase */
+	PXB_FRAMES_MAX = 127,	/* frames of a stack; deeper ones end as PXB_END_TRUNCATED */
+	PXB_SQL_MAX = 4096,	/* bytes of a statement's text that are copied */
+	PXB_MODEL_MAX = 64,	/* bytes of a model's name, NUL included */
+	PXB_PHASES = 8,		/* as enum prax_phase */
+	PXB_ALLOCATORS_MAX = 8, /* told apart; the last one stands for the rest */
+	PXB_HIT_NS_MAX = 20000, /* no program takes as long by itself */
+	PXB_CLOCKED = 64,	/* of so many hits of a probe one is timed */
 };
 
 enum pxb_kind {
@@ -32,6 +35,7 @@ enum pxb_kind {
 	PXB_FREE,	   /* struct pxb_alloc: free was entered; size 0 */
 	PXB_REALLOC_ENTER, /* struct pxb_alloc: addr = old block (not 0), size = wish */
 	PXB_REALLOC_EXIT,  /* struct pxb_alloc: addr = new block, 0 = failed: the old one stands */
+	PXB_FAULT,	   /* struct pxb_alloc: a page came in at addr; size = bytes, see flags */
 	PXB_KINDS
 };
 
@@ -109,15 +113,33 @@ struct pxb_query {
 	uint64_t phase_ns[PXB_PHASES];
 };
 
+/* Flags of PXB_FAULT. */
+enum {
+	PXB_FAULT_COPY = 1, /* a page that was there is copied: shared by fork, or of a file */
+	PXB_FAULT_HUGE = 2, /* what a huge page has beyond the page that was told before */
+};
+
 struct pxb_alloc {
 	struct pxb_head head;
 	uint32_t tid;
 	uint8_t phase; /* enum prax_phase, if op */
 	uint8_t end;   /* enum pxb_end of the stack */
-	uint8_t pad[2];
+	uint8_t flags; /* PXB_FAULT: PXB_FAULT_*; of a block of Prax: enum prax_purpose + 1 */
+	uint8_t epoch; /* of the rate that it was sampled at; 0: the first one */
 	uint64_t addr, size;
 	uint64_t ustack; /* 0 for PXB_FREE */
 	uint64_t op;
+};
+
+/* What probe_hits counts. */
+enum pxb_hit {
+	PXB_HIT_QUERY,
+	PXB_HIT_ENTRY,	/* of allocation functions */
+	PXB_HIT_RETURN, /* the same */
+	PXB_HIT_FREE,
+	PXB_HIT_FAULT,
+	PXB_HIT_ORM, /* blocks of Prax */
+	PXB_HITS
 };
 
 /* Per CPU, summed by the loader. lost[]: records without room, by kind. */
@@ -125,10 +147,12 @@ struct pxb_counters {
 	uint64_t lost[PXB_KINDS];
 	uint64_t ends[PXB_ENDS]; /* samples by end of their user stack */
 	uint64_t samples;	 /* of observed processes */
-	uint64_t probe_hits[4];	 /* of queries, allocation entries, returns, frees */
-	uint64_t busy;		 /* stacks not taken because the scratch was in use */
-	uint64_t no_memory;	 /* a map was full */
-	uint64_t run_ns;	 /* reserved for self-timing */
+	uint64_t probe_hits[PXB_HITS];
+	uint64_t busy;	    /* stacks not taken because the scratch was in use */
+	uint64_t no_memory; /* a map was full */
+	uint64_t allocators[PXB_ALLOCATORS_MAX]; /* calls of each that gave a block or were asked to
+						  */
+	uint64_t run_ns[PXB_HITS]; /* in the programs: one hit in PXB_CLOCKED stands for all */
 };
 
 #endif

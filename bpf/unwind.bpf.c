@@ -9,6 +9,8 @@
 #define PXB_MAPS_HERE
 #include "bpf/emit.h"
 
+#define NO_WINDOW (1ull << 63) /* no address of user memory is near it */
+
 enum { REPAIR_DEPTH = 64 }; /* MAX_URETPROBE_DEPTH: more are never pending */
 
 /* See PXB_REPAIR in walk.h. A kernel without these fields has no uretprobes that look like this. */
@@ -41,11 +43,35 @@ static __always_inline uint64_t trampoline_address(void)
 	return bpf_get_current_task_btf()->mm->uprobes_state.xol_area->vaddr;
 }
 
+/* 8 or 16 bytes of the stack: of what was read at once, or anew. */
+static __always_inline int read_stack(const struct pxb_walk *w, uint64_t *to, uint64_t size,
+				      uint64_t addr)
+{
+	uint64_t offset = addr - w->window_at;
+	const uint64_t *from;
+
+	if (size > 16 || offset > PXB_WINDOW_SIZE - 16)
+		return bpf_probe_read_user(to, size, (void *)addr);
+	barrier_var(offset); /* the mask below is for the verifier */
+	from = (void *)w->window + (offset & (PXB_WINDOW_SIZE - 1));
+	to[0] = from[0];
+	if (size == 16)
+		to[1] = from[1];
+	return 0;
+}
+
+static __always_inline void read_window(struct pxb_walk *w)
+{
+	w->window_at = w->regs[PXB_REG_SP];
+	if (bpf_probe_read_user(w->window, PXB_WINDOW_SIZE, (void *)w->window_at))
+		w->window_at = NO_WINDOW;
+}
+
 #define PXB_STEP_LINKAGE __noinline
 #define PXB_ROW(w, i) ((void)(w), rows[(i) & (PXB_ROWS_MAX - 1)])
 #define PXB_PAGE(w, i) ((void)(w), pages[(i) & (PXB_PAGES_MAX - 1)])
 #define PXB_RULE(w, i) ((void)(w), rules[(i) & (PXB_RULES_MAX - 1)])
-#define PXB_READ(w, to, size, addr) bpf_probe_read_user(to, size, (void *)(addr))
+#define PXB_READ(w, to, size, addr) read_stack(w, to, size, addr)
 #define PXB_REPAIR(w, slot) pxb_repair(w, slot)
 #include "bpf/walk.h"
 
@@ -74,6 +100,7 @@ __noinline uint64_t pxb_user_stack(struct pxb_walk *w, const struct pxb_process 
 	if (!w || !p)
 		return 0;
 	w->trampoline = trampoline_address();
+	read_window(w);
 	pxb_walk_begin(w, p->salt, w->stack.leaf);
 	pxb_walk(w, p);
 	return pxb_send_stack(w);

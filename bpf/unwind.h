@@ -35,6 +35,7 @@ enum {
 	PXB_CONTEXTS_MAX = 4,	   /* copies of Prax in a process */
 	PXB_TRAMPOLINE_SIZE = 128, /* bytes: a slot of [uprobes]; the trampoline has the first */
 	PXB_GUESS_MAX = 1 << 20,   /* bytes: how far above rsp a guessed frame may be */
+	PXB_WINDOW_SIZE = 1024,	   /* bytes of a stack, read at once; a power of two */
 	PXB_KNOWN_MAX = 256,	   /* rules that a walk's memory keeps; a power of two */
 };
 
@@ -89,9 +90,10 @@ struct pxb_mapping {
 
 /* What programs know of a process; by tgid. Sorted by start, not overlapping. */
 struct pxb_process {
-	uint64_t salt;			    /* of ids; another after exec, dlclose */
-	uint32_t n;			    /* mappings in use */
-	uint32_t n_contexts;		    /* copies of Prax */
+	uint64_t salt;	     /* of ids; another after exec, dlclose */
+	uint32_t n;	     /* mappings in use */
+	uint32_t n_contexts; /* copies of Prax */
+	int64_t anon_pages;  /* as the kernel counted at the last change, and 1; 0: not known */
 	int64_t contexts[PXB_CONTEXTS_MAX]; /* thread pointer + this = address of the context */
 	struct pxb_mapping mappings[PXB_MAPPINGS_MAX];
 };
@@ -124,6 +126,13 @@ struct pxb_walk {
 	uint64_t frames[PXB_FRAMES_MAX + 1]; /* a power of two, for the mask */
 	/* Kept from walk to walk, as is `mapping`: clear it before the first. */
 	struct pxb_known known[PXB_KNOWN_MAX] __attribute__((aligned(32)));
+#ifdef __bpf__
+	/* The innermost part of the stack, read at once: a read of user memory costs some 70 ns
+	 * whatever its size. Its address, 1 << 63: it could not be read; room for a read at its
+	 * end. */
+	uint64_t window_at;
+	uint64_t window[(PXB_WINDOW_SIZE + 16) / 8];
+#endif
 };
 #pragma GCC diagnostic pop
 

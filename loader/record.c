@@ -28,22 +28,24 @@ enum { HZ_DEFAULT = 99, HZ_MAX = 10000 };
 enum { RATE_MIN = 1 << 10, RATE_MAX = 1 << 30 }; /* bytes */
 enum { PROGRESS_AFTER_NS = 500000000, PROGRESS_NAME_MAX = 40 };
 
-enum { OPT_OUT, OPT_CPU, OPT_HEAP, OPT_LEAKS, OPT_QUERIES, OPT_SECONDS };
+enum { OPT_OUT, OPT_CPU, OPT_HEAP, OPT_LEAKS, OPT_QUERIES, OPT_SECONDS, OPT_OVERHEAD };
 static const struct cli_option options[] = {
     [OPT_OUT] = { "-o", "DIR", "profile folder to write (default: profile)" },
     [OPT_CPU] = { "--cpu", "[=HZ]", "sample where CPU time goes (default: 99 a second)" },
     [OPT_HEAP] = { "--heap", "[=HOW]",
-                   "allocations with stacks: exact (default), probes, or sampled by bytes: 512K" },
+                   "allocations: exact (default), probes, sampled by bytes: 512K; pages; orm" },
     [OPT_LEAKS] = { "--leaks", "[=SECONDS]", "leaks.txt: what is never freed, older than SECONDS" },
     [OPT_QUERIES] = { "--queries", NULL, "every operation of Prax, with its call site" },
     [OPT_SECONDS] = { "-d", "SECONDS", "stop after so long" },
+    [OPT_OVERHEAD] = { "--max-overhead", "PCT",
+                       "record less when the program gets slower than that, in per cent" },
     { NULL, NULL, NULL },
 };
 
 static const struct cli_command command = {
     .name = "record",
     .arguments = "TARGET [-o DIR] [--cpu[=HZ]] [--heap[=HOW]] [--leaks[=SECONDS]] [--queries]\n"
-                 "                       [-d SECONDS]",
+                 "                       [-d SECONDS] [--max-overhead PCT]",
     .help =
         "Records what a program does into a folder: flame graph, folded stacks, heap summary,\n"
         "queries. With no kind chosen: --cpu --queries. Ends with the program, at Ctrl-C, or\n"
@@ -54,14 +56,14 @@ static const struct cli_command command = {
         "  prax-bpf record -p 1234 -d 30      a running process, for half a minute\n"
         "  prax-bpf record --heap -- ./app    who allocates, what is left at the end\n"
         "  prax-bpf record --heap=512K -- ./app   the same as an estimate, at hardly any cost\n"
+        "  prax-bpf record --heap=orm -p 1234     what Prax itself holds, by purpose and query\n"
         "\n"
         "The heap of a command is recorded from within it, by a library that goes in front of its\n"
-        "C library; that of a running process, or with --heap=probes, by probes, which cost more.",
+        "C library; that of a running process, or with --heap=probes, by probes, which cost more.\n"
+        "--heap=pages tells which code makes memory come in, by page faults, and costs least.",
     .options = options,
     .run = cmd_record,
 };
-
-enum heap_how { HEAP_NONE, HEAP_EXACT, HEAP_PROBES, HEAP_SAMPLED };
 
 struct record {
     struct run run;
@@ -97,6 +99,10 @@ static void take_heap(struct cli_args *a, struct record *r)
         r->heap = HEAP_EXACT;
     } else if (strcmp(a->value, "probes") == 0) {
         r->heap = HEAP_PROBES;
+    } else if (strcmp(a->value, "orm") == 0) {
+        r->heap = HEAP_ORM;
+    } else if (strcmp(a->value, "pages") == 0) {
+        r->heap = HEAP_PAGES;
     } else {
         r->heap = HEAP_SAMPLED;
         r->heap_rate = parse_bytes(a->value);
@@ -104,7 +110,7 @@ static void take_heap(struct cli_args *a, struct record *r)
     if (r->heap != HEAP_SAMPLED || r->heap_rate)
         return;
     a->status = cli__fail(CLI_USAGE, "--heap",
-                          "%s: exact, probes or a number of bytes between two "
+                          "%s: exact, probes, pages, orm or a number of bytes between two "
                           "samples, from 1K to 1G",
                           a->value);
     a->done = true;
@@ -116,19 +122,22 @@ static int choose_heap(struct record *r)
     static const char *const reasons[] = {
         [PRELOAD_STATIC] = "is a static program, where no library can go in front",
         [PRELOAD_OWN_MALLOC] = "brings its own malloc, which comes before any library's",
+        [PRELOAD_OPERATORS] = "is C++ with an allocator whose operator new does not call malloc",
         [PRELOAD_MISSING] = "libprax-heap.so is neither beside prax-bpf nor in ../lib/prax",
     };
     struct session_options *o = &r->run.options;
     struct invoker user = invoker__find();
-    if (r->heap == HEAP_NONE)
+    o->pages = r->heap == HEAP_PAGES;
+    if (r->heap == HEAP_NONE || o->pages)
         return CLI_OK;
     if (!r->target.command && r->heap == HEAP_SAMPLED) {
         return cli__fail(CLI_USAGE, "--heap",
                          "a running process cannot be sampled by bytes: leave "
                          "the number out, or start the program with -- CMD");
     }
-    o->heap = !r->target.command || r->heap == HEAP_PROBES;
-    if (o->heap)
+    o->orm = r->heap == HEAP_ORM;
+    o->heap = !o->orm && (!r->target.command || r->heap == HEAP_PROBES);
+    if (o->heap || o->orm)
         return CLI_OK;
     enum preload_obstacle obstacle = preload__look(r->target.command, &user);
     if (obstacle == PRELOAD_SET_ID) {
@@ -146,6 +155,25 @@ static int choose_heap(struct record *r)
     int err = preload__open(&r->preload, r->heap == HEAP_SAMPLED ? r->heap_rate : 0);
     o->preload = r->preload;
     return err ? cli__fail(CLI_CANNOT, "--heap", "no shared memory: %s", strerror(-err)) : CLI_OK;
+}
+
+/* What options mean together. */
+static int complete(struct record *r)
+{
+    struct session_options *o = &r->run.options;
+    if (r->leaks && !r->heap)
+        r->heap = HEAP_EXACT;
+    if (r->leaks && r->heap == HEAP_PAGES) {
+        return cli__fail(CLI_USAGE, "--leaks",
+                         "pages have no owner that could forget them: take another --heap");
+    }
+    if (!o->hz && !r->heap && !o->queries) {
+        o->hz = HZ_DEFAULT;
+        o->queries = true;
+    }
+    o->query_stacks = o->queries;
+    int status = cli_target__resolve(&r->target);
+    return status ? status : choose_heap(r);
 }
 
 static int parse(struct record *r, int argc, char **argv)
@@ -168,21 +196,13 @@ static int parse(struct record *r, int argc, char **argv)
             o->queries = true;
         } else if (i == OPT_SECONDS) {
             (void)cli_args__number(&a, "-d", 0.001, 1e7, &r->run.seconds);
+        } else if (i == OPT_OVERHEAD) {
+            (void)cli_args__number(&a, "--max-overhead", 0.001, 1e6, &o->max_overhead);
         } else if (i == -1) {
             return cli__fail(CLI_USAGE, a.value, "unexpected; a command comes behind --");
         }
     }
-    if (a.done)
-        return a.status ? a.status : -1;
-    if (r->leaks && !r->heap)
-        r->heap = HEAP_EXACT;
-    if (!o->hz && !r->heap && !o->queries) {
-        o->hz = HZ_DEFAULT;
-        o->queries = true;
-    }
-    o->query_stacks = o->queries;
-    int status = cli_target__resolve(&r->target);
-    return status ? status : choose_heap(r);
+    return a.done ? a.status ? a.status : -1 : complete(r);
 }
 
 /* Opens the folder, making it where it is missing. -errno. */
@@ -244,10 +264,20 @@ static void warn(struct record *r)
     struct pxi_buf *w = &r->warnings;
     if (o->queries && !f->has_prax)
         pxi_buf_text(w, "no Prax in the target: nothing to say of queries\n");
-    if (r->heap && !f->has_heap)
+    if (o->orm && !f->has_heap) {
+        pxi_buf_text(w, "no Prax with the probes alloc and free in the target: nothing to say of "
+                        "its heap\n");
+    } else if (r->heap && !f->has_heap) {
         pxi_buf_text(w, "no malloc and free found in the target: nothing to say of its heap\n");
-    if (r->heap && !r->target.command)
+    }
+    if (r->heap && r->heap != HEAP_PAGES && !r->target.command)
         pxi_buf_text(w, "blocks allocated before the recording are invisible\n");
+    if (r->heap == HEAP_PAGES)
+        pxi_buf_text(w, "pages are no blocks: there is no dhat-heap.json\n");
+    if (f->unseen_operators) {
+        pxi_buf_text(w, "C++ with an allocator whose operator new does not call malloc: what it "
+                        "allocates is missing; record it with --heap=probes\n");
+    }
     const struct preload_totals *t = &f->preload;
     if (t->untold) {
         pxi_buf_fmt(w, "%" PRIu64 " threads beyond %d at a time: their allocations are missing\n",
@@ -262,6 +292,10 @@ static void warn(struct record *r)
                     "allocations of %" PRIu64 " child programs were seen %" PRIu64
                     " us late on average\n",
                     f->late_links, f->late_ns / f->late_links / 1000);
+    }
+    if (f->missed_links) {
+        pxi_buf_fmt(w, "%" PRIu64 " child programs ended before their allocations could be seen\n",
+                    f->missed_links);
     }
     if (f->events_lost) {
         pxi_buf_fmt(w, "%" PRIu64 " records of mappings were lost: stacks may be cut\n",
@@ -294,6 +328,16 @@ static const char *keep(struct record *r, const struct pxi_buf *b)
     return b->size ? profile__text(r->profile, b->data, b->size) : NULL;
 }
 
+/* As it came about. */
+static enum heap_how heap_how(const struct record *r)
+{
+    if (r->profile->heap.thinned)
+        return HEAP_THINNED;
+    return r->heap == HEAP_NONE || r->heap == HEAP_PAGES || r->heap == HEAP_ORM || r->preload
+               ? r->heap
+               : HEAP_PROBES;
+}
+
 static void fill_meta(struct record *r)
 {
     struct profile_meta *m = &r->profile->meta;
@@ -316,13 +360,21 @@ static void fill_meta(struct record *r)
                        (r->run.end_ns - r->run.start_ns);
     m->hz = o->hz;
     m->with_cpu = o->hz != 0;
-    m->with_heap = r->heap != HEAP_NONE;
+    m->with_heap = r->heap == HEAP_NONE ? HEAP_OF_NONE : o->orm ? HEAP_OF_ORM : HEAP_OF_ALL;
     m->with_leaks = r->leaks;
+    m->heap_how = (uint8_t)heap_how(r);
     m->with_queries = o->queries;
     m->has_prax = r->run.facts.has_prax;
     m->exit_status = launch__exit_status(&r->run.launch);
     m->counters = r->run.facts.counters;
     m->overhead_ns = r->run.facts.overhead_ns;
+    m->task_ns = r->run.facts.task_ns;
+    m->max_overhead = o->max_overhead;
+    const char *backoff = r->run.facts.backoff;
+    const char *allocators = r->run.facts.allocators;
+    m->allocators = allocators ? profile__text(r->profile, allocators, strlen(allocators)) : NULL;
+    m->backoff = backoff ? profile__text(r->profile, backoff, strlen(backoff)) : NULL;
+    m->heap_events = r->run.facts.preload.events;
     m->warnings = keep(r, &r->warnings);
 }
 

@@ -203,6 +203,11 @@ int cmd_export(int argc, char **argv)
     struct profile *p = load("export", dir);
     if (!p)
         return CLI_CANNOT;
+    if (format->write == write_dhat && p->meta.heap_how == HEAP_PAGES) {
+        profile__free(p);
+        return cli__fail(CLI_CANNOT, dir,
+                         "pages were recorded, and they are no blocks: take folded or svg");
+    }
     struct pxi_buf text = { 0 };
     format->write(p, &text);
     int status = export_to(file, &text);

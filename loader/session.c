@@ -25,6 +25,7 @@ enum {
     EAGER_MS = 1,         /* between looks at a program that is starting */
     NICE_STEPS = 10,      /* towards the front while recording */
     PROCESSES_MAX = 1024, /* at a time; 10 KiB of kernel memory each */
+    BLOCKS_MAX = 1 << 26, /* that are live at a time; up to 4 GiB of our memory */
 };
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list args)
@@ -97,8 +98,10 @@ static int make_tables(struct session *s)
         return -ENOMEM;
     unwind__use_cache(s->unwind);
     images__init(&s->images, s->profile, s->unwind);
-    s->images.with_heap = s->options.heap;
+    s->profile->heap.live_max = feature__limit("blocks", BLOCKS_MAX);
+    s->images.with_heap = s->options.heap || s->options.preload;
     s->images.with_queries = s->options.queries;
+    s->images.with_orm = s->options.orm;
     s->images.slot = s->features.slot;
     return 0;
 }
@@ -109,13 +112,17 @@ int session__open(struct session **out, const struct session_options *o)
     *out = s;
     if (!s)
         return cli__fail(CLI_CANNOT, "start", "out of memory");
-    *s = (struct session){ .options = *o, .profile = o->profile, .follow = { -1, -1 } };
+    *s = (struct session){ .options = *o,
+                           .profile = o->profile,
+                           .follow = { -1, -1 },
+                           .pages = { -1, -1, -1 },
+                           .sample_weight = 1 };
     pxi_map_init(&s->procs);
     pxi_map_init(&s->stacks);
     pxi_map_init(&s->ops);
     raise_limits();
     libbpf_set_print(getenv("PRAX_BPF_VERBOSE") ? loud : quiet);
-    if ((o->heap || o->queries) && features__detect(&s->features))
+    if ((o->heap || o->queries || o->orm) && features__detect(&s->features))
         return cli__refused("probes", s->features.error);
     int err = load(s);
     if (err)
@@ -161,6 +168,8 @@ int session__start(struct session *s)
 {
     hurry(s);
     procs__update(s);
+    if (s->options.orm)
+        counters__read(s, &s->profile->heap.held_before);
     int err = attach__start(s);
     if (err)
         return cli__refused("sampling", err);
@@ -187,13 +196,14 @@ static void note_memory(struct session *s)
 
 static void take_in(struct session *s)
 {
-    if (s->options.heap || s->options.preload)
+    if (s->options.heap || s->options.pages || s->options.preload || s->options.orm)
         note_memory(s);
     procs__update(s);
     (void)ring_buffer__consume(s->ring);
     if (s->options.preload)
         preload__drain(s->options.preload, feed__record, s);
     procs__bury(s);
+    budget__look(s);
 }
 
 void session__poll(struct session *s, int timeout_ms, int other_fd)
@@ -219,43 +229,20 @@ size_t session__alive(const struct session *s)
     return alive;
 }
 
-/* Sums the counters of all CPUs. */
-static void sum_counters(struct session *s)
-{
-    int cpus = libbpf_num_possible_cpus();
-    uint32_t key = 0;
-    struct pxb_counters *all = cpus > 0 ? calloc((size_t)cpus, sizeof *all) : NULL;
-    uint64_t *sum = (uint64_t *)&s->facts.counters;
-    if (all && bpf_map_lookup_elem(bpf_map__fd(s->skeleton->maps.counters), &key, all) == 0) {
-        for (size_t i = 0; i < (size_t)cpus * sizeof *all / sizeof *sum; i++)
-            sum[i % (sizeof *all / sizeof *sum)] += ((const uint64_t *)all)[i];
-    }
-    free(all);
-}
-
-static uint64_t overhead(const struct session *s)
-{
-    const uint64_t *hits = s->facts.counters.probe_hits;
-    uint64_t unpaired = hits[1] > hits[2] ? hits[1] - hits[2] : 0;
-    return hits[0] * s->features.probe_ns + hits[2] * s->features.return_ns +
-           (unpaired + hits[3]) * s->features.entry_ns;
-}
-
 void session__stop(struct session *s, struct session_facts *facts)
 {
     take_in(s); /* what the links still in place may add stays small */
+    if (s->options.orm)
+        counters__read(s, &s->profile->heap.held_at_end);
     attach__stop(s);
     if (s->options.preload)
         preload__stop(s->options.preload);
     take_in(s);
-    sum_counters(s);
-    s->facts.overhead_ns = overhead(s);
+    budget__finish(s);
+    attach__tell_allocators(s);
     s->facts.events_lost = events__lost(s->events);
-    if (s->options.preload) {
-        s->facts.preload = preload__totals(s->options.preload);
-        s->facts.overhead_ns += s->facts.preload.spent_ns;
+    if (s->options.preload)
         s->facts.has_heap = s->facts.preload.processes > 0;
-    }
     *facts = s->facts;
     take_time(s);
 }
@@ -280,6 +267,8 @@ void session__close(struct session *s)
     pxi_map_free(&s->ops);
     pxi_buf_free(&s->ended);
     pxi_buf_free(&s->sent);
+    pxi_buf_free(&s->backoff);
+    pxi_buf_free(&s->allocator_lines);
     free(s->frames);
     prax__destroy(s->skeleton);
     free(s);

@@ -7,7 +7,8 @@
  *
  * Its parts: session_image.c (files that code came from), session_process.c (address spaces over
  * time), session_events.c (the kernel's mmap, fork, exec and exit records), session_attach.c
- * (probes and sampling), session_feed.c (records to profile), session_launch.c (`-- CMD`).
+ * (probes and sampling), session_feed.c (records to profile), session_budget.c (what it costs),
+ * session_launch.c (`-- CMD`).
  *
  * Failures are told on stderr, cause and mend, by the function that meets them; the exit status is
  * returned: CLI_OK or CLI_CANNOT.
@@ -32,10 +33,13 @@ struct session_options {
     struct profile *profile; /* fed; borrowed */
     unsigned hz;             /* CPU samples a second and CPU; 0: none */
     bool heap;               /* the allocation family of every process, by probes */
+    bool pages;              /* page faults of every process */
     struct preload *preload; /* the same of a command, from within; NULL: not; borrowed */
+    bool orm;                /* what libprax allocates, by its probes; not with the two above */
     bool queries;            /* Prax's VERB__done probes */
     bool query_stacks;       /* with call sites */
     bool query_errors;       /* failed operations only */
+    double max_overhead;     /* per cent that the processes may run slower; 0: no limit */
     uint64_t query_min_ns;   /* operations that took as long only */
     void (*on_query)(void *ctx, const struct session_query *q); /* may be NULL */
     void *ctx;
@@ -44,15 +48,20 @@ struct session_options {
 /* What is known when it is over. */
 struct session_facts {
     struct pxb_counters counters;
-    uint64_t overhead_ns; /* hits times the measured cost of a hit */
-    uint64_t unresolved;  /* records of processes that were not known */
-    uint64_t late_links;  /* children whose allocations were seen late */
-    uint64_t late_ns;     /* by how much, together */
-    uint64_t events_lost; /* kernel records of mappings that found no room */
-    uint64_t unwatched;   /* processes beyond process_limit: not observed */
-    uint64_t crowded;     /* executable mappings beyond PXB_MAPPINGS_MAX, in the worst process */
-    uint64_t stale;       /* records whose stack's code was replaced before it was read */
+    uint64_t overhead_ns;  /* hits times the measured cost of a hit, and what pages took */
+    uint64_t task_ns;      /* that the processes ran on CPUs while they were looked at */
+    uint64_t unresolved;   /* records of processes that were not known */
+    uint64_t late_links;   /* children whose allocations were seen late */
+    uint64_t late_ns;      /* by how much, together */
+    uint64_t missed_links; /* children that ended before their allocations could be seen */
+    uint64_t events_lost;  /* kernel records of mappings that found no room */
+    uint64_t unwatched;    /* processes beyond process_limit: not observed */
+    uint64_t crowded;      /* executable mappings beyond PXB_MAPPINGS_MAX, in the worst process */
+    uint64_t stale;        /* records whose stack's code was replaced before it was read */
     uint32_t process_limit;
+    const char *allocators;        /* the same */
+    const char *backoff;           /* see profile_meta; as long as the session; may be NULL */
+    bool unseen_operators;         /* C++ allocates past the library that records from within */
     bool has_prax;                 /* some process had Prax in it */
     struct preload_totals preload; /* all 0 without one */
     bool has_heap;                 /* an allocation function was found and probed */

@@ -103,7 +103,7 @@ static void on_op(struct session *s, const struct pxb_op *r, size_t size)
 static void on_sample(struct session *s, const struct pxb_sample *r)
 {
     const struct proc *p = find(s, &r->head);
-    if (p) {
+    for (unsigned i = 0; p && i < s->sample_weight; i++) {
         profile__cpu(s->profile, proc__process(p, r->head.ts),
                      recall_stack(s, p, &r->head, r->ustack),
                      recall_stack(s, NULL, &r->head, r->kstack), recall(&s->ops, r->op), r->phase);
@@ -125,10 +125,12 @@ static void on_query(struct session *s, const struct pxb_query *r)
 static void on_alloc(struct session *s, const struct pxb_alloc *r)
 {
     const struct proc *p = find(s, &r->head);
-    if (p) {
-        profile__heap(s->profile, proc__process(p, r->head.ts),
-                      recall_stack(s, p, &r->head, r->ustack), recall(&s->ops, r->op), r);
-    }
+    if (!p)
+        return;
+    uint32_t stack = recall_stack(s, p, &r->head, r->ustack);
+    if (r->flags && r->head.kind == PXB_ALLOC)
+        stack = profile__purpose_stack(s->profile, stack, r->flags - 1u);
+    profile__heap(s->profile, proc__process(p, r->head.ts), stack, recall(&s->ops, r->op), r);
 }
 
 int feed__record(void *session, void *data, size_t size)
@@ -142,6 +144,7 @@ int feed__record(void *session, void *data, size_t size)
         [PXB_FREE] = sizeof(struct pxb_alloc),
         [PXB_REALLOC_ENTER] = sizeof(struct pxb_alloc),
         [PXB_REALLOC_EXIT] = sizeof(struct pxb_alloc),
+        [PXB_FAULT] = sizeof(struct pxb_alloc),
     };
     if (size < sizeof *head || head->kind >= PXB_KINDS || size < sizes[head->kind])
         return 0;
@@ -162,6 +165,7 @@ int feed__record(void *session, void *data, size_t size)
     case PXB_FREE:
     case PXB_REALLOC_ENTER:
     case PXB_REALLOC_EXIT:
+    case PXB_FAULT:
         on_alloc(s, data);
         break;
     case PXB_NONE:

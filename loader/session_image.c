@@ -1,10 +1,7 @@
 /* session_image.c - see session_image.h. */
 #include "loader/session_image.h"
 
-#include "bpf/heap.h"
-#include "loader/attach/insn.h"
 #include "loader/target/notes.h"
-#include "loader/target/symtab.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +11,7 @@
 #include <unistd.h>
 
 enum {
-    VDSO_SIZE_MAX = 1 << 20,    /* bytes; it has 8 KiB */
-    FUNCTION_BYTES_MAX = 16384, /* looked at for a place of a probe */
+    VDSO_SIZE_MAX = 1 << 20, /* bytes; it has 8 KiB */
 };
 
 struct image_key {
@@ -83,65 +79,53 @@ static bool has_sled(const struct elf_file *f, uint64_t offset)
     return same;
 }
 
-static void find_queries(const struct images *i, struct image *image)
+/* Where a probe is attached. */
+static struct uprobe_site site_of(const struct images *i, const struct image *image,
+                                  const struct usdt_probe *p)
+{
+    return (struct uprobe_site){ .offset =
+                                     p->offset + (has_sled(&image->elf, p->offset) ? i->slot : 0),
+                                 .semaphore = p->semaphore_offset };
+}
+
+static void find_queries(const struct images *i, struct image *image,
+                         const struct usdt_probes *probes)
+{
+    image->queries = calloc(probes->n ? probes->n : 1, sizeof *image->queries);
+    for (size_t k = 0; image->queries && k < probes->n; k++) {
+        if (is_verb_done(&probes->items[k]))
+            image->queries[image->n_queries++] = site_of(i, image, &probes->items[k]);
+    }
+}
+
+/* Both, with the purpose as fifth operand: older ones had three. */
+static void find_orm(const struct images *i, struct image *image, const struct usdt_probes *probes)
+{
+    static const char *const names[] = { "alloc", "free" };
+    unsigned found = 0;
+    for (size_t k = 0; k < probes->n; k++) {
+        const struct usdt_probe *p = &probes->items[k];
+        for (unsigned n = 0; n < 2; n++) {
+            if (strcmp(p->provider, "prax") == 0 && strcmp(p->name, names[n]) == 0 &&
+                strstr(p->arguments, "@%r8d")) {
+                image->orm[n] = site_of(i, image, p);
+                found |= 1u << n;
+            }
+        }
+    }
+    image->has_orm = found == 3;
+}
+
+static void find_probes(const struct images *i, struct image *image)
 {
     struct usdt_probes probes;
     if (usdt_probes__read(&probes, &image->elf, NULL))
         return;
-    image->queries = calloc(probes.n ? probes.n : 1, sizeof *image->queries);
-    for (size_t k = 0; image->queries && k < probes.n; k++) {
-        const struct usdt_probe *p = &probes.items[k];
-        if (!is_verb_done(p))
-            continue;
-        uint64_t at = p->offset + (has_sled(&image->elf, p->offset) ? i->slot : 0);
-        image->queries[image->n_queries++] =
-            (struct uprobe_site){ .offset = at, .semaphore = p->semaphore_offset };
-    }
+    if (i->with_queries)
+        find_queries(i, image, &probes);
+    if (i->with_orm)
+        find_orm(i, image, &probes);
     usdt_probes__free(&probes);
-}
-
-/* File offset at which the entry of a function is probed; 0: none. */
-static uint64_t place(const struct elf_file *f, const struct function *fn)
-{
-    void *code = NULL;
-    uint64_t left = 0;
-    int64_t offset = fn->address ? elf_file__offset(f, fn->address, &left) : -1;
-    if (offset <= 0)
-        return 0;
-    uint64_t size = fn->size < left ? fn->size : left;
-    size = size < FUNCTION_BYTES_MAX ? size : FUNCTION_BYTES_MAX;
-    if (size == 0 || elf_file__load(f, (uint64_t)offset, size, FUNCTION_BYTES_MAX, &code))
-        return (uint64_t)offset;
-    uint64_t at = (uint64_t)offset + insn__place(code, size);
-    free(code);
-    return at;
-}
-
-/* The allocation family; functions that share an address are one. */
-static void find_heap(struct image *image)
-{
-    static const char *const names[] = { "free",     "malloc",        "calloc", "realloc",
-                                         "memalign", "aligned_alloc", "valloc", "posix_memalign" };
-    static const enum pxb_heap_call calls[] = { PXB_CALL_NONE,    PXB_CALL_MALLOC,
-                                                PXB_CALL_CALLOC,  PXB_CALL_REALLOC,
-                                                PXB_CALL_ALIGNED, PXB_CALL_ALIGNED,
-                                                PXB_CALL_MALLOC,  PXB_CALL_POSIX_MEMALIGN };
-    enum { N = sizeof names / sizeof names[0] };
-    struct function found[N];
-    (void)symtab__find(&image->elf, names, N, found); /* what was found before an error stays */
-    if (!found[0].address || !found[1].address)
-        return;
-    image->free_offset = place(&image->elf, &found[0]);
-    for (size_t k = 1; k < N; k++) {
-        bool twin = false;
-        for (size_t j = 1; j < k; j++)
-            twin |= found[j].address == found[k].address;
-        uint64_t offset = twin ? 0 : place(&image->elf, &found[k]);
-        if (offset) {
-            image->calls[image->n_calls++] =
-                (struct uprobe_site){ .offset = offset, .cookie = calls[k] };
-        }
-    }
 }
 
 /* Reads all that a session wants to know of a file; path as the target saw it. */
@@ -154,10 +138,10 @@ static void inspect(struct images *i, struct image *image, const void *key, size
     image->module = profile__module(i->profile, path, image->opener[0] ? image->opener : NULL,
                                     image->elf.build_id, image->elf.build_id_size);
     image->n_descriptors = prax_notes__find(&image->elf, image->descriptors, PRAX_COPIES_MAX);
-    if (i->with_queries)
-        find_queries(i, image);
-    if (i->with_heap && strncmp(name, "ld-", 3) != 0) /* ld.so's own malloc is for its start only */
-        find_heap(image);
+    if (i->with_queries || i->with_orm)
+        find_probes(i, image);
+    if (i->with_heap)
+        allocator__find(&image->allocator, &image->elf, name);
 }
 
 static struct image *open_file(struct images *i, int fd, const struct image_key *key,

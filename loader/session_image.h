@@ -6,13 +6,11 @@
  */
 #ifndef LOADER_SESSION_IMAGE_H
 #define LOADER_SESSION_IMAGE_H
-#include "loader/attach/uprobe.h"
 #include "loader/profile/profile.h"
+#include "loader/session_allocator.h"
 #include "loader/target/file.h"
 #include "loader/target/praxabi.h"
 #include "loader/unwind/unwind.h"
-
-enum { IMAGE_HEAP_SITES = 8 };
 
 struct image {
     struct elf_file elf;
@@ -24,18 +22,18 @@ struct image {
     size_t n_descriptors;
     struct uprobe_site *queries; /* queries[n_queries]: the VERB__done probes */
     size_t n_queries;
-    struct uprobe_site
-        calls[IMAGE_HEAP_SITES]; /* allocation functions; cookie enum pxb_heap_call */
-    size_t n_calls;
-    uint64_t free_offset; /* file offset for the probe of free; 0: none */
-    bool probed;          /* the query probes are attached (for all processes) */
+    struct allocator allocator;
+    uint8_t allocator_number;  /* in the session, from 1; 0: none yet */
+    struct uprobe_site orm[2]; /* the probes alloc and free; has_orm */
+    bool has_orm;
+    bool probed; /* Prax's probes are attached (for all processes) */
 };
 
 struct images {
     struct pxi_map by_key;
     struct unwind *unwind;
     struct profile *profile;
-    bool with_heap, with_queries;
+    bool with_heap, with_queries, with_orm;
     uint8_t slot; /* of a probe's sled */
 };
 

@@ -36,7 +36,9 @@ struct proc {
     struct uprobes heap;  /* its own links */
     struct image **heap_done; /* heap_done[n_heap_done]: images whose allocator is probed */
     size_t n_heap_done;
-    uint64_t born_ns; /* of a child: when it was forked; 0: there from the start */
+    uint64_t born_ns;               /* of a child: when it was forked; 0: there from the start */
+    uint64_t cpu_ns, cpu_before_ns; /* on CPUs: as last seen, and before it was observed */
+    uint64_t cpu_ended_ns;          /* of processes that had the pid before */
 };
 
 /* A process of the profile that is over. */
@@ -49,6 +51,24 @@ struct ended {
 struct sent {
     uint64_t ts;
     uint32_t stack; /* in the profile */
+};
+
+/* What costs the processes something; see session_budget.c. */
+enum budget_kind {
+    BUDGET_CPU,
+    BUDGET_QUERIES,
+    BUDGET_PROBES,   /* of the allocation family */
+    BUDGET_PRELOAD,  /* events and samples from within; */
+    BUDGET_COUNTING, /* and what every call through the library costs */
+    BUDGET_PAGES,
+    BUDGET_ORM, /* blocks of Prax */
+    BUDGET_KINDS
+};
+
+struct budget {
+    uint64_t start_ns, next_ns;              /* CLOCK_MONOTONIC */
+    uint64_t task_ns, cost_ns[BUDGET_KINDS]; /* when it was judged last */
+    bool exhausted[BUDGET_KINDS];            /* nothing is left to do less */
 };
 
 struct prax; /* the skeleton */
@@ -64,18 +84,26 @@ struct session {
     struct pxi_map procs; /* pid_t -> struct proc *; the newest of a pid */
     struct events *events;
     struct ring_buffer *ring;
-    struct uprobes queries; /* links for all processes */
-    int *samplers;          /* samplers[n_samplers]: perf events */
+    struct uprobes queries;                       /* links for all processes */
+    struct image *allocators[PXB_ALLOCATORS_MAX]; /* allocators[n_allocators]: those probed */
+    uint8_t n_allocators;
+    struct pxi_buf allocator_lines; /* of the facts */
+    int *samplers;                  /* samplers[n_samplers]: perf events */
     size_t n_samplers;
     int follow[2];         /* links of the fork and exec programs; -1: none */
+    int pages[3];          /* links of the page fault programs; -1: none */
     struct pxi_map stacks; /* ids -> index in `sent` */
     struct pxi_map ops;    /* ids -> index in the profile */
     struct pxi_buf sent;   /* struct sent[]: a stack for each id */
     uint64_t caught_up_ns; /* kernel records of before are taken in */
     uint32_t *frames;      /* scratch: frames[PXB_FRAMES_MAX] */
+    struct uprobes orm;    /* as queries: of the probes alloc and free */
     uint64_t serial;       /* of mapping lists, for their salt */
     struct pxi_buf ended;  /* struct ended[]: to be told when records in flight are in */
     struct session_facts facts;
+    struct budget budget;
+    struct pxi_buf backoff; /* a line for each time that less was recorded from then on */
+    unsigned sample_weight; /* a CPU sample counts so often */
     bool started;
     int nice; /* our priority before */
     bool hurries;
@@ -110,9 +138,23 @@ int attach__start(struct session *s);
 void attach__images(struct session *s); /* query probes of images that have none yet */
 void attach__heap(struct session *s, struct proc *p);
 int attach__samplers(struct session *s, pid_t pid);
+/* A line for each allocator that was used, as facts. */
+void attach__tell_allocators(struct session *s);
+void attach__stop_samplers(struct session *s);
+void attach__stop_pages(struct session *s);
 void attach__stop(struct session *s);
+
+/* session_budget.c */
+/* Looks what the recording costs, now and then; does less where it is too much. */
+void budget__look(struct session *s);
+/* Sums up into the facts. */
+void budget__finish(struct session *s);
 
 /* session_feed.c */
 int feed__record(void *session, void *data, size_t size); /* a ring_buffer_sample_fn */
+
+/* session_counters.c */
+/* What libprax holds in all processes that are there; what cannot be read is left out. */
+void counters__read(const struct session *s, struct heap_held *held);
 
 #endif

@@ -2,7 +2,9 @@
 #include "loader/session_preload.h"
 
 #include "loader/preload/ring.h"
+#include "loader/session_allocator.h"
 #include "loader/target/elf.h"
+#include "loader/target/needed.h"
 #include "loader/target/symtab.h"
 #include "orm/base/clock.h"
 
@@ -94,6 +96,27 @@ static bool has_loader(const struct elf_file *f)
     return false;
 }
 
+struct libraries {
+    bool cxx, allocator;
+};
+
+static bool look_at(void *libraries, const char *name)
+{
+    struct libraries *l = libraries;
+    l->cxx |= strncmp(name, "libstdc++.", 10) == 0 || strncmp(name, "libc++.", 7) == 0;
+    l->allocator |= allocator__has_operators(name);
+    return true;
+}
+
+/* A C++ program with an allocator that has operators of its own, linked or in LD_PRELOAD. */
+static bool has_operators(const struct elf_file *f)
+{
+    struct libraries l = { 0 };
+    const char *preload = getenv("LD_PRELOAD");
+    (void)needed__each(f, look_at, &l);
+    return l.cxx && (l.allocator || (preload && allocator__has_operators(preload)));
+}
+
 enum preload_obstacle preload__look(char *const *command, const struct invoker *user)
 {
     static const char *const names[] = { "malloc" };
@@ -111,11 +134,14 @@ enum preload_obstacle preload__look(char *const *command, const struct invoker *
         return find_library(library, sizeof library) ? PRELOAD_NONE : PRELOAD_MISSING;
     bool dynamic = has_loader(&f);
     bool replaces = symtab__find(&f, names, 1, &own) == 0 && own.address != 0;
+    bool operators = has_operators(&f);
     elf_file__close(&f);
     if (!dynamic)
         return PRELOAD_STATIC;
     if (replaces)
         return PRELOAD_OWN_MALLOC;
+    if (operators)
+        return PRELOAD_OPERATORS;
     return find_library(library, sizeof library) ? PRELOAD_NONE : PRELOAD_MISSING;
 }
 
@@ -167,7 +193,7 @@ int preload__open(struct preload **out, uint64_t rate)
     p->ring = heap_ring__map(p->fd);
     if (!p->ring)
         return -errno;
-    p->ring->rate = rate;
+    p->ring->sampling = rate;
     p->ring->reader = (uint64_t)getpid();
     p->ring->magic = HEAP_RING_MAGIC;
     return 0;
@@ -182,6 +208,13 @@ void preload__close(struct preload *p)
     if (p->fd >= 0)
         close(p->fd);
     free(p);
+}
+
+void preload__sample(struct preload *p, uint64_t rate, uint8_t epoch, bool follows)
+{
+    const uint64_t sampling =
+        (rate ? rate : HEAP_RATE_OFF) | (uint64_t)epoch << 48 | (follows ? HEAP_FOLLOWS : 0);
+    __atomic_store_n(&p->ring->sampling, sampling, __ATOMIC_RELEASE);
 }
 
 void preload__stop(struct preload *p)
@@ -290,6 +323,7 @@ struct preload_totals preload__totals(const struct preload *p)
         t.events += r->slots[i].events;
         t.samples += r->slots[i].samples;
         t.spent_ns += r->slots[i].spent_ns;
+        t.waited_ns += r->slots[i].waited_ns;
     }
     return t;
 }

@@ -10,6 +10,7 @@
 #ifndef LOADER_SESSION_PRELOAD_H
 #define LOADER_SESSION_PRELOAD_H
 #include "loader/session_launch.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ enum preload_obstacle {
     PRELOAD_NONE,
     PRELOAD_STATIC,     /* no loader that would load it */
     PRELOAD_OWN_MALLOC, /* the program's own functions come first */
+    PRELOAD_OPERATORS,  /* C++, with an allocator whose operator new does not call malloc */
     PRELOAD_SET_ID,     /* the loader would ignore it */
     PRELOAD_MISSING,    /* the library is not where prax-bpf is */
 };
@@ -33,6 +35,10 @@ void preload__close(struct preload *p);
 int preload__enter(const struct preload *p);
 /* Hands over the records that have come; take is a ring_buffer_sample_fn. */
 void preload__drain(struct preload *p, int (*take)(void *ctx, void *data, size_t size), void *ctx);
+/* From now on events are sampled at another rate: mean bytes between two samples, 0: none any more;
+ * totals are counted on. epoch: a number for it, up from 1, that its samples carry. follows: every
+ * event was recorded before. */
+void preload__sample(struct preload *p, uint64_t rate, uint8_t epoch, bool follows);
 /* From now on nothing is written; drain once more. */
 void preload__stop(struct preload *p);
 
@@ -41,6 +47,7 @@ struct preload_totals {
     uint64_t bytes, blocks, frees, failed;
     uint64_t events, samples; /* records; allocations among them, when sampling */
     uint64_t spent_ns;        /* in the command, recording */
+    uint64_t waited_ns;       /* in the command, for room in the ring */
     uint64_t lost;            /* records of writers that died in the middle, and what lay behind */
     uint64_t waits;           /* how often the command waited for us */
     uint64_t untold;          /* threads beyond the counters' room */

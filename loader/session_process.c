@@ -160,6 +160,8 @@ static struct proc *make(struct session *s, pid_t pid, const char *comm, uint64_
     }
     if (p->leaderless && !p->gone)
         end_process(s, p, p->last_ns);
+    p->cpu_ended_ns += p->cpu_ns - p->cpu_before_ns;
+    p->cpu_ns = p->cpu_before_ns = 0;
     p->pid = pid;
     p->gone = p->leaderless = p->unwatched = false;
     p->n_heap_done = 0;
@@ -181,6 +183,7 @@ int procs__add(struct session *s, pid_t pid)
         return -ENOMEM;
     p->dirty = true;
     p->leaderless = info.state == 'Z';
+    p->cpu_ns = p->cpu_before_ns = info.cpu_ticks * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
     p->last_ns = now;
     return scan(s, p, 0);
 }
@@ -379,6 +382,10 @@ static void update(struct session *s, struct proc *p, bool missed)
     find_end(s, p);
     if (p->gone && p->known)
         retire(s, p);
+    if (p->gone && p->born_ns) { /* attach__heap() would have cleared it */
+        s->facts.missed_links += s->options.heap;
+        p->born_ns = 0;
+    }
     if (p->gone || (missed && scan(s, p, pxi_clock_ns())))
         return;
     if (p->waiting && find_contexts(p, contexts) != p->n_contexts)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -57,7 +58,7 @@ static void loop(struct run *r, struct session *s, int signals)
 {
     uint64_t deadline_ns = UINT64_MAX;
     const struct session_options *o = &r->options;
-    uint64_t pause_ms = o->heap || o->preload || o->queries ? POLL_MS : POLL_CPU_MS;
+    uint64_t pause_ms = o->heap || o->pages || o->preload || o->queries ? POLL_MS : POLL_CPU_MS;
     if (r->seconds > 0)
         deadline_ns = r->start_ns + (uint64_t)(r->seconds * 1e9);
     while (!is_over(r, s, deadline_ns)) {
@@ -82,8 +83,19 @@ static int add_targets(struct run *r, struct session *s)
     return status;
 }
 
+/* Time on CPUs of our children that have ended, with all that they waited for. */
+static uint64_t children_ns(void)
+{
+    struct rusage u;
+    if (getrusage(RUSAGE_CHILDREN, &u))
+        return 0;
+    return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * second_ns +
+           (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000;
+}
+
 static int observe(struct run *r, struct session *s, int signals)
 {
+    const uint64_t before_ns = children_ns();
     int status = add_targets(r, s);
     if (!status)
         status = session__start(s);
@@ -99,6 +111,9 @@ static int observe(struct run *r, struct session *s, int signals)
     loop(r, s, signals);
     session__stop(s, &r->facts);
     r->end_ns = pxi_clock_ns();
+    const uint64_t ran_ns = children_ns() - before_ns + r->facts.preload.waited_ns;
+    if (r->launch.ended && ran_ns > r->facts.task_ns)
+        r->facts.task_ns = ran_ns;
     return CLI_OK;
 }
 
@@ -140,9 +155,9 @@ bool run__is_incomplete(const struct run *r)
     uint64_t all = c->samples;
     for (int i = 0; i < PXB_KINDS; i++)
         lost += c->lost[i];
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < PXB_HITS; i++)
         all += c->probe_hits[i];
-    lost += r->facts.preload.lost;
+    lost += r->facts.preload.lost + r->options.profile->heap.untracked;
     all += r->facts.preload.events;
     return lost * 100 > all;
 }

@@ -9,6 +9,7 @@ packages=(
     libelf-dev libdw-dev zlib1g-dev          # ELF, DWARF
     libsqlite3-dev libpq-dev libxxhash-dev   # the ORM, and its benches
     libcmocka-dev bpftrace valgrind postgresql # tests; the server is started by them, privately
+    libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev
     sqlite3 python3
     clang-format clang-tidy cppcheck         # lint
 )

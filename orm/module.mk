@@ -5,7 +5,7 @@ PRAX_SRC    := $(BASE_SRC) $(wildcard orm/driver/*.c orm/pool/*.c orm/query/*.c 
 COMPILER_SRC := $(wildcard orm/schema/*.c orm/gen/*.c orm/import/*.c)
 CLI_SRC     := $(wildcard orm/cli/*.c)
 
-PRAX_LIBS   := -lsqlite3 -lpq -lm
+PRAX_LIBS   := -lsqlite3 -lm
 CPPFLAGS_ALL += $(shell pkg-config --cflags libpq)
 
 PROGRAMS += $(B)/prax

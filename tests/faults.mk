@@ -1,9 +1,14 @@
 # Programs that tests of faults run, and the long forms of these tests.
-TEST_DEPS += $(B)/tests/faults/load
+TEST_DEPS += $(B)/tests/faults/load $(B)/tests/faults/steps
 
-$(B)/tests/faults/load.o: | $(B)/gen/blog.h
+$(B)/tests/faults/load.o $(B)/tests/faults/steps.o: | $(B)/gen/blog.h
+CFLAGS_tests/faults/steps := $(shell pkg-config --cflags libpq)
 $(B)/tests/faults/load: $(B)/tests/faults/load.o $(B)/gen/blog.o $(B)/libprax.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PRAX_LIBS)
+
+$(B)/tests/faults/steps: $(B)/tests/faults/steps.o $(B)/gen/blog.o \
+    $(call obj,tests/lib/pg.c tests/lib/proxy.c) $(B)/libprax.a
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PRAX_LIBS) -lpq
 
 FAULT_TESTS := $(filter $(B)/tests/db/test_db_faults_% $(B)/tests/db/test_db_driver_calls \
                  tests/db/test_db_faults%.sh,$(TESTS))

@@ -15,3 +15,6 @@ golden: $(B)/prax ## write the golden files of schema diagnostics and generated 
 	@B=$(B) tests/unit/test_gen_compile.sh --write
 	@B=$(B) tests/unit/test_queries_golden.sh --write
 	@docs/man/diagnostics.sh >docs/prax_diagnostics.7.md
+
+# Memory that runs out is made by standing in for realloc.
+$(B)/tests/unit/test_gen_memory: LDFLAGS_ALL += -Wl,--wrap=realloc,--wrap=free

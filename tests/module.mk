@@ -15,4 +15,5 @@ test: $(TEST_DEPS)
 .SECONDEXPANSION:
 $(TEST_C:%.c=$(B)/%): $(B)/%: $(B)/%.o $$(TEST_GEN_$$(notdir $$*)) $(call obj,$(TEST_LIB)) \
     $(B)/libloader.a $(B)/libpraxc.a $(B)/libprax.a
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LOADER_LIBS) $(PRAX_LIBS)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LOADER_LIBS) $(PRAX_LIBS) \
+	    -Wl,--as-needed -lpq

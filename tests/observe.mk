@@ -1,5 +1,5 @@
 # Programs that the tests of prax-bpf observe.
-OBSERVE_VICTIMS := query_fire heap_known heap_trouble attach_loop attach_plain
+OBSERVE_VICTIMS := query_fire heap_known heap_trouble heap_pages attach_loop attach_plain
 TEST_DEPS += $(OBSERVE_VICTIMS:%=$(B)/tests/bpf/victims/%)
 
 # An allocation that nobody uses is the point of it.
@@ -9,13 +9,38 @@ CFLAGS_tests/bpf/victims/heap_trouble := -fno-builtin
 $(B)/tests/bpf/victims/query_fire $(B)/tests/bpf/victims/attach_loop: %: %.o $(B)/libprax.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
 
-$(addprefix $(B)/tests/bpf/victims/,heap_known heap_trouble attach_plain): %: %.o
+$(addprefix $(B)/tests/bpf/victims/,heap_known heap_trouble heap_pages attach_plain): %: %.o
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
 
 # A program that carries its own malloc.
 TEST_DEPS += $(B)/tests/bpf/victims/heap_static
 $(B)/tests/bpf/victims/heap_static: $(B)/tests/bpf/victims/heap_known.o
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -static -o $@ $^
+
+# The same programs with other allocators, by linking and within the program.
+ALLOCATORS := jemalloc tcmalloc_minimal mimalloc
+HEAP_LINKED := $(foreach v,heap_known heap_new,$(ALLOCATORS:%=$(B)/tests/bpf/victims/$v.%) \
+                 $(B)/tests/bpf/victims/$v.inside)
+TEST_DEPS += $(HEAP_LINKED) $(B)/tests/bpf/victims/heap_new
+
+$(B)/tests/bpf/victims/heap_new.o: tests/bpf/victims/heap_new.cpp
+	$(call say,VICTIM,$@)mkdir -p $(@D) && $(CXX) -std=c++17 -Wall -Wextra -O1 -g -fno-builtin \
+	    -faligned-new -fsized-deallocation -c -o $@ $<
+
+$(B)/tests/bpf/victims/heap_new: %: %.o
+	$(call say,LD,$@)$(CXX) -o $@ $^
+
+define heap_linked
+$(ALLOCATORS:%=$(B)/tests/bpf/victims/$1.%): $(B)/tests/bpf/victims/$1.o
+	$$(call say,LD,$$@)$2 -pthread -o $$@ $$^ -Wl,--no-as-needed -l$$(subst .,,$$(suffix $$@))
+
+# A whole allocator in the program: its symbols are the only trace.
+$(B)/tests/bpf/victims/$1.inside: $(B)/tests/bpf/victims/$1.o
+	$$(call say,LD,$$@)$$(CXX) -pthread -o $$@ $$^ -Wl,--whole-archive -l:libjemalloc.a \
+	    -Wl,--no-whole-archive -ldl -lm
+endef
+$(eval $(call heap_linked,heap_known,$(CC)))
+$(eval $(call heap_linked,heap_new,$(CXX)))
 
 # Programs in motion: one source, built in the ways that programs are. All without frame pointers,
 # as distributions build; the bare one has no section headers either.

@@ -39,7 +39,7 @@ for t in "$@"; do
     started=$SECONDS
     runner=()
     case $t in */bpf/*) runner=("${as_root[@]}") ;; esac
-    case $t in */db/* | *postgres*) need_postgres ;; esac
+    case $t in */db/* | *postgres* | *_manual) need_postgres ;; esac
     timeout -k 5 "${PRAX_TEST_TIMEOUT:-300}" "${runner[@]}" "$t" >"$out" 2>"$log/$name.err"
     status=$?
     n_pass=$(grep -cE '^ok [0-9]+' "$out")

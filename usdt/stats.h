@@ -15,6 +15,7 @@
 #ifndef PXI_USDT_STATS_H
 #define PXI_USDT_STATS_H
 #include <prax/usdt.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #pragma GCC visibility push(hidden)
@@ -38,16 +39,34 @@ static inline struct prax_stats *pxi_stats_here(void)
     return __builtin_expect(s != NULL, 1) ? s : pxi_stats_claim();
 }
 
-/* counter is a member of s, which is pxi_stats_here(). */
-/* NOLINTNEXTLINE(readability-non-const-parameter): it is written, by the builtins */
-static inline void pxi_stats_add(const struct prax_stats *s, uint64_t *counter, uint64_t n)
+/* The id of the thread whose block s is, which is pxi_stats_here(); 0 in the shared block. Others
+ * read tid when they look for a free block, hence atomic. */
+static inline uint32_t pxi_stats_tid(const struct prax_stats *s)
 {
-    if (__builtin_expect(__atomic_load_n(&s->tid, __ATOMIC_RELAXED) != 0, 1)) {
+    return __atomic_load_n(&s->tid, __ATOMIC_RELAXED);
+}
+
+/* Whether s, which is pxi_stats_here(), has one writer: for several counters at once. */
+static inline bool pxi_stats_is_own(const struct prax_stats *s)
+{
+    return __builtin_expect(pxi_stats_tid(s) != 0, 1);
+}
+
+/* counter is a member of such a block. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written, by the builtins */
+static inline void pxi_stats_bump(bool own, uint64_t *counter, uint64_t n)
+{
+    if (own) {
         uint64_t sum = __atomic_load_n(counter, __ATOMIC_RELAXED) + n;
         __atomic_store_n(counter, sum, __ATOMIC_RELAXED);
     } else {
         __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
     }
+}
+
+static inline void pxi_stats_add(const struct prax_stats *s, uint64_t *counter, uint64_t n)
+{
+    pxi_stats_bump(pxi_stats_is_own(s), counter, n);
 }
 
 /* The same for a gauge, which also goes down. */

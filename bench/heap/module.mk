@@ -1,5 +1,5 @@
 # bench/heap: what recording the heap costs, beside heaptrack and valgrind's dhat. `make bench-heap`.
-HEAP_BENCH := $(addprefix $(B)/bench/heap/,timed pairs work_cpp)
+HEAP_BENCH := $(addprefix $(B)/bench/heap/,timed pairs faults work_cpp probed_pairs hooks)
 
 # Built as a distribution builds: optimised, without frame pointers; no builtin malloc and free, so
 # that no pair is optimised away.
@@ -9,6 +9,12 @@ $(B)/bench/heap/%: bench/heap/%.c
 
 $(B)/bench/heap/work_cpp: bench/heap/work_cpp.cpp
 	$(call say,WORK,$@)mkdir -p $(@D) && $(CXX) -std=c++17 -Wall -Wextra -O2 -g -pthread -o $@ $<
+
+# These attach programs themselves.
+$(B)/bench/heap/probed_pairs $(B)/bench/heap/hooks: $(B)/bench/heap/%: bench/heap/%.c $(B)/libloader.a \
+    $(B)/libprax.a
+	$(call say,WORK,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS_ALL) -std=gnu11 $(WARN) -O2 -g -fno-builtin \
+	    -fno-lto -fomit-frame-pointer -pthread -o $@ $^ $(LOADER_LIBS)
 
 .PHONY: bench-heap run-bench-heap
 bench-heap: ## recording the heap beside heaptrack and dhat: slowdown, pairs, memory (root, 4 minutes)

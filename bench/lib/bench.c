@@ -95,8 +95,9 @@ static double unit_size(const struct bench_group *g)
 
 static void measure(struct run *r)
 {
-    for (size_t p = 0; p < r->n_peers; p++)
-        r->calls[p] = calibrate(r, p);
+    for (size_t p = 0; p < r->n_peers;
+         p++) /* a server's pauses must not make one peer's rounds short */
+        r->calls[p] = r->group->cpu && p > 0 ? r->calls[0] : calibrate(r, p);
     for (unsigned round = 0; round < r->rounds; round++) {
         for (size_t i = 0; i < r->n_peers; i++) {
             size_t p = (i + round) % r->n_peers;

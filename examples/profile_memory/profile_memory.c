@@ -5,7 +5,8 @@
  * of the heap names by its line. Every run allocates the same, so two profilers can be held against
  * each other.
  *
- * usage: profile_memory [-t THREADS] [-n OPERATIONS] [-l] [FILE]      -l: no leak
+ * usage: profile_memory [-t THREADS] [-n OPERATIONS] [-l] [-m] [FILE]
+ *   -l: no leak; -m: what the program says of its own memory at the end
  */
 #include "weather.h"
 #include <inttypes.h>
@@ -22,6 +23,7 @@ struct settings {
     unsigned threads;
     uint64_t operations;
     bool is_tidy;
+    bool tells_memory;
     const char *file; /* NULL: in memory */
 };
 
@@ -132,7 +134,7 @@ static int run(prax_db *db, const struct settings *o)
 static int parse(int argc, char **argv, struct settings *o)
 {
     *o = (struct settings){ .threads = 1, .operations = 10000 };
-    for (int c; (c = getopt(argc, argv, "t:n:l")) != -1;) {
+    for (int c; (c = getopt(argc, argv, "t:n:lm")) != -1;) {
         switch (c) {
         case 't':
             o->threads = (unsigned)strtoul(optarg, NULL, 10);
@@ -143,6 +145,9 @@ static int parse(int argc, char **argv, struct settings *o)
         case 'l':
             o->is_tidy = true;
             break;
+        case 'm':
+            o->tells_memory = true;
+            break;
         default:
             return -1;
         }
@@ -151,13 +156,28 @@ static int parse(int argc, char **argv, struct settings *o)
     return o->threads >= 1 && o->threads <= THREADS_MAX && optind + 1 >= argc ? 0 : -1;
 }
 
+static int tell_memory(void)
+{
+    prax_memory m = { .size = sizeof m };
+    int status = prax_memory_stats(&m);
+    printf("memory: %" PRIu64 " resident, %" PRIu64 " virtual\n", m.physical_bytes,
+           m.virtual_bytes);
+    printf("libprax: %" PRIu64 " in %" PRIu64 " blocks, at most %" PRIu64 "\n", m.live_bytes,
+           m.live_blocks, m.peak_bytes);
+    for (size_t i = 0; i < m.n_purposes; i++) {
+        printf("  %s: %" PRIu64 " in %" PRIu64 "\n", m.purposes[i].purpose, m.purposes[i].bytes,
+               m.purposes[i].blocks);
+    }
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct settings o;
     char url[600];
     prax_db *db = NULL;
     if (parse(argc, argv, &o) < 0) {
-        fprintf(stderr, "usage: %s [-t THREADS] [-n OPERATIONS] [-l] [FILE]\n", argv[0]);
+        fprintf(stderr, "usage: %s [-t THREADS] [-n OPERATIONS] [-l] [-m] [FILE]\n", argv[0]);
         return 1;
     }
     snprintf(url, sizeof url, "sqlite:%s", o.file ? o.file : ":memory:");
@@ -170,6 +190,8 @@ int main(int argc, char **argv)
     } else {
         status = run(db, &o);
     }
+    if (status == 0 && o.tells_memory)
+        status = tell_memory();
     prax_db_close(db);
     if (status == 0)
         printf("readings %" PRIu64 "\n", o.threads * o.operations);

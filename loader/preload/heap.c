@@ -3,8 +3,9 @@
  * Each calls the next one of its name (dlsym RTLD_NEXT: that of the C library, or of an allocator
  * that the program links as a library), counts, and lets record.c write an event: an allocation
  * after the block was given out, a free before it is taken back. valloc and the aligned ones are
- * calls of their own in the C library; reallocarray and C++'s operators call malloc and realloc,
- * which are ours.
+ * calls of their own in the C library; its reallocarray and C++'s operators call realloc and
+ * malloc, which are ours. (Allocators whose operators do not are not recorded from within: see
+ * preload__look().)
  *
  * While the next functions are looked up, and before the C library is ready, blocks come from a
  * small piece of memory of our own, and are never given back.
@@ -34,7 +35,9 @@ static struct {
     void *(*memalign)(size_t, size_t);
     void *(*valloc)(size_t);
     void *(*pvalloc)(size_t);
+    void *(*reallocarray)(void *, size_t, size_t); /* the C library's; NULL: another's */
     int (*dlclose)(void *);
+    size_t (*usable_size)(void *);
 } next;
 static bool looking; /* the next functions are being looked up */
 
@@ -42,6 +45,20 @@ static void find(void *function, const char *name)
 {
     void *at = dlsym(RTLD_NEXT, name);
     memcpy(function, &at, sizeof at);
+}
+
+static const void *object_of(const void *function)
+{
+    Dl_info info;
+    return function && dladdr(function, &info) ? info.dli_fbase : NULL;
+}
+
+/* The C library's calls realloc, which is ours; that of another allocator need not. */
+static void find_reallocarray(void)
+{
+    void *at = dlsym(RTLD_NEXT, "reallocarray"), *libc = dlsym(RTLD_NEXT, "gnu_get_libc_version");
+    if (at && object_of(at) == object_of(libc))
+        memcpy(&next.reallocarray, &at, sizeof at);
 }
 
 static void find_next(void)
@@ -56,6 +73,8 @@ static void find_next(void)
     find(&next.valloc, "valloc");
     find(&next.pvalloc, "pvalloc");
     find(&next.dlclose, "dlclose");
+    find(&next.usable_size, "malloc_usable_size");
+    find_reallocarray();
     find(&next.malloc, "malloc");
     looking = false;
 }
@@ -117,14 +136,24 @@ static inline void on_alloc(const uint64_t *frame, void *block, size_t size)
         heap_record__alloc(frame, block, size);
 }
 
+/* The block was sampled, or is one that is followed from before there were samples. */
+static bool is_wanted(void *block, uint64_t sampling)
+{
+    if (heap_sampled[heap_sampled__kind(block)] != 0 && heap_record__take_sampled(block))
+        return true;
+    return sampling & HEAP_FOLLOWS &&
+           (pxb_is_followed((uintptr_t)block) ||
+            (next.usable_size && next.usable_size(block) >= PXB_FOLLOW_SIZE));
+}
+
 static inline void on_free(void *block)
 {
     struct heap_slot *slot = slot_of_thread();
     if (!slot)
         return;
     slot->frees++;
-    if (heap_ring->rate == 0 ||
-        (heap_sampled[heap_sampled__kind(block)] != 0 && heap_record__take_sampled(block)))
+    const uint64_t sampling = __atomic_load_n(&heap_ring->sampling, __ATOMIC_RELAXED);
+    if (sampling == 0 || is_wanted(block, sampling))
         heap_record__free(block);
 }
 
@@ -182,8 +211,7 @@ static void *realloc_exact(const uint64_t *frame, struct heap_slot *slot, void *
 
 static void *realloc_sampled(const uint64_t *frame, void *old, size_t size)
 {
-    bool was = heap_sampled[heap_sampled__kind(old)] != 0 && heap_record__take_sampled(old);
-    if (was)
+    if (is_wanted(old, __atomic_load_n(&heap_ring->sampling, __ATOMIC_RELAXED)))
         heap_record__free(old);
     void *block = next.realloc(old, size);
     if (block || size == 0)
@@ -193,21 +221,38 @@ static void *realloc_sampled(const uint64_t *frame, void *old, size_t size)
     return block;
 }
 
-EXPORT void *realloc(void *old, size_t size)
+static inline void *realloc_at(const uint64_t *frame, void *old, size_t size)
 {
     if (old && is_early(old))
         return move_early(old, size);
     if (!ready())
         return early_alloc(16, size);
     struct heap_slot *slot = slot_of_thread();
-    if (slot && old && heap_ring->rate)
-        return realloc_sampled(CALLER, old, size);
+    if (slot && old && __atomic_load_n(&heap_ring->sampling, __ATOMIC_RELAXED))
+        return realloc_sampled(frame, old, size);
     if (slot && old)
-        return realloc_exact(CALLER, slot, old, size);
+        return realloc_exact(frame, slot, old, size);
     void *block = next.realloc(old, size);
     if (slot)
-        on_alloc(CALLER, block, size);
+        on_alloc(frame, block, size);
     return block;
+}
+
+EXPORT void *realloc(void *old, size_t size)
+{
+    return realloc_at(CALLER, old, size);
+}
+
+EXPORT void *reallocarray(void *old, size_t n, size_t size)
+{
+    size_t all;
+    if (ready() && next.reallocarray)
+        return next.reallocarray(old, n, size);
+    if (__builtin_mul_overflow(n, size, &all)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return realloc_at(CALLER, old, all);
 }
 
 EXPORT int posix_memalign(void **out, size_t align, size_t size)

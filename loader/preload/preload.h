@@ -20,10 +20,13 @@ struct heap_thread {
     struct heap_slot *slot; /* NULL: inside, not begun, or nothing is recorded */
     int64_t left;
     bool inside, begun;
-    bool walked; /* its slot's kept frames are its own */
+    bool all;      /* every event is recorded, as far as the thread knows */
+    uint8_t epoch; /* of the rate that `left` was drawn at */
+    bool walked;   /* its slot's kept frames are its own */
     uint32_t tid, events;
     uint32_t number; /* of the slot */
     uint64_t random;
+    uint64_t waited_ns;                /* in the event at hand */
     uint64_t tail;                     /* the reader's position, as last seen */
     uint64_t stack_end;                /* of the thread's stack; 0: not asked yet */
     uint64_t stack_start;              /* its lowest address */

@@ -6,6 +6,11 @@
  * taken is kept in a set, so that its free is recorded too; all other frees are one look at a small
  * table of counters. A realloc is a free and an allocation of the new size.
  *
+ * The loader may change the rate at any time. A distance that was drawn at the old rate is used up,
+ * and the sample says at which rate it was drawn. Where every event was recorded before, each
+ * thread goes over to samples at its next allocation; frees of blocks of before are told for those
+ * that are followed (bpf/heap.h).
+ *
  * A thread counts every event in its slot, also those that are not recorded: totals are exact.
  * While it is in here its slot is away, so what this library allocates itself is not counted.
  */
@@ -20,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SAMPLED_SIZE = 1 << 16, WAIT_NS = 100000 };
+enum { SAMPLED_SIZE = 1 << 16, WAIT_NS = 100000, EVENT_NS_MAX = 20000 };
 
 struct heap_ring *heap_ring;
 uint32_t heap_pid;
@@ -62,6 +67,7 @@ static bool wait_for_room(uint64_t end)
 {
     struct heap_ring *r = heap_ring;
     uint64_t since = 0, beat = 0;
+    const uint64_t begun = now_ns();
     while (!sees_room(end)) {
         uint64_t now = now_ns(), last = __atomic_load_n(&r->beat, __ATOMIC_RELAXED);
         if (since == 0 || last != beat) {
@@ -76,6 +82,7 @@ static bool wait_for_room(uint64_t end)
         const struct timespec pause = { 0, WAIT_NS };
         (void)nanosleep(&pause, NULL);
     }
+    heap_thread.waited_ns += now_ns() - begun;
     return true;
 }
 
@@ -117,9 +124,20 @@ static double random_part(struct heap_thread *t)
     return (double)((x * 0x2545F4914F6CDD1Dull >> 11) + 1) * 0x1p-53;
 }
 
-static int64_t next_distance(struct heap_thread *t)
+/* Draws the distance to the next sample at the rate in force; endless below 0 where every event is
+ * recorded. */
+static void draw_distance(struct heap_thread *t)
 {
-    return (int64_t)(-log(random_part(t)) * (double)heap_ring->rate);
+    const uint64_t sampling = __atomic_load_n(&heap_ring->sampling, __ATOMIC_RELAXED);
+    t->epoch = HEAP_EPOCH(sampling);
+    t->all = sampling == 0;
+    if (t->all) {
+        t->left = INT64_MIN / 2;
+    } else if (HEAP_RATE(sampling) == HEAP_RATE_OFF) {
+        t->left = INT64_MAX / 2;
+    } else {
+        t->left = (int64_t)(-log(random_part(t)) * (double)HEAP_RATE(sampling));
+    }
 }
 
 static struct heap_slot *claim_slot(uint32_t tid)
@@ -152,7 +170,7 @@ void heap_record__thread(void)
     t->inside = t->begun = true;
     t->tid = (uint32_t)syscall(SYS_gettid);
     t->random = (now_ns() ^ (uint64_t)t->tid << 32) | 1;
-    t->left = heap_ring->rate ? next_distance(t) : INT64_MIN / 2;
+    draw_distance(t);
     struct heap_slot *slot = claim_slot(t->tid);
     if (slot) {
         (void)pthread_setspecific(at_thread_end, slot);
@@ -298,8 +316,17 @@ static bool is_clocked(void)
     return (++heap_thread.events & 63) == 0;
 }
 
+/* What of a timed event was work: not the wait for room, and not what another thread or process had
+ * the CPU for. */
+static uint64_t own_time(uint64_t ns)
+{
+    ns -= heap_thread.waited_ns < ns ? heap_thread.waited_ns : ns;
+    return ns < EVENT_NS_MAX ? ns : EVENT_NS_MAX;
+}
+
 /* frame NULL: without a stack. */
-static void write_event(enum pxb_kind kind, const uint64_t *frame, const void *block, size_t size)
+static void write_event(enum pxb_kind kind, uint8_t epoch, const uint64_t *frame, const void *block,
+                        size_t size)
 {
     struct inside in = enter();
     uint64_t since = is_clocked() ? now_ns() : 0;
@@ -310,6 +337,7 @@ static void write_event(enum pxb_kind kind, const uint64_t *frame, const void *b
                                      .tid = heap_thread.tid,
                                      .phase = phase,
                                      .end = end,
+                                     .epoch = epoch,
                                      .addr = (uint64_t)(uintptr_t)block,
                                      .size = size,
                                      .ustack = stack,
@@ -321,42 +349,56 @@ static void write_event(enum pxb_kind kind, const uint64_t *frame, const void *b
         heap_record__put(record, n);
     }
     in.slot->events++;
+    in.slot->waited_ns += heap_thread.waited_ns;
     if (since)
-        in.slot->spent_ns += 64 * (now_ns() - since);
+        in.slot->spent_ns += 64 * own_time(now_ns() - since);
+    heap_thread.waited_ns = 0;
     leave(in);
 }
 
 /* Whether the allocation that left the thread below 0 is recorded; sets out for the next. */
-static bool is_chosen(void *block)
+static bool is_chosen(void *block, size_t size)
 {
     struct heap_thread *t = &heap_thread;
-    if (!heap_ring->rate)
+    if (t->all && __atomic_load_n(&heap_ring->sampling, __ATOMIC_RELAXED) == 0)
         return true;
     struct inside in = enter();
-    t->left = next_distance(t);
-    in.slot->samples += block != NULL;
-    bool chosen = block && add_sampled(block);
+    if (t->all) { /* the first allocation that may not be recorded */
+        draw_distance(t);
+        t->left -= (int64_t)size;
+    }
+    bool chosen = false;
+    if (t->left < 0) {
+        in.slot->samples += block != NULL;
+        chosen = block && add_sampled(block);
+    }
     leave(in);
     return chosen;
 }
 
 void heap_record__alloc(const uint64_t *frame, void *block, size_t size)
 {
-    if (is_chosen(block))
-        write_event(PXB_ALLOC, frame, block, size);
+    struct heap_thread *t = &heap_thread;
+    if (is_chosen(block, size))
+        write_event(PXB_ALLOC, t->epoch, frame, block, size);
+    if (!t->all && t->left < 0) {
+        struct inside in = enter();
+        draw_distance(t);
+        leave(in);
+    }
 }
 
 void heap_record__free(void *block)
 {
-    write_event(PXB_FREE, NULL, block, 0);
+    write_event(PXB_FREE, 0, NULL, block, 0);
 }
 
 void heap_record__realloc_enter(void *old, size_t size)
 {
-    write_event(PXB_REALLOC_ENTER, NULL, old, size);
+    write_event(PXB_REALLOC_ENTER, 0, NULL, old, size);
 }
 
 void heap_record__realloc_exit(const uint64_t *frame, void *block, size_t size)
 {
-    write_event(PXB_REALLOC_EXIT, frame, block, size);
+    write_event(PXB_REALLOC_EXIT, 0, frame, block, size);
 }

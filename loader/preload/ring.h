@@ -37,6 +37,13 @@ enum {
 };
 #define HEAP_BUSY (1ull << 63)
 
+/* `sampling`: mean bytes between two samples, which rate of this recording it is, and whether every
+ * event was recorded before: then blocks of that time are followed as bpf/heap.h says. */
+#define HEAP_RATE(sampling)  ((sampling) & ((1ull << 48) - 1))
+#define HEAP_EPOCH(sampling) ((uint8_t)((sampling) >> 48))
+#define HEAP_FOLLOWS         (1ull << 63)
+#define HEAP_RATE_OFF        ((1ull << 48) - 1) /* no more samples */
+
 /* What a thread counts, with no atomic operation: one writer. Kept when the thread ends; the next
  * owner counts on. */
 struct heap_slot {
@@ -47,12 +54,12 @@ struct heap_slot {
     uint64_t events;        /* recorded */
     uint64_t samples;       /* allocations among them, when sampling */
     uint64_t spent_ns;      /* recording; an estimate from one event in 64 */
-    uint64_t spare;
+    uint64_t waited_ns;     /* for room, exactly; not in spent_ns */
 };
 
 struct heap_ring {
     uint64_t magic;
-    uint64_t rate;              /* mean bytes between two samples; 0: every event is recorded */
+    uint64_t sampling;          /* 0: every event is recorded; else see HEAP_RATE */
     uint64_t processes;         /* that took part */
     uint64_t untold;            /* threads that found no slot: their totals are missing */
     _Alignas(64) uint64_t tail; /* the reader's position */

@@ -16,7 +16,7 @@
  *
  * A sampled heap (rate > 0) is fed the blocks that were sampled; each stands for those that were
  * not, so all figures of sites are estimates, and their sums near but not equal to the exact totals
- * that the command counted.
+ * that the command counted; see heap_rate.c.
  *
  * realloc takes the block out of the table at its entry (another thread may be given the address
  * before realloc returns) and keeps it aside by thread; it stays counted as live. Processes that
@@ -25,17 +25,14 @@
  */
 #include "loader/profile/heap_live.h"
 #include "loader/profile/internal.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SAMPLE_UNIT = 1024 };
 
 /* ---- sites and totals --------------------------------------------------------------------------
  */
 
 /* To be called before the live values of a site change. */
-static void settle(const struct heap *h, struct heap_site *s)
+void heap__settle(const struct heap *h, struct heap_site *s)
 {
     if (s->peak == h->peak)
         return;
@@ -47,12 +44,14 @@ static void settle(const struct heap *h, struct heap_site *s)
 /* To be called after live values grew, or stayed. */
 static void note_peaks(struct heap *h, struct heap_site *s, uint64_t ts)
 {
-    if (s->live_bytes >= s->max_bytes) {
+    /* an estimate has to be clear of what was counted */
+    const uint64_t slack = h->thinned ? 2 * h->rate : 0;
+    if (s->live_bytes >= s->max_bytes + slack) {
         s->max_bytes = s->live_bytes;
         s->max_blocks = s->live_blocks;
     }
     uint64_t bytes = h->live_bytes - h->gone_bytes;
-    if (bytes >= h->max_bytes) {
+    if (bytes >= h->max_bytes + slack) {
         h->max_bytes = bytes;
         h->max_blocks = h->live_blocks - h->gone_blocks;
         h->max_ns = ts;
@@ -60,22 +59,7 @@ static void note_peaks(struct heap *h, struct heap_site *s, uint64_t ts)
     }
 }
 
-/* What a block of a size stands for: itself, or all that were not sampled. The sampler takes it
- * with probability 1 - exp(-size / rate). */
-struct amount {
-    uint64_t bytes, blocks; /* blocks of a sampled heap in 1/SAMPLE_UNIT until heap__finish */
-};
-
-static struct amount amount_of(const struct heap *h, uint64_t size)
-{
-    if (h->rate == 0)
-        return (struct amount){ size, 1 };
-    double weight = -1 / expm1(-(double)size / (double)h->rate);
-    return (struct amount){ (uint64_t)((double)size * weight + 0.5),
-                            (uint64_t)(SAMPLE_UNIT * weight + 0.5) };
-}
-
-static void add_total(struct heap *h, struct heap_site *s, struct amount a)
+static void add_total(struct heap *h, struct heap_site *s, struct heap_amount a)
 {
     s->total_bytes += a.bytes;
     s->total_blocks += a.blocks;
@@ -86,11 +70,12 @@ static void add_total(struct heap *h, struct heap_site *s, struct amount a)
 static void begin_block(struct heap *h, const struct block *b)
 {
     struct heap_site *s = &h->sites[b->site];
-    const struct amount a = amount_of(h, b->size);
-    settle(h, s);
+    const struct heap_amount a = heap__amount(h, b);
+    heap__settle(h, s);
     add_total(h, s, a);
     heap_shape__size(&h->shape, b->size, a.bytes, a.blocks);
-    s->samples++;
+    s->samples += !h->thinned || b->epoch;
+    s->sampled_bytes += h->rate && (!h->thinned || b->epoch) ? a.bytes : 0;
     s->live_bytes += a.bytes;
     s->live_blocks += a.blocks;
     h->live_bytes += a.bytes;
@@ -98,20 +83,31 @@ static void begin_block(struct heap *h, const struct block *b)
     note_peaks(h, s, b->birth_ns);
 }
 
+/* A block for which there is no room among those that are followed. */
+static void pass_block(struct heap *h, const struct block *b)
+{
+    struct heap_site *s = &h->sites[b->site];
+    const struct heap_amount a = heap__amount(h, b);
+    heap__settle(h, s);
+    add_total(h, s, a);
+    heap_shape__size(&h->shape, b->size, a.bytes, a.blocks);
+    h->untracked++;
+}
+
 /* Summed over the blocks that it stands for. */
 static uint64_t age(const struct heap *h, const struct block *b, uint64_t ts)
 {
     uint64_t ns = ts > b->birth_ns ? ts - b->birth_ns : 0;
-    if (h->rate == 0)
+    if (!heap__in_parts(h))
         return ns;
-    return (uint64_t)((double)ns * (double)amount_of(h, b->size).blocks / SAMPLE_UNIT);
+    return (uint64_t)((double)ns * (double)heap__amount(h, b).blocks / HEAP_PARTS);
 }
 
 static void end_block(struct heap *h, const struct block *b, uint64_t ts)
 {
     struct heap_site *s = &h->sites[b->site];
-    const struct amount a = amount_of(h, b->size);
-    settle(h, s);
+    const struct heap_amount a = heap__amount(h, b);
+    heap__settle(h, s);
     s->live_bytes -= a.bytes;
     s->live_blocks -= a.blocks;
     h->live_bytes -= a.bytes;
@@ -124,7 +120,7 @@ static void end_block(struct heap *h, const struct block *b, uint64_t ts)
 static void note_left(struct heap *h, const struct block *b, uint64_t ts)
 {
     struct heap_site *s = &h->sites[b->site];
-    const struct amount a = amount_of(h, b->size);
+    const struct heap_amount a = heap__amount(h, b);
     const uint64_t ns = ts > b->birth_ns ? ts - b->birth_ns : 0;
     s->lifetime_ns += age(h, b, ts);
     if (ns < h->leak_age_ns)
@@ -141,8 +137,8 @@ static void note_left(struct heap *h, const struct block *b, uint64_t ts)
 static void strand_block(struct heap *h, const struct block *b, uint64_t ts)
 {
     struct heap_site *s = &h->sites[b->site];
-    const struct amount a = amount_of(h, b->size);
-    settle(h, s);
+    const struct heap_amount a = heap__amount(h, b);
+    heap__settle(h, s);
     s->gone_bytes += a.bytes;
     s->gone_blocks += a.blocks;
     h->gone_bytes += a.bytes;
@@ -154,15 +150,16 @@ static void strand_block(struct heap *h, const struct block *b, uint64_t ts)
 static void resize_block(struct heap *h, struct block *b, uint64_t size, uint64_t ts)
 {
     struct heap_site *s = &h->sites[b->site];
-    settle(h, s);
-    add_total(h, s, (struct amount){ size, 1 });
-    heap_shape__size(&h->shape, size, size, 1);
-    s->samples++;
+    const uint64_t one = heap__in_parts(h) ? HEAP_PARTS : 1;
+    heap__settle(h, s);
+    add_total(h, s, (struct heap_amount){ size, one });
+    heap_shape__size(&h->shape, size, size, one);
+    s->samples += !h->thinned;
     s->live_bytes += size - b->size;
     h->live_bytes += size - b->size;
     if (size >= b->size)
         note_peaks(h, s, ts);
-    b->size = size;
+    b->size = size & BLOCK_SIZE_MASK;
 }
 
 static uint32_t site_of(struct profile *p, uint32_t process, uint32_t ustack, uint32_t op,
@@ -188,7 +185,7 @@ static uint32_t site_of(struct profile *p, uint32_t process, uint32_t ustack, ui
 
 static uint64_t size_of(uint64_t asked)
 {
-    return asked ? asked : 1;
+    return asked == 0 ? 1 : asked < BLOCK_SIZE_MASK ? asked : BLOCK_SIZE_MASK;
 }
 
 static void take(struct profile *p, const struct block *b)
@@ -214,10 +211,22 @@ static void on_alloc(struct profile *p, uint32_t process, uint32_t ustack, uint3
     uint32_t site = site_of(p, process, ustack, op, a->phase);
     if (!site)
         return;
-    struct block b = { a->addr, size_of(a->size), a->head.ts, process, site };
+    struct block b = { .addr = a->addr,
+                       .size = size_of(a->size) & BLOCK_SIZE_MASK,
+                       .epoch = a->epoch < p->heap.n_rates ? a->epoch : 0,
+                       .birth_ns = a->head.ts,
+                       .process = process,
+                       .site = site };
+    if (p->heap.live_max && p->heap.live->count >= p->heap.live_max) {
+        pass_block(&p->heap, &b);
+        return;
+    }
     take(p, &b);
-    if (!p->broken)
-        begin_block(&p->heap, &b);
+    if (p->broken)
+        return;
+    begin_block(&p->heap, &b);
+    if (p->heap.thinned && !b.epoch) /* of a thread that did not know yet */
+        (void)heap__thin(&p->heap, heap_live__slot(p->heap.live, process, b.addr));
 }
 
 static void on_free(struct heap *h, uint32_t process, const struct pxb_alloc *a)
@@ -225,8 +234,8 @@ static void on_free(struct heap *h, uint32_t process, const struct pxb_alloc *a)
     if (a->addr == 0)
         return;
     struct block *b = heap_live__slot(h->live, process, a->addr);
-    if (!b->addr) {
-        h->unknown_frees++;
+    if (!b->addr) { /* once thinned, they are of blocks that were never sampled */
+        h->unknown_frees += !h->thinned;
         return;
     }
     h->frees++;
@@ -320,13 +329,31 @@ static void on_realloc_exit(struct profile *p, uint32_t process, uint32_t ustack
         was.block.addr = a->addr;
         take(p, &was.block);
         struct block *moved = heap_live__slot(h->live, process, a->addr);
-        if (!p->broken)
-            resize_block(h, moved, size_of(was.wish), a->head.ts);
+        if (p->broken)
+            return;
+        resize_block(h, moved, size_of(was.wish), a->head.ts);
+        if (h->thinned)
+            (void)heap__thin(h, moved);
     } else {
         struct pxb_alloc fresh = *a;
         fresh.size = was.wish;
         on_alloc(p, process, ustack, op, &fresh);
     }
+}
+
+/* What is live is not known of pages: growth shows what has come in so far. */
+static void on_fault(struct profile *p, uint32_t process, uint32_t ustack, uint32_t op,
+                     const struct pxb_alloc *a)
+{
+    struct heap *h = &p->heap;
+    uint32_t at = site_of(p, process, ustack, op, a->phase);
+    const uint64_t faults = a->flags & PXB_FAULT_HUGE ? 0 : 1; /* it was told before */
+    if (!at)
+        return;
+    add_total(h, &h->sites[at], (struct heap_amount){ a->size, faults });
+    h->copies += a->flags & PXB_FAULT_COPY ? 1 : 0;
+    h->huge += a->flags & PXB_FAULT_HUGE ? 1 : 0;
+    growth__note(&h->growth, a->head.ts, h->total_bytes, h->total_blocks);
 }
 
 void profile__heap(struct profile *p, uint32_t process, uint32_t ustack, uint32_t op,
@@ -335,6 +362,9 @@ void profile__heap(struct profile *p, uint32_t process, uint32_t ustack, uint32_
     if (p->broken || !p->heap.live)
         return;
     switch (a->head.kind) {
+    case PXB_FAULT:
+        on_fault(p, process, ustack, op, a);
+        return;
     case PXB_ALLOC:
         on_alloc(p, process, ustack, op, a);
         break;
@@ -401,43 +431,38 @@ void heap__free_live(struct heap *h)
     h->live = NULL;
 }
 
-/* From 1/SAMPLE_UNIT to whole blocks; the same rounding for all, so that what was not more than
- * something else is not more now. */
-static void round_blocks(struct heap *h)
+/* What is live was never freed. */
+static void leave_live(struct heap *h, uint64_t ts)
 {
-    uint64_t *totals[] = { &h->total_blocks, &h->live_blocks, &h->gone_blocks, &h->max_blocks };
-    for (size_t i = 0; i < sizeof totals / sizeof *totals; i++)
-        *totals[i] = (*totals[i] + SAMPLE_UNIT / 2) / SAMPLE_UNIT;
-    heap_shape__round(&h->shape, SAMPLE_UNIT);
-    for (uint32_t i = 0; i < h->growth.n; i++)
-        h->growth.points[i].other = (h->growth.points[i].other + SAMPLE_UNIT / 2) / SAMPLE_UNIT;
-    for (uint32_t n = 1; n < h->n_sites; n++) {
-        struct heap_site *s = &h->sites[n];
-        uint64_t *blocks[] = { &s->total_blocks, &s->live_blocks, &s->gone_blocks,
-                               &s->max_blocks,   &s->gmax_blocks, &s->old_blocks };
-        for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
-            *blocks[i] = (*blocks[i] + SAMPLE_UNIT / 2) / SAMPLE_UNIT;
+    struct heap_live *l = h->live;
+    for (size_t i = 0; l && i < l->capacity; i++) {
+        if (l->slots[i].addr)
+            note_left(h, &l->slots[i], ts);
     }
+    for (uint32_t i = 0; l && i < l->n_aside; i++) {
+        if (l->aside[i].block.addr)
+            note_left(h, &l->aside[i].block, ts);
+    }
+    heap__free_live(h);
+}
+
+void profile__heap_stop(struct profile *p, uint64_t ts)
+{
+    leave_live(&p->heap, ts);
+    p->heap.over = true;
 }
 
 void heap__finish(struct heap *h, uint64_t end_ns)
 {
-    struct heap_live *l = h->live;
-    if (!l)
+    if (!h->live && !h->over)
         return;
-    for (size_t i = 0; i < l->capacity; i++) {
-        if (l->slots[i].addr)
-            note_left(h, &l->slots[i], end_ns);
-    }
-    for (uint32_t i = 0; i < l->n_aside; i++) {
-        if (l->aside[i].block.addr)
-            note_left(h, &l->aside[i].block, end_ns);
-    }
+    leave_live(h, end_ns);
     for (uint32_t i = 1; i < h->n_sites; i++)
-        settle(h, &h->sites[i]);
-    if (h->rate)
-        round_blocks(h);
-    heap__free_live(h);
+        heap__settle(h, &h->sites[i]);
+    if (h->thinned)
+        heap__bound(h);
+    if (heap__in_parts(h))
+        heap__round(h);
 }
 
 bool heap__init(struct heap *h)

@@ -11,9 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* No allocator gives out more; a record that says so is a lie. */
+#define BLOCK_SIZE_MASK ((UINT64_C(1) << 56) - 1)
+
 struct block {
-    uint64_t addr; /* 0: a free slot; no allocator returns it */
-    uint64_t size;
+    uint64_t addr;                 /* 0: a free slot; no allocator returns it */
+    uint64_t size : 56, epoch : 8; /* epoch: of the rate that it was sampled at; see heap_rate.c */
     uint64_t birth_ns;
     uint32_t process, site;
 };

@@ -20,14 +20,6 @@ void heap_shape__life(struct heap_shape *s, uint64_t ns, uint64_t blocks)
     s->lives[i] += blocks;
 }
 
-void heap_shape__round(struct heap_shape *s, uint64_t unit)
-{
-    for (unsigned i = 0; i < HEAP_SIZES; i++)
-        s->blocks[i] = (s->blocks[i] + unit / 2) / unit;
-    for (unsigned i = 0; i < HEAP_LIVES; i++)
-        s->lives[i] = (s->lives[i] + unit / 2) / unit;
-}
-
 static void thin_out(struct growth *g)
 {
     for (size_t i = 0; i < GROWTH_POINTS / 2; i++)

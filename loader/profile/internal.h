@@ -30,14 +30,36 @@ void *profile__add(struct profile *p, struct profile_table t);
 uint32_t profile__intern(struct profile *p, struct pxi_map *m, const void *key, size_t size,
                          uint32_t next, bool *is_new);
 
-/* heap_shape.c. blocks of a sampled heap may be parts of one until heap_shape__round. */
+/* heap_shape.c. blocks of a sampled heap are parts of one until heap__round. */
 void heap_shape__size(struct heap_shape *s, uint64_t size, uint64_t bytes, uint64_t blocks);
 void heap_shape__life(struct heap_shape *s, uint64_t ns, uint64_t blocks);
-void heap_shape__round(struct heap_shape *s, uint64_t unit);
 /* Notes the figures if the last point is older than the step. */
 void growth__note(struct growth *g, uint64_t ns, uint64_t bytes, uint64_t other);
 
+/* heap_rate.c */
+enum { HEAP_PARTS = 1024 }; /* of one block */
+struct block;
+struct heap_amount {
+    uint64_t bytes, blocks; /* blocks in parts of one if heap__in_parts */
+};
+/* Until profile__finish. */
+static inline bool heap__in_parts(const struct heap *h)
+{
+    return h->rate || h->thinned;
+}
+/* What a block stands for: itself, or all that were not sampled. The sampler takes it with
+ * probability 1 - exp(-size / rate). */
+struct heap_amount heap__amount(const struct heap *h, const struct block *b);
+void heap__round(struct heap *h);
+/* Of a heap that was thinned, at the end. */
+void heap__bound(struct heap *h);
+/* Of a block that was seen before there were samples, in the table: it stands for others now, or
+ * leaves the table (true). */
+bool heap__thin(struct heap *h, struct block *b);
+
 /* heap.c */
+/* To be called before the live values of a site change. */
+void heap__settle(const struct heap *h, struct heap_site *s);
 bool heap__init(struct heap *h);      /* false: out of memory */
 void heap__free_live(struct heap *h); /* nothing more can be fed */
 void heap__free(struct heap *h);

@@ -304,7 +304,8 @@ void profile__finish(struct profile *p, uint64_t end_ns)
 double profile__loss(const struct profile *p)
 {
     const struct pxb_counters *c = &p->meta.counters;
-    double lost = (double)c->busy + (double)c->no_memory, seen = (double)c->samples;
+    double lost = (double)c->busy + (double)c->no_memory + (double)p->heap.untracked,
+           seen = (double)c->samples;
     for (unsigned i = 0; i < PXB_KINDS; i++)
         lost += (double)c->lost[i];
     for (uint32_t i = 1; i < p->n_queries; i++)

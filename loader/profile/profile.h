@@ -86,6 +86,12 @@ struct query_site {
     uint64_t calls, ns;
 };
 
+/* What libprax held at a moment by the processes' own counters: [enum prax_purpose]. */
+enum { HEAP_PURPOSES = 16 };
+struct heap_held {
+    uint64_t bytes[HEAP_PURPOSES], blocks[HEAP_PURPOSES];
+};
+
 /* Two figures over time. When there is no room, each second point goes and the step doubles. */
 enum { GROWTH_POINTS = 128 };
 struct growth_point {
@@ -122,7 +128,21 @@ struct heap_site {
     /* Of live: blocks older than heap.leak_age_ns, and the ages of the oldest and youngest of them.
      * Blocks of a process that is gone are as old as they were at its end. */
     uint64_t old_bytes, old_blocks, oldest_ns, youngest_ns;
+    uint64_t sampled_bytes; /* of total: estimated from samples */
 };
+
+/* How the heap is recorded. */
+enum heap_how {
+    HEAP_NONE,
+    HEAP_EXACT,   /* every event, from within a command */
+    HEAP_PROBES,  /* every event, by probes */
+    HEAP_SAMPLED, /* some of them, from within */
+    HEAP_PAGES,   /* page faults: a block is a page that came in, and there are no frees */
+    HEAP_THINNED, /* exact at first, then sampled: see profile__heap_sample */
+    HEAP_ORM,     /* what libprax itself allocates, by its probes */
+};
+
+enum { HEAP_RATES = 32 }; /* of one recording: each is 8 times the one before */
 
 struct heap {
     struct heap_site *sites; /* sites[n_sites]; [0] unused */
@@ -135,13 +155,28 @@ struct heap {
     uint64_t overwritten;   /* an address allocated twice with no free seen between */
     uint64_t lost_reallocs; /* one end of a realloc was not seen */
     uint64_t failed;        /* allocations that returned NULL */
+    uint64_t untracked;     /* blocks beyond live_max: in the totals, but not in what is live */
+    uint64_t live_max;      /* blocks that are followed at a time; 0: any number */
     uint64_t peak;          /* how many times the peak moved */
-    uint64_t rate;          /* mean bytes between two samples; 0: every event was seen */
+    uint64_t rate;          /* mean bytes between two samples, at last; 0: every event was seen */
+    uint64_t rates[HEAP_RATES]; /* by epoch: rates[n_rates]; n_rates 0: rate is the only one */
+    uint32_t n_rates;
+    bool thinned; /* every event was seen at first; now blocks of then are followed by samples */
+    bool over;    /* nothing was seen any more from a moment before the end */
     uint64_t exact_bytes, exact_blocks, exact_frees; /* as the command counted; 0: it did not */
-    uint64_t leak_age_ns; /* see heap_site; to be set before anything is fed */
+    uint64_t leak_age_ns;  /* see heap_site; to be set before anything is fed */
+    uint64_t copies, huge; /* HEAP_PAGES: pages that were copied; huge pages */
     struct heap_shape shape;
-    struct growth growth;   /* bytes and blocks that are live */
-    struct heap_live *live; /* see heap_live.h; NULL in a loaded profile */
+    struct growth growth;                      /* bytes and blocks that are live */
+    struct heap_held held_before, held_at_end; /* of HEAP_OF_ORM; 0 of processes that are gone */
+    struct heap_live *live;                    /* see heap_live.h; NULL in a loaded profile */
+};
+
+/* Whose allocations were recorded: profile_meta.with_heap. */
+enum {
+    HEAP_OF_NONE,
+    HEAP_OF_ALL, /* the allocation family: everybody's */
+    HEAP_OF_ORM, /* what libprax itself allocates, by purpose */
 };
 
 struct profile_meta {
@@ -152,11 +187,17 @@ struct profile_meta {
     uint32_t hz;                               /* CPU sampling rate; 0: not recorded */
     uint8_t with_cpu, with_heap, with_queries; /* what was asked for */
     uint8_t with_leaks;                        /* leaks.txt was asked for */
+    uint8_t heap_how;                          /* enum heap_how */
     uint8_t has_prax;                          /* a process with Prax in it was seen */
     int32_t exit_status;                       /* of the command; -1 unknown */
     struct pxb_counters counters;
     uint64_t overhead_ns; /* estimated: hits * cost a hit */
-    const char *warnings; /* lines for people; NULL = none */
+    uint64_t task_ns;     /* that the processes ran on CPUs; 0: not known */
+    uint64_t heap_events; /* told from within a command */
+    double max_overhead;  /* per cent that it may run slower; 0: no limit */
+    const char *backoff;  /* a line for each time that less was recorded from then on; NULL: none */
+    const char *allocators; /* a line for each that was probed or stood behind; NULL: not known */
+    const char *warnings;   /* lines for people; NULL = none */
 };
 
 struct profile {
@@ -192,6 +233,13 @@ uint32_t profile__frame(struct profile *p, uint32_t module, uint64_t address, bo
 /* frames[n], innermost first; more than UINT16_MAX are cut. */
 uint32_t profile__stack(struct profile *p, const uint32_t *frames, size_t n, uint8_t end,
                         bool kernel);
+/* The stack with what libprax allocates for (enum prax_purpose) as its outermost frame, in the
+ * module "[prax]": so every view of the heap shows it. */
+uint32_t profile__purpose_stack(struct profile *p, uint32_t stack, uint32_t purpose);
+/* That frame of a stack; its name is "prax:rows" or the like. 0: the stack has none. */
+uint32_t stack__purpose(const struct profile *p, uint32_t stack);
+/* "prax:rows"; "prax:other" for numbers that are not known. */
+const char *purpose_name(uint32_t purpose);
 /* model and sql may be NULL. An operation is told apart by verb, model and fingerprint; one without
  * a fingerprint is that of statements that were not built yet. sql_size: of the whole text, of
  * which sql may hold the beginning. */
@@ -210,9 +258,15 @@ void profile__cpu(struct profile *p, uint32_t process, uint32_t ustack, uint32_t
                   uint32_t op, uint8_t phase);
 /* q's op and ustack fields are ignored; the indexes are given. */
 void profile__query(struct profile *p, uint32_t op, uint32_t ustack, const struct pxb_query *q);
-/* One record of the four allocation kinds, in the order of events. */
+/* One record of the four allocation kinds, in the order of events, or a page fault. */
 void profile__heap(struct profile *p, uint32_t process, uint32_t ustack, uint32_t op,
                    const struct pxb_alloc *a);
+/* From now on events are samples at another rate, and carry its number, which is returned; rate 0:
+ * no more samples. What was seen in full before becomes an estimate where it is still live. 0:
+ * there is no room for one more. */
+uint8_t profile__heap_sample(struct profile *p, uint64_t rate);
+/* From ts on nothing of the heap is seen any more: what is live is left as at the end. */
+void profile__heap_stop(struct profile *p, uint64_t ts);
 /* A process is gone, or replaced by exec: its live blocks become blocks at end. */
 void profile__heap_exit(struct profile *p, uint32_t process, uint64_t ts);
 /* What the processes take of the machine at a moment, for whoever asks the kernel now and then. */

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define MAGIC "PRAXPXP\n"
-enum { VERSION = 3, READ_STEP = 1 << 20 };
+enum { VERSION = 4, READ_STEP = 1 << 20 };
 #define NULL_TEXT UINT32_MAX
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are copied as they lie");
 
@@ -121,7 +121,14 @@ static void io_meta(struct codec *c, void *item)
     VALUE(c, k->samples);
     VALUE(c, k->busy);
     VALUE(c, k->no_memory);
-    VALUE(c, k->run_ns);
+    ARRAY(c, k->run_ns);
+    ARRAY(c, k->allocators);
+    VALUE(c, m->heap_how);
+    VALUE(c, m->task_ns);
+    VALUE(c, m->heap_events);
+    VALUE(c, m->max_overhead);
+    text(c, &m->backoff);
+    text(c, &m->allocators);
 }
 
 static void io_module(struct codec *c, void *item)
@@ -254,10 +261,11 @@ static void io_query_site(struct codec *c, void *item)
 static void io_heap_site(struct codec *c, void *item)
 {
     struct heap_site *s = item;
-    uint64_t *fields[] = { &s->total_bytes, &s->total_blocks, &s->live_bytes,  &s->live_blocks,
-                           &s->gone_bytes,  &s->gone_blocks,  &s->max_bytes,   &s->max_blocks,
-                           &s->gmax_bytes,  &s->gmax_blocks,  &s->lifetime_ns, &s->samples,
-                           &s->old_bytes,   &s->old_blocks,   &s->oldest_ns,   &s->youngest_ns };
+    uint64_t *fields[] = { &s->total_bytes,  &s->total_blocks, &s->live_bytes,  &s->live_blocks,
+                           &s->gone_bytes,   &s->gone_blocks,  &s->max_bytes,   &s->max_blocks,
+                           &s->gmax_bytes,   &s->gmax_blocks,  &s->lifetime_ns, &s->samples,
+                           &s->old_bytes,    &s->old_blocks,   &s->oldest_ns,   &s->youngest_ns,
+                           &s->sampled_bytes };
     VALUE(c, s->process);
     VALUE(c, s->ustack);
     VALUE(c, s->op);
@@ -273,7 +281,8 @@ static void io_heap(struct codec *c, void *item)
                            &h->gone_bytes,  &h->gone_blocks,   &h->max_bytes,     &h->max_blocks,
                            &h->max_ns,      &h->frees,         &h->unknown_frees, &h->overwritten,
                            &h->failed,      &h->lost_reallocs, &h->peak,          &h->rate,
-                           &h->exact_bytes, &h->exact_blocks,  &h->exact_frees,   &h->leak_age_ns };
+                           &h->exact_bytes, &h->exact_blocks,  &h->exact_frees,   &h->leak_age_ns,
+                           &h->copies,      &h->huge,          &h->untracked,     &h->live_max };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         VALUE(c, *fields[i]);
 }
@@ -284,6 +293,13 @@ static void io_shape(struct codec *c, void *item)
     ARRAY(c, s->blocks);
     ARRAY(c, s->bytes);
     ARRAY(c, s->lives);
+}
+
+static void io_held(struct codec *c, void *item)
+{
+    struct heap_held *h = item;
+    ARRAY(c, h->bytes);
+    ARRAY(c, h->blocks);
 }
 
 static void io_growth(struct codec *c, void *item)
@@ -323,6 +339,8 @@ static const struct chunk chunks[] = {
     { "HSIT", io_heap_site, PROFILE_TABLE(heap.sites, heap.n_sites) },
     { "HSHP", io_shape, { offsetof(struct profile, heap.shape), 0, 0 } },
     { "HGRO", io_growth, { offsetof(struct profile, heap.growth), 0, 0 } },
+    { "HBEF", io_held, { offsetof(struct profile, heap.held_before), 0, 0 } },
+    { "HEND", io_held, { offsetof(struct profile, heap.held_at_end), 0, 0 } },
     { "MEMO", io_growth, { offsetof(struct profile, memory), 0, 0 } },
 };
 enum { CHUNKS = sizeof chunks / sizeof *chunks };

@@ -18,18 +18,18 @@ int process_info__parse(struct process_info *out, const char *text)
     int pid = 0;
     int parent = 0;
     unsigned flags = 0;
-    unsigned long long start = 0;
+    unsigned long long start = 0, user = 0, system = 0;
     const char *open = strchr(text, '(');
     const char *close = strrchr(text, ')');
     *out = (struct process_info){ 0 };
     /* NOLINTNEXTLINE(cert-err34-c): the kernel's own number; a misfit is caught by the count */
     if (!open || !close || close < open || sscanf(text, "%d", &pid) != 1)
         return -EPROTO;
+    static const char format[] =
+        " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu";
     /* NOLINTNEXTLINE(cert-err34-c) */
-    int n = sscanf(close + 1,
-                   " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-                   &out->state, &parent, &flags, &start);
-    if (n != 4)
+    int n = sscanf(close + 1, format, &out->state, &parent, &flags, &user, &system, &start);
+    if (n != 6)
         return -EPROTO;
     size_t size = (size_t)(close - open - 1);
     memcpy(out->comm, open + 1, size < sizeof out->comm ? size : sizeof out->comm - 1);
@@ -37,6 +37,7 @@ int process_info__parse(struct process_info *out, const char *text)
     out->parent = parent;
     out->kernel = flags & PF_KTHREAD;
     out->start_ticks = start;
+    out->cpu_ticks = user + system;
     return 0;
 }
 

@@ -20,6 +20,7 @@ struct process_info {
     char state;           /* 'Z' is dead already */
     bool kernel;          /* a kernel thread */
     uint64_t start_ticks; /* since boot: with the pid, a name that is not used twice */
+    uint64_t cpu_ticks;   /* that its threads have run, dead ones included */
 };
 
 /* 0, -ESRCH, -EPROTO or -errno. */

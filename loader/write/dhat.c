@@ -3,8 +3,9 @@
  * The viewer refuses two program points with one list of frames, and different addresses may get
  * one name: so program points are made from the lists of frame *texts*, and sites that share one
  * are summed. A point's own peak (mb) is then the sum of its sites' peaks, an upper bound; all else
- * is exact. The operation is the outermost frame, `query: <verb> <model>`, so that points of
- * different queries stay apart; with several processes, the process is one more. Times are in us.
+ * is exact. The operation is the outermost frame, `query: <verb> <model> <fingerprint>`, so that
+ * points of different queries stay apart; what libprax allocates for is one before it, and with
+ * several processes, the process is one more. Times are in us.
  * Source: valgrind 3.19, dhat/dh_main.c and dh_view.js (its checks).
  */
 #include "loader/write/facts.h"
@@ -58,9 +59,11 @@ static void add_name(struct dhat *d, const struct frame *f, const struct frame_n
     add_frame(d);
 }
 
-static void add_stack(struct dhat *d, const struct stack *s)
+static void add_stack(struct dhat *d, uint32_t stack)
 {
-    for (uint16_t i = 0; i < s->n; i++) {
+    const struct stack *s = &d->p->stacks[stack];
+    const uint32_t purpose = stack__purpose(d->p, stack);
+    for (uint16_t i = 0; i < s->n && s->frames[i] != purpose; i++) {
         const struct frame *f = &d->p->frames[s->frames[i]];
         for (uint32_t k = 0; k < f->symbols; k++)
             add_name(d, f, &d->p->names[f->symbol + k]);
@@ -71,10 +74,16 @@ static void add_stack(struct dhat *d, const struct stack *s)
 
 static void add_roots(struct dhat *d, const struct heap_site *s)
 {
+    const uint32_t purpose = stack__purpose(d->p, s->ustack);
+    pxi_buf_clear(&d->text);
+    if (purpose) {
+        pxi_buf_text(&d->text, d->p->names[d->p->frames[purpose].symbol].name);
+        add_frame(d);
+    }
     pxi_buf_clear(&d->text);
     if (s->op) {
         pxi_buf_text(&d->text, "query: ");
-        text__op(&d->text, &d->p->ops[s->op]);
+        text__op_exactly(&d->text, &d->p->ops[s->op]);
         add_frame(d);
     }
     if (d->p->n_processes > 2) {
@@ -90,7 +99,7 @@ static void add_roots(struct dhat *d, const struct heap_site *s)
 static void add_site(struct dhat *d, const struct heap_site *s)
 {
     pxi_buf_clear(&d->path);
-    add_stack(d, &d->p->stacks[s->ustack]);
+    add_stack(d, s->ustack);
     if (d->path.size == 0) {
         pxi_buf_clear(&d->text);
         pxi_buf_text(&d->text, "[no stack]");

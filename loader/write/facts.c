@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SLOWER_MAX = 1000 }; /* -fold; beyond it the estimate is of no use */
+
 struct op_sum *op_sums__make(const struct profile *p)
 {
     struct op_sum *sums = calloc(p->n_ops, sizeof *sums);
@@ -74,6 +76,7 @@ static void add_site(struct heap_group *g, const struct heap_site *s)
     g->gmax_bytes += s->gmax_bytes;
     g->lifetime_ns += s->lifetime_ns;
     g->samples += s->samples;
+    g->sampled_bytes += s->sampled_bytes;
     if (s->old_blocks && (g->old_blocks == 0 || s->youngest_ns < g->youngest_ns))
         g->youngest_ns = s->youngest_ns;
     if (s->oldest_ns > g->oldest_ns)
@@ -84,10 +87,35 @@ static void add_site(struct heap_group *g, const struct heap_site *s)
 
 double heap_group__error(const struct profile *p, const struct heap_group *g)
 {
-    return p->heap.rate && g->samples ? 1 / sqrt((double)g->samples) : 0;
+    if (!p->heap.rate || !g->samples || !g->total_bytes)
+        return 0;
+    return (double)g->sampled_bytes / (double)g->total_bytes / sqrt((double)g->samples);
 }
 
-struct heap_group *heap_groups__make(const struct profile *p, bool by_op, uint32_t *n)
+struct key {
+    uint32_t ustack, op;
+};
+
+static struct key by_site(const struct profile *p, const struct heap_site *s)
+{
+    (void)p;
+    return (struct key){ s->ustack, s->op };
+}
+
+static struct key by_operation(const struct profile *p, const struct heap_site *s)
+{
+    (void)p;
+    return (struct key){ 0, s->op };
+}
+
+static struct key by_purpose(const struct profile *p, const struct heap_site *s)
+{
+    return (struct key){ 0, stack__purpose(p, s->ustack) };
+}
+
+static struct heap_group *make_groups(const struct profile *p, uint32_t *n,
+                                      struct key (*key_of)(const struct profile *p,
+                                                           const struct heap_site *s))
 {
     struct heap_group *groups = calloc(p->heap.n_sites + 1, sizeof *groups);
     struct pxi_map map;
@@ -95,16 +123,16 @@ struct heap_group *heap_groups__make(const struct profile *p, bool by_op, uint32
     *n = 0;
     for (uint32_t i = 1; groups && i < p->heap.n_sites; i++) {
         const struct heap_site *s = &p->heap.sites[i];
-        uint32_t key[] = { by_op ? 0 : s->ustack, s->op };
+        const struct key key = key_of(p, s);
         bool is_new;
-        struct pxi_map_entry *e = pxi_map_put(&map, key, sizeof key, &is_new);
+        struct pxi_map_entry *e = pxi_map_put(&map, &key, sizeof key, &is_new);
         if (!e) {
             free(groups);
             groups = NULL;
             break;
         }
         if (is_new) {
-            groups[*n] = (struct heap_group){ .ustack = key[0], .op = key[1] };
+            groups[*n] = (struct heap_group){ .ustack = key.ustack, .op = key.op };
             e->value = &groups[(*n)++];
         }
         add_site(e->value, s);
@@ -113,12 +141,29 @@ struct heap_group *heap_groups__make(const struct profile *p, bool by_op, uint32
     return groups;
 }
 
+struct heap_group *heap_groups__make(const struct profile *p, bool by_op, uint32_t *n)
+{
+    return make_groups(p, n, by_op ? by_operation : by_site);
+}
+
+struct heap_group *heap_groups__by_purpose(const struct profile *p, uint32_t *n)
+{
+    return make_groups(p, n, by_purpose);
+}
+
+const char *heap_of__name(uint8_t with_heap)
+{
+    static const char *const names[] = { NULL, "all", "orm" };
+    return with_heap < sizeof names / sizeof *names ? names[with_heap] : NULL;
+}
+
 void losses__each(const struct profile *p, void (*visit)(void *ctx, const char *cause, uint64_t n),
                   void *ctx)
 {
     static const char *const kinds[] = { "other",       "stacks",        "statements",
                                          "cpu_samples", "queries",       "allocs",
-                                         "frees",       "realloc_enter", "realloc_exit" };
+                                         "frees",       "realloc_enter", "realloc_exit",
+                                         "page_faults" };
     _Static_assert(sizeof kinds / sizeof *kinds == PXB_KINDS, "a name for each kind");
     const struct pxb_counters *c = &p->meta.counters;
     for (unsigned i = 0; i < PXB_KINDS; i++) {
@@ -129,6 +174,8 @@ void losses__each(const struct profile *p, void (*visit)(void *ctx, const char *
         visit(ctx, "stacks_busy", c->busy);
     if (c->no_memory)
         visit(ctx, "map_full", c->no_memory);
+    if (p->heap.untracked)
+        visit(ctx, "blocks_untracked", p->heap.untracked);
 }
 
 void facts__target(struct pxi_buf *out, const struct profile *p)
@@ -147,6 +194,36 @@ void facts__target(struct pxi_buf *out, const struct profile *p)
 uint64_t facts__duration(const struct profile *p)
 {
     return p->meta.end_ns > p->meta.start_ns ? p->meta.end_ns - p->meta.start_ns : 0;
+}
+
+double facts__slowdown(const struct profile *p)
+{
+    const uint64_t task = p->meta.task_ns, ours = p->meta.overhead_ns;
+    if (task == 0)
+        return -1;
+    /* what the task ran includes what it ran for us */
+    return task > ours + ours / SLOWER_MAX ? (double)ours / (double)(task - ours) : SLOWER_MAX;
+}
+
+const char *facts__heap_how(const struct profile *p)
+{
+    static const char *const names[] = { "none",    "exact", "probes",
+                                         "sampled", "pages", "exact, then sampled",
+                                         "orm" };
+    return p->meta.heap_how < sizeof names / sizeof *names ? names[p->meta.heap_how] : "none";
+}
+
+void heap_hits__each(const struct profile *p,
+                     void (*visit)(void *ctx, const char *what, uint64_t n), void *ctx)
+{
+    static const char *const names[PXB_HITS] = { NULL,    "entries", "returns",
+                                                 "frees", "faults",  "blocks of Prax" };
+    for (unsigned i = PXB_HIT_ENTRY; i < PXB_HITS; i++) {
+        if (p->meta.counters.probe_hits[i])
+            visit(ctx, names[i], p->meta.counters.probe_hits[i]);
+    }
+    if (p->meta.heap_events)
+        visit(ctx, "events", p->meta.heap_events);
 }
 
 uint64_t facts__whole_stacks(const struct profile *p, uint64_t *all)

@@ -21,13 +21,17 @@ uint32_t *op_sums__order(const struct profile *p, const struct op_sum *sums, uin
 struct heap_group {
     uint32_t ustack, op;
     uint64_t total_bytes, total_blocks, live_bytes, live_blocks, max_bytes, gmax_bytes, lifetime_ns;
-    uint64_t samples; /* allocations seen; see heap_group__error */
+    uint64_t samples, sampled_bytes;                        /* see heap_group__error */
     uint64_t old_bytes, old_blocks, oldest_ns, youngest_ns; /* see struct heap_site */
 };
 /* The relative standard error of a group's figures; 0 where every event was seen. */
 double heap_group__error(const struct profile *p, const struct heap_group *g);
 /* groups[*n], for free(). by_op: one group an operation, ustack 0. NULL: out of memory. */
 struct heap_group *heap_groups__make(const struct profile *p, bool by_op, uint32_t *n);
+/* The same by what libprax allocated for; in `op` is the frame that names it, 0 = no such. */
+struct heap_group *heap_groups__by_purpose(const struct profile *p, uint32_t *n);
+/* "all", "orm", or NULL: profile_meta.with_heap. */
+const char *heap_of__name(uint8_t with_heap);
 
 /* Lost records by cause: calls visit for each that is not 0. */
 void losses__each(const struct profile *p, void (*visit)(void *ctx, const char *cause, uint64_t n),
@@ -35,6 +39,14 @@ void losses__each(const struct profile *p, void (*visit)(void *ctx, const char *
 /* "blog-server (pid 123)", "3 processes". */
 void facts__target(struct pxi_buf *out, const struct profile *p);
 uint64_t facts__duration(const struct profile *p); /* ns */
+/* How much slower the recording made the processes, as a part of what they would have run without
+ * it (0.05: 5 %): an estimate from hits and what a hit costs. < 0: not known. */
+double facts__slowdown(const struct profile *p);
+/* "exact", "probes", "sampled", "pages"; "none". */
+const char *facts__heap_how(const struct profile *p);
+/* Calls visit for each kind of event of the heap that was seen, and how often. */
+void heap_hits__each(const struct profile *p,
+                     void (*visit)(void *ctx, const char *what, uint64_t n), void *ctx);
 /* User stacks of samples: whole ones, and all. */
 uint64_t facts__whole_stacks(const struct profile *p, uint64_t *all);
 

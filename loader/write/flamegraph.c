@@ -192,11 +192,12 @@ static void add_frame(struct pxi_buf *out, const struct node *n, const struct li
 /* ---- around them -------------------------------------------------------------------------------
  */
 
-static const char *title_of(enum write_weight weight)
+static const char *title_of(const struct profile *p, enum write_weight weight)
 {
-    return weight == WRITE_CPU         ? "CPU time"
-           : weight == WRITE_HEAP_LIVE ? "Heap: what was never freed"
-                                       : "Heap: all that was allocated";
+    return weight == WRITE_CPU              ? "CPU time"
+           : weight == WRITE_HEAP_LIVE      ? "Heap: what was never freed"
+           : p->meta.heap_how == HEAP_PAGES ? "Memory: what page faults brought in"
+                                            : "Heap: all that was allocated";
 }
 
 static void add_facts(struct pxi_buf *out, const struct profile *p, enum write_weight weight,
@@ -284,7 +285,7 @@ static void add_head(struct pxi_buf *out, const struct profile *p, enum write_we
                 "<style>\n%s</style>\n<rect class=\"ground\" width=\"100%%\" height=\"100%%\"/>\n",
                 FLAME_WIDTH, height, FLAME_WIDTH, height, total,
                 weight == WRITE_CPU ? "samples" : "bytes", flamegraph_style);
-    pxi_buf_fmt(out, "<text class=\"title\" x=\"%d\" y=\"30\">%s", FLAME_PAD, title_of(weight));
+    pxi_buf_fmt(out, "<text class=\"title\" x=\"%d\" y=\"30\">%s", FLAME_PAD, title_of(p, weight));
     const char *command = p->meta.command;
     if (command && *command) {
         char shown[96];

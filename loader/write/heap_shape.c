@@ -82,8 +82,10 @@ void heap_text__growth(struct pxi_buf *out, const struct profile *p)
 {
     const struct growth *g = &p->heap.growth;
     const uint32_t rows = g->n < ROWS_SHOWN ? g->n : ROWS_SHOWN;
-    pxi_buf_text(out,
-                 "\nGrowth\n  after       live          blocks        resident      virtual\n");
+    pxi_buf_text(out, p->meta.heap_how == HEAP_PAGES
+                          ? "\nGrowth\n  after       faulted in    faults        "
+                          : "\nGrowth\n  after       live          blocks        ");
+    pxi_buf_text(out, "resident      virtual\n");
     for (uint32_t r = 0; r < rows; r++) {
         const uint32_t at = rows > 1 ? (uint32_t)((uint64_t)r * (g->n - 1) / (rows - 1)) : 0;
         const struct growth_point *x = &g->points[at], *m = memory_at(&p->memory, x->ns);

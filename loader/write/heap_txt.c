@@ -47,6 +47,10 @@ static void add_notes(struct pxi_buf *out, const struct profile *p)
         pxi_buf_text(out, " on average: all but what is counted are estimates;\n"
                           "      +- is one standard error, 1/sqrt(samples)\n");
     }
+    if (p->meta.with_heap == HEAP_OF_ORM) {
+        pxi_buf_text(out, "note: what libprax itself allocates: neither the program's own blocks\n"
+                          "      nor those of the database's library\n");
+    }
     if (!p->meta.command)
         pxi_buf_text(out, "note: attached to what was running: older blocks are not seen\n");
     note(out, "frees of blocks that were not known", h->unknown_frees);
@@ -58,6 +62,8 @@ static void add_notes(struct pxi_buf *out, const struct profile *p)
     note(out, "addresses allocated twice with no free seen between", h->overwritten);
     note(out, "reallocs of which only one end was seen", h->lost_reallocs);
     note(out, "allocations that failed", h->failed);
+    note(out, "blocks beyond those that can be followed at a time, in the totals only",
+         h->untracked);
     uint64_t lost = c->lost[PXB_ALLOC] + c->lost[PXB_FREE] + c->lost[PXB_REALLOC_ENTER] +
                     c->lost[PXB_REALLOC_EXIT] + c->no_memory;
     note(out, "events that were lost, so that no figure here is exact", lost);
@@ -79,6 +85,11 @@ static void add_totals(struct pxi_buf *out, const struct profile *p)
         row(out, h->rate ? "estimated" : "allocated in all", h->total_bytes, h->total_blocks);
         pxi_buf_char(out, '\n');
     }
+    const size_t from = out->size;
+    pxi_buf_text(out, "how often");
+    text__column(out, from, 22);
+    text__rate(out, h->total_blocks, facts__duration(p));
+    pxi_buf_char(out, '\n');
     row(out, "at the peak", h->max_bytes, h->max_blocks);
     if (h->max_ns > p->meta.start_ns) {
         pxi_buf_text(out, ", ");
@@ -101,7 +112,9 @@ static void add_figures(struct pxi_buf *out, const struct profile *p, const stru
         pxi_buf_fmt(out, ", +- %.0f %%", 100 * heap_group__error(p, g));
     pxi_buf_text(out, ") in ");
     heap_text__blocks(out, g->total_blocks);
-    pxi_buf_text(out, ", peak ");
+    pxi_buf_text(out, " (");
+    text__rate(out, g->total_blocks, facts__duration(p));
+    pxi_buf_text(out, "), peak ");
     text__bytes(out, g->max_bytes);
     pxi_buf_text(out, ",\n     ");
     text__bytes(out, g->gmax_bytes);
@@ -151,7 +164,10 @@ static void add_stack(struct pxi_buf *out, const struct profile *p, const struct
 {
     const struct stack *s = &p->stacks[g->ustack];
     unsigned shown = 0;
-    for (uint16_t i = first_of_interest(p, s); i < s->n; i++) {
+    const uint32_t purpose = stack__purpose(p, g->ustack);
+    if (purpose)
+        add_name(out, p, purpose, 0);
+    for (uint16_t i = first_of_interest(p, s); i < s->n && s->frames[i] != purpose; i++) {
         for (uint32_t k = 0; k < label__count(p, s->frames[i]); k++) {
             if (shown++ < NAMES_SHOWN)
                 add_name(out, p, s->frames[i], k);
@@ -163,17 +179,17 @@ static void add_stack(struct pxi_buf *out, const struct profile *p, const struct
         pxi_buf_fmt(out, "       ... %u more\n", shown - NAMES_SHOWN);
 }
 
-static void add_op(struct pxi_buf *out, const struct profile *p, uint32_t op)
+void heap_text__op(struct pxi_buf *out, const struct profile *p, uint32_t op)
 {
     pxi_buf_text(out, "       query: ");
-    text__op(out, &p->ops[op]);
+    text__op_exactly(out, &p->ops[op]);
     pxi_buf_char(out, '\n');
 }
 
 void heap_text__place(struct pxi_buf *out, const struct profile *p, const struct heap_group *g)
 {
     if (g->op)
-        add_op(out, p, g->op);
+        heap_text__op(out, p, g->op);
     add_stack(out, p, g);
 }
 
@@ -244,7 +260,7 @@ static void add_ops(struct pxi_buf *out, const struct profile *p)
         pxi_buf_fmt(out, "%3u. ", i + 1);
         add_figures(out, p, &groups[i]);
         if (groups[i].op) {
-            add_op(out, p, groups[i].op);
+            heap_text__op(out, p, groups[i].op);
         } else {
             pxi_buf_text(out, "       outside of queries\n");
         }
@@ -252,16 +268,60 @@ static void add_ops(struct pxi_buf *out, const struct profile *p)
     free(groups);
 }
 
+static void add_held(struct pxi_buf *out, const char *title, const struct heap_held *held)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < HEAP_PURPOSES; i++) {
+        if (held->blocks[i] == 0)
+            continue;
+        if (!any)
+            pxi_buf_fmt(out, "\n%s, as the program itself counts\n", title);
+        any = true;
+        row(out, purpose_name(i), held->bytes[i], held->blocks[i]);
+        pxi_buf_char(out, '\n');
+    }
+}
+
+static void add_purposes(struct pxi_buf *out, const struct profile *p)
+{
+    uint32_t n;
+    struct heap_group *groups = heap_groups__by_purpose(p, &n);
+    figure *f = total_of;
+    out->broken |= !groups;
+    if (!groups)
+        return;
+    qsort_r(groups, n, sizeof *groups, by_figure, &f);
+    pxi_buf_text(out, "\nBy purpose\n");
+    for (uint32_t i = 0; i < n; i++) {
+        if (!groups[i].op)
+            continue;
+        pxi_buf_fmt(out, "%3u. ", i + 1);
+        add_figures(out, p, &groups[i]);
+        add_name(out, p, groups[i].op, 0);
+    }
+    free(groups);
+}
+
 void write_heap_txt(const struct profile *p, struct pxi_buf *out)
 {
     uint32_t n;
+    if (p->meta.heap_how == HEAP_PAGES) {
+        heap_text__pages(out, p);
+        return;
+    }
     struct heap_group *groups = heap_groups__make(p, false, &n);
     out->broken |= !groups;
     if (!groups)
         return;
     add_totals(out, p);
+    heap_text__trust(out, p);
     heap_text__growth(out, p);
     heap_text__shape(out, p);
+    if (p->meta.with_heap == HEAP_OF_ORM) {
+        add_held(out, "Held before the recording", &p->heap.held_before);
+        add_held(out, "Held at the end", &p->heap.held_at_end);
+        add_purposes(out, p);
+    }
     add_list(out, p, groups, n, "Sites by bytes allocated in all", total_of);
     add_list(out, p, groups, n, "Sites by bytes live at the global peak", peak_of);
     add_list(out, p, groups, n, "Sites by bytes left at the end", left_of);

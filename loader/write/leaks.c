@@ -75,6 +75,7 @@ static void add_sum(struct pxi_buf *out, const struct profile *p, const struct h
         pxi_buf_text(out, "note: sampled: these are estimates, and small leaks may be missing\n");
     if (!p->meta.command)
         pxi_buf_text(out, "note: attached to what was running: older blocks are not seen\n");
+    heap_text__trust(out, p);
 }
 
 void write_leaks_txt(const struct profile *p, struct pxi_buf *out)

@@ -86,12 +86,15 @@ static void add_stack(struct maker *m, uint32_t stack)
 {
     const struct stack *s = &m->p->stacks[stack];
     bool whole = s->end == PXB_END_NONE || s->end == PXB_END_OK || s->end == PXB_END_OK_GUESSED;
+    uint32_t n = s->n;
+    if (stack__purpose(m->p, stack))
+        add_label(m, label__of(m->p, s->frames[--n], 0, &m->scratch));
     if (!whole && !s->kernel) {
         pxi_buf_clear(&m->scratch);
         pxi_buf_fmt(&m->scratch, "[stack ends: %s]", end_name(s->end));
         add_text(m, LABEL_UNKNOWN);
     }
-    for (uint32_t i = s->n; i-- > 0;) {
+    for (uint32_t i = n; i-- > 0;) {
         for (uint32_t k = label__count(m->p, s->frames[i]); k-- > 0;)
             add_label(m, label__of(m->p, s->frames[i], k, &m->scratch));
     }

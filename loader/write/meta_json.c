@@ -47,7 +47,8 @@ static void add_loss(void *ctx, const char *cause, uint64_t n)
 
 static void add_counters(struct pxi_json *j, const struct profile *p)
 {
-    static const char *const hits[] = { "queries", "allocations", "returns", "frees" };
+    static const char *const hits[PXB_HITS] = { "queries", "allocations", "returns",
+                                                "frees",   "page_faults", "orm_blocks" };
     const struct pxb_counters *c = &p->meta.counters;
     member(j, "samples", c->samples);
     pxi_json_key(j, "stack_ends");
@@ -87,14 +88,29 @@ void meta__json(struct pxi_json *j, const struct profile *p)
     flag(j, "cpu", m->with_cpu);
     member(j, "cpu_hz", m->hz);
     flag(j, "heap", m->with_heap);
+    word(j, "heap_how", facts__heap_how(p));
     member(j, "heap_sampled_every_bytes", p->heap.rate);
+    member(j, "heap_events", m->heap_events);
+    member(j, "heap_unknown_frees", p->heap.unknown_frees);
+    word(j, "allocators", m->allocators);
     flag(j, "queries", m->with_queries);
     flag(j, "prax_seen", m->has_prax);
+    word(j, "heap_of", heap_of__name(m->with_heap));
     add_processes(j, p);
     add_counters(j, p);
     member(j, "overhead_ns", m->overhead_ns);
     pxi_json_key(j, "overhead_part");
     pxi_json_f64(j, facts__duration(p) ? (double)m->overhead_ns / (double)facts__duration(p) : 0);
+    member(j, "task_ns", m->task_ns);
+    pxi_json_key(j, "slowdown_part");
+    if (facts__slowdown(p) < 0) {
+        pxi_json_null(j);
+    } else {
+        pxi_json_f64(j, facts__slowdown(p));
+    }
+    pxi_json_key(j, "max_overhead_part");
+    pxi_json_f64(j, m->max_overhead / 100);
+    word(j, "backed_off", m->backoff);
     word(j, "warnings", m->warnings);
     pxi_json_end(j, '}');
 }

@@ -24,7 +24,8 @@ void stack__json(struct pxi_json *j, const struct profile *p, uint32_t stack, un
     const struct stack *s = &p->stacks[stack];
     struct pxi_buf scratch = { 0 };
     pxi_json_begin(j, '[');
-    for (uint16_t i = 0; i < s->n; i++) {
+    const uint32_t purpose = stack__purpose(p, stack);
+    for (uint16_t i = 0; i < s->n && s->frames[i] != purpose; i++) {
         for (uint32_t k = 0; k < label__count(p, s->frames[i]) && max; k++, max--)
             pxi_json_text(j, label__of(p, s->frames[i], k, &scratch).text);
     }

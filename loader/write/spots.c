@@ -36,10 +36,13 @@ static bool begins_as_one_of(const char *name, const char *const *list)
 
 bool is_allocator(const char *name)
 {
-    static const char *const whole[] = { "malloc",         "calloc",  "realloc",  "reallocarray",
-                                         "memalign",       "valloc",  "pvalloc",  "aligned_alloc",
-                                         "posix_memalign", "strdup",  "strndup",  "wcsdup",
-                                         "_int_malloc",    "xmalloc", "xrealloc", NULL };
+    static const char *const whole[] = {
+        "malloc",         "calloc",          "realloc",  "reallocarray",
+        "memalign",       "valloc",          "pvalloc",  "aligned_alloc",
+        "posix_memalign", "strdup",          "strndup",  "wcsdup",
+        "_int_malloc",    "xmalloc",         "xrealloc", "pxp_alloc",
+        "heap_realloc",   "arena_add_block", NULL
+    };
     static const char *const begin[] = { "operator new",
                                          "std::allocator",
                                          "std::__new_allocator",
@@ -51,6 +54,7 @@ bool is_allocator(const char *name)
                                          "__rust_realloc",
                                          "__rdl_",
                                          "pxi_arena_",
+                                         "pxi_heap_",
                                          "pxi_buf_", /* SQLite's: */
                                          "sqlite3Malloc",
                                          "sqlite3_malloc",
@@ -114,8 +118,11 @@ static void chain__add(struct chain *c, const char *name)
 static void chain__read(struct chain *c, const struct profile *p, uint32_t stack)
 {
     const struct stack *s = &p->stacks[stack];
+    const uint32_t purpose = stack__purpose(p, stack);
     c->n = 0;
-    for (uint32_t i = 0; i < s->n; i++) {
+    if (purpose) /* says better than a function what the memory is for */
+        chain__add(c, p->names[p->frames[purpose].symbol].name);
+    for (uint32_t i = 0; i < s->n && s->frames[i] != purpose; i++) {
         const struct frame *f = &p->frames[s->frames[i]];
         for (uint32_t k = 0; k < f->symbols && c->n < CHAIN_MAX; k++)
             chain__add(c, p->names[f->symbol + k].name);
@@ -203,6 +210,8 @@ void spot__callers(struct pxi_buf *out, const struct profile *p, const struct sp
         i++;
     i = i < c.n ? i + 1 : 0; /* a spot without a name: all of them called it */
     unsigned outer = outside_orm(&c, i);
+    while (i < outer && is_allocator(c.names[i]))
+        i++;
     if (outer > i + 1 && outer < c.n) { /* one of the inner ones, then who called the ORM */
         if (caller(&r, c.names[i], false))
             gap(&r);

@@ -275,20 +275,9 @@ static void add_cpu(struct page *g)
 /* ---- heap --------------------------------------------------------------------------------------
  */
 
-static void add_heap(struct page *g)
+static void add_blocks(struct page *g)
 {
     const struct heap *h = &g->p->heap;
-    struct spots s;
-    g->out->broken |= !spots__heap(&s, g->p);
-    section(g, "Heap");
-    if (h->rate) {
-        pxi_buf_text(g->out, "sampled every ");
-        text__bytes(g->out, h->rate);
-        pxi_buf_text(g->out, ", estimates; counted ");
-        text__bytes(g->out, h->exact_bytes);
-        pxi_buf_text(g->out, " in ");
-        counted(g->out, h->exact_blocks, "block\n", "blocks\n");
-    }
     text__bytes(g->out, h->total_bytes);
     pxi_buf_text(g->out, " in ");
     counted(g->out, h->total_blocks, "block; peak ", "blocks; peak ");
@@ -298,13 +287,69 @@ static void add_heap(struct page *g)
     pxi_buf_text(g->out, " in ");
     text__count(g->out, h->live_blocks);
     pxi_buf_char(g->out, '\n');
+}
+
+static void add_hit(void *ctx, const char *what, uint64_t n)
+{
+    struct page *g = ctx;
+    text__count(g->out, n);
+    pxi_buf_char(g->out, ' ');
+    pxi_buf_text(g->out, what);
+    pxi_buf_text(g->out, ", ");
+}
+
+/* From what the figures were made. */
+static void add_heap_facts(struct page *g)
+{
+    pxi_buf_fmt(g->out, "%*s", LABEL_WIDTH, "");
+    paint(g, DIM);
+    pxi_buf_fmt(g->out, "%s: ", facts__heap_how(g->p));
+    heap_hits__each(g->p, add_hit, g);
+    if (g->p->meta.heap_how == HEAP_PAGES) {
+        text__count(g->out, g->p->heap.copies);
+        pxi_buf_text(g->out, " of them copies\n");
+    } else {
+        counted(g->out, g->p->heap.unknown_frees, "unknown free\n", "unknown frees\n");
+    }
+    paint(g, PLAIN);
+}
+
+static void add_heap(struct page *g)
+{
+    const struct heap *h = &g->p->heap;
+    const bool pages = g->p->meta.heap_how == HEAP_PAGES;
+    struct spots s;
+    g->out->broken |= !spots__heap(&s, g->p);
+    section(g, pages ? "Pages" : "Heap");
+    if (h->rate) {
+        pxi_buf_text(g->out, "sampled every ");
+        text__bytes(g->out, h->rate);
+        pxi_buf_text(g->out, ", estimates; counted ");
+        text__bytes(g->out, h->exact_bytes);
+        pxi_buf_text(g->out, " in ");
+        counted(g->out, h->exact_blocks, "block\n", "blocks\n");
+    }
+    if (pages) {
+        text__bytes(g->out, h->total_bytes);
+        pxi_buf_text(g->out, " of pages came in, by ");
+        counted(g->out, h->total_blocks, "fault\n", "faults\n");
+    } else {
+        add_blocks(g);
+    }
+    add_heap_facts(g);
     struct columns c = columns_of(g, &s, SITES_SHOWN, g->width - HEAP_FIGURES);
+    const char *figures =
+        pages ? "     bytes     faults             " : "     bytes     blocks       left  ";
     if (s.n)
-        add_header(g, "     bytes     blocks       left  ", c);
+        add_header(g, figures, c);
     for (uint32_t i = 0; i < s.n && i < SITES_SHOWN; i++) {
         figure(g, 10, text__bytes, s.items[i].weight);
         figure(g, 11, text__count, s.items[i].blocks);
-        figure(g, 11, text__bytes, s.items[i].left);
+        if (pages) {
+            pxi_buf_fmt(g->out, "%11s", "");
+        } else {
+            figure(g, 11, text__bytes, s.items[i].left);
+        }
         pxi_buf_text(g->out, "  ");
         add_spot(g, &s.items[i], c);
     }
@@ -321,6 +366,20 @@ static void add_loss(void *ctx, const char *cause, uint64_t n)
     text__count(g->out, n);
     pxi_buf_char(g->out, ' ');
     pxi_buf_text(g->out, cause);
+}
+
+/* Lines that were written for people. */
+static void add_told(struct page *g, const char *label, const char *lines)
+{
+    while (lines && *lines) {
+        size_t size = strcspn(lines, "\n");
+        paint(g, RED);
+        pxi_buf_fmt(g->out, "%-*s", LABEL_WIDTH, label);
+        paint(g, PLAIN);
+        text__clean(g->out, lines, size, 0, false);
+        pxi_buf_char(g->out, '\n');
+        lines += size + (lines[size] == '\n');
+    }
 }
 
 static void add_trust(struct page *g)
@@ -345,17 +404,13 @@ static void add_trust(struct page *g)
         text__share(g->out, g->p->meta.overhead_ns, ns);
         pxi_buf_text(g->out, " of a CPU (");
         text__time(g->out, g->p->meta.overhead_ns);
-        pxi_buf_text(g->out, " of recording)\n");
+        pxi_buf_text(g->out, " of recording");
+        if (facts__slowdown(g->p) >= 0)
+            pxi_buf_fmt(g->out, "; %.1f %% slower", 100 * facts__slowdown(g->p));
+        pxi_buf_text(g->out, ")\n");
     }
-    for (const char *w = g->p->meta.warnings; w && *w;) {
-        size_t size = strcspn(w, "\n");
-        paint(g, RED);
-        pxi_buf_fmt(g->out, "%-*s", LABEL_WIDTH, "Warning");
-        paint(g, PLAIN);
-        text__clean(g->out, w, size, 0, false);
-        pxi_buf_char(g->out, '\n');
-        w += size + (w[size] == '\n');
-    }
+    add_told(g, "Less", g->p->meta.backoff);
+    add_told(g, "Warning", g->p->meta.warnings);
 }
 
 static void add_files(struct page *g)
@@ -366,7 +421,9 @@ static void add_files(struct page *g)
     put(g, PLAIN, dir, SIZE_MAX);
     pxi_buf_fmt(g->out, ": %s%s%s%smeta.json\n", m->with_cpu ? "flamegraph.svg cpu.folded " : "",
                 m->with_leaks ? "leaks.txt " : "",
-                m->with_heap ? "heap.txt heap.folded dhat-heap.json " : "",
+                !m->with_heap               ? ""
+                : m->heap_how == HEAP_PAGES ? "heap.txt heap.folded "
+                                            : "heap.txt heap.folded dhat-heap.json ",
                 m->with_queries ? "queries.json " : "");
     paint(g, BOLD);
     pxi_buf_fmt(g->out, "%-*s", LABEL_WIDTH, "Next");

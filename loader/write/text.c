@@ -78,6 +78,13 @@ void text__op(struct pxi_buf *out, const struct operation *o)
     }
 }
 
+void text__op_exactly(struct pxi_buf *out, const struct operation *o)
+{
+    text__op(out, o);
+    if (o->fingerprint)
+        pxi_buf_fmt(out, " %016" PRIx64, o->fingerprint);
+}
+
 void text__count(struct pxi_buf *out, uint64_t n)
 {
     char digits[32];
@@ -120,6 +127,16 @@ void text__time(struct pxi_buf *out, uint64_t ns)
     } else {
         three(out, (double)ns / 1e9, "s");
     }
+}
+
+void text__rate(struct pxi_buf *out, uint64_t n, uint64_t ns)
+{
+    static const char *const units[] = { "/s", "k/s", "M/s", "G/s" };
+    double x = ns ? (double)n * 1e9 / (double)ns : 0;
+    size_t unit = 0;
+    for (; x >= 999.5 && unit < 3; unit++)
+        x /= 1000;
+    three(out, x, units[unit]);
 }
 
 void text__share(struct pxi_buf *out, uint64_t part, uint64_t whole)

@@ -19,12 +19,15 @@ const char *text__base(const char *path);
 void text__address(struct pxi_buf *out, const struct profile *p, const struct frame *f);
 /* "query_many User"; "raw_sql_query" for raw SQL. */
 void text__op(struct pxi_buf *out, const struct operation *o);
+/* The same with its fingerprint, "query_many User e57c940ab288c66c", if it is known. */
+void text__op_exactly(struct pxi_buf *out, const struct operation *o);
 
 /* ---- figures ---- */
 
-void text__count(struct pxi_buf *out, uint64_t n); /* 1,234,567 */
-void text__bytes(struct pxi_buf *out, uint64_t n); /* 12 B, 1.5 KiB, 12.3 MiB */
-void text__time(struct pxi_buf *out, uint64_t ns); /* 12 ns, 1.23 us, 45.6 ms, 12.3 s */
+void text__count(struct pxi_buf *out, uint64_t n);             /* 1,234,567 */
+void text__bytes(struct pxi_buf *out, uint64_t n);             /* 12 B, 1.5 KiB, 12.3 MiB */
+void text__time(struct pxi_buf *out, uint64_t ns);             /* 12 ns, 1.23 us, 45.6 ms, 12.3 s */
+void text__rate(struct pxi_buf *out, uint64_t n, uint64_t ns); /* 0.12 /s, 12.3 /s, 4.56 k/s */
 void text__share(struct pxi_buf *out, uint64_t part, uint64_t whole); /* 12.3 % */
 /* Spaces until the line that begins at `from` is as wide as column; at least one. */
 void text__column(struct pxi_buf *out, size_t from, size_t column);

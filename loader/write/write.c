@@ -98,7 +98,7 @@ static void heap_folded(const struct profile *p, struct pxi_buf *out)
 }
 
 /* What of a profile a view shows. */
-enum part { ALWAYS, CPU, HEAP, LEAKS, QUERIES };
+enum part { ALWAYS, CPU, HEAP, BLOCKS, LEAKS, QUERIES };
 
 static const struct view {
     const char *name;
@@ -107,13 +107,14 @@ static const struct view {
 } views[] = {
     { "meta.json", write_meta_json, ALWAYS }, { "cpu.folded", cpu_folded, CPU },
     { "flamegraph.svg", cpu_svg, CPU },       { "heap.folded", heap_folded, HEAP },
-    { "heap.txt", write_heap_txt, HEAP },     { "dhat-heap.json", write_dhat, HEAP },
+    { "heap.txt", write_heap_txt, HEAP },     { "dhat-heap.json", write_dhat, BLOCKS },
     { "leaks.txt", write_leaks_txt, LEAKS },  { "queries.json", write_queries_json, QUERIES },
 };
 
 static bool wanted(const struct profile_meta *m, enum part part)
 {
     return part == ALWAYS || (part == CPU && m->with_cpu) || (part == HEAP && m->with_heap) ||
+           (part == BLOCKS && m->with_heap && m->heap_how != HEAP_PAGES) ||
            (part == LEAKS && m->with_leaks) || (part == QUERIES && m->with_queries);
 }
 

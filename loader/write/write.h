@@ -22,9 +22,10 @@ struct write_opts {
 };
 
 /* Writes the files that this profile has content for: recording.pxp, meta.json; with_cpu:
- * cpu.folded, flamegraph.svg; with_heap: heap.folded, heap.txt, dhat-heap.json, and
- * leaks.txt if with_leaks; with_queries: queries.json. A file that fails is named on stderr, its
- * temporary is removed, and the others are still written. 0, or the first error: -errno. */
+ * cpu.folded, flamegraph.svg; with_heap: heap.folded, heap.txt, dhat-heap.json (pages have no
+ * blocks that it could show), and leaks.txt if with_leaks; with_queries: queries.json. A file that
+ * fails is named on stderr, its temporary is removed, and the others are still written. 0, or the
+ * first error: -errno. */
 int write__all(const struct profile *p, const struct write_opts *o);
 
 /* One text to a file in dir_fd, as above. 0 or -errno; what is there stays on errors. */
@@ -33,7 +34,7 @@ int write__file(const struct write_opts *o, const char *name, const struct pxi_b
 /* What a folded line or a flame graph counts. */
 enum write_weight {
     WRITE_CPU,       /* samples */
-    WRITE_HEAP,      /* bytes allocated in all */
+    WRITE_HEAP,      /* bytes allocated in all, or faulted in */
     WRITE_HEAP_LIVE, /* bytes left at the end */
 };
 

@@ -4,6 +4,17 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/* Huge pages for what is large: a page of 4 KiB costs about as much to get as to fill. */
+static void *large_malloc(size_t size)
+{
+    enum { HUGE_PAGE = 2 << 20 };
+    void *p = aligned_alloc(HUGE_PAGE, (size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1));
+    if (p)
+        madvise(p, size, MADV_HUGEPAGE); /* only a wish */
+    return p;
+}
 
 static void *malloc_realloc(void *ctx, void *p, size_t old_size, size_t size)
 {
@@ -12,7 +23,7 @@ static void *malloc_realloc(void *ctx, void *p, size_t old_size, size_t size)
         free(p);
         return NULL;
     }
-    return realloc(p, size);
+    return !p && size >= PXI_ARENA_LARGE ? large_malloc(size) : realloc(p, size);
 }
 
 const prax_alloc pxi_malloc = { malloc_realloc, NULL };
@@ -65,13 +76,16 @@ static bool reuse_spare(struct pxi_arena *a, size_t size)
 static size_t next_size(const struct pxi_arena *a, size_t need)
 {
     size_t size = a->held + sizeof(struct pxi_block) < PXI_ARENA_FIRST ? PXI_ARENA_FIRST : a->held;
-    if (size > PXI_ARENA_BLOCK)
+    if (a->large && size >= 4 * PXI_ARENA_LARGE) {
+        size = PXI_ARENA_LARGE;
+    } else if (size > PXI_ARENA_BLOCK) {
         size = PXI_ARENA_BLOCK;
+    }
     size -= sizeof(struct pxi_block);
     return size < need ? need : size;
 }
 
-static bool add_block(struct pxi_arena *a, size_t need)
+static bool arena_add_block(struct pxi_arena *a, size_t need)
 {
     size_t size = next_size(a, need);
     size_t bytes;
@@ -100,7 +114,7 @@ void *pxi_arena_grow(struct pxi_arena *a, size_t size, size_t align)
     size_t need;
     assert(align && align <= 16 && (align & (align - 1)) == 0);
     if (__builtin_add_overflow(size, align, &need) ||
-        (!reuse_spare(a, need) && !add_block(a, need))) {
+        (!reuse_spare(a, need) && !arena_add_block(a, need))) {
         a->full = true;
         return NULL;
     }

@@ -25,6 +25,7 @@
 enum {
     PXI_ARENA_FIRST = 4 << 10, /* bytes: one page holds a get and its row */
     PXI_ARENA_BLOCK = 1 << 20, /* bytes: larger blocks would cost page faults that nobody uses */
+    PXI_ARENA_LARGE = 2 << 20, /* bytes, of a large arena that holds four times that: a huge page */
 };
 
 struct pxi_block {
@@ -43,6 +44,7 @@ struct pxi_arena {
     uint32_t serial; /* grows with every release: a mark older than it is stale */
     bool full;       /* an allocation failed since the last clear */
     bool over;       /* it failed because of max, not for want of memory */
+    bool large;      /* set by who fills it with one thing of many megabytes */
 };
 
 struct pxi_mark {

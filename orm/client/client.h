@@ -23,7 +23,8 @@ enum {
 };
 
 struct prax_db {
-    struct pxi_heap heap, pool_heap, plans_heap, rows_heap, scratch_heap;
+    struct pxi_heap heap, pool_heap, driver_heap, statements_heap, plans_heap, sessions_heap,
+        cursors_heap, rows_heap, scratch_heap;
     struct pxi_pool pool;
     struct pxi_plans plans;
     struct pxi_error err;
@@ -134,6 +135,8 @@ void pxi_op_disconnect(struct pxi_op *op);
  * VERB__start fires here. */
 int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r);
 int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *plan, bool cached);
+/* VERB__start fires, the first time. */
+void pxi_op_launch(struct pxi_op *op);
 /* Tells observers which statement the operation is about. */
 void pxi_op_show(struct pxi_op *op, struct pxi_plan *p);
 /* EINVAL, ELIMIT and EPERM; rows: the verb brings some. */

@@ -7,17 +7,20 @@
  * asked for by last_insert_rowid. Which columns are left is part of the shape.
  *
  * create_many sends rows that leave the same columns together: to SQLite 100 in one VALUES, to
- * PostgreSQL an array a column, unless a column is an array itself. It is all or nothing: one
- * statement is that by itself, more of them are put in a transaction; within one, a failure poisons
- * the guard, which rolls back all of it.
+ * PostgreSQL an array a column, unless a column is an array itself; many of them by COPY, which
+ * knows no ON CONFLICT. It is all or nothing: one statement is that by itself, more of them are put
+ * in a transaction; within one, a failure poisons the guard, which rolls back all of it.
  */
 #include "orm/client/client.h"
+#include "orm/query/fingerprint.h"
 #include <string.h>
 
 enum {
-    CHUNK_ROWS = 100,      /* in one VALUES: twice the speed of one, more are slower again */
-    CHUNK_VALUES = 32766,  /* SQLite's limit of parameters; PostgreSQL's is 65535 */
-    CHUNK_ARRAYS = 5000,   /* rows in arrays: some 100 KiB a column of values */
+    CHUNK_ROWS = 100,     /* in one VALUES: twice the speed of one, more are slower again */
+    CHUNK_VALUES = 32766, /* SQLite's limit of parameters; PostgreSQL's is 65535 */
+    CHUNK_ARRAYS = 5000,  /* rows in arrays: some 100 KiB a column of values */
+    COPY_ROWS = 5000, /* from here on COPY is faster, by 12 to 30 % at 20,000; slower at 1,000 */
+    COPY_PIECE = 500, /* rows of values in memory at once */
     GIVEN_BYTES = 8192 / 8 /* columns of a model / 8: more than any database takes */
 };
 
@@ -114,16 +117,21 @@ static int bind(struct pxi_shape *sh, const prax_column *c, const struct source 
     return 0;
 }
 
-/* Whether the database decides it. SQLite's row id comes without being asked for. */
-static bool is_left(const struct pxi_shape *sh, const prax_column *c, const char *row)
+/* Whether the database may decide it. SQLite's row id comes without being asked for. */
+static bool may_be_left(const struct pxi_shape *sh, const prax_column *c)
 {
     if (c->flags & PRAX_C_DB)
         return true;
     if (c->def != PRAX_D_AUTO && c->def != PRAX_D_SQL)
         return false;
-    if (c->flags & PRAX_C_ROWID && sh->d->engine == PXI_SQLITE)
-        return false;
-    return c->new_off == PRAX_NO_OFF || (uint8_t)row[c->new_off] == PRAX_WR_NONE;
+    return !(c->flags & PRAX_C_ROWID) || sh->d->engine != PXI_SQLITE;
+}
+
+/* Whether it does, for this row. */
+static bool is_left(const struct pxi_shape *sh, const prax_column *c, const char *row)
+{
+    return may_be_left(sh, c) && (c->flags & PRAX_C_DB || c->new_off == PRAX_NO_OFF ||
+                                  (uint8_t)row[c->new_off] == PRAX_WR_NONE);
 }
 
 /* The columns that are given, as bits; partial: not all. */
@@ -306,23 +314,26 @@ const void *prax_gen_create(prax_session *s, const prax_model *m, const void *ne
 struct many {
     const char *rows; /* rows[n] of M_new */
     size_t n;
-    bool skip;   /* duplicates */
-    bool arrays; /* PostgreSQL, and no column is an array */
-    bool leaves; /* a row may leave columns to the database */
-    size_t most; /* rows a statement */
+    bool skip;         /* duplicates */
+    bool arrays;       /* PostgreSQL, and no column is an array */
+    size_t most;       /* rows a statement */
+    unsigned from, to; /* the columns that a row may leave are from .. to - 1; from == to: none */
 };
 
-static void plan_many(struct pxi_op *op, struct many *w)
+static void plan_many(const struct pxi_shape *sh, struct many *w)
 {
-    const prax_model *m = op->m;
+    const prax_model *m = sh->m;
     bool lists = false;
-    w->leaves = false;
+    w->from = w->to = 0;
     for (unsigned i = 0; i < m->n_columns; i++) {
         const prax_column *c = &m->columns[i];
         lists |= (c->flags & PRAX_C_LIST) != 0;
-        w->leaves |= (c->flags & PRAX_C_DB) || c->def == PRAX_D_AUTO || c->def == PRAX_D_SQL;
+        if (!may_be_left(sh, c))
+            continue;
+        w->from = w->to ? w->from : i;
+        w->to = i + 1;
     }
-    w->arrays = op->link->driver->engine == PXI_POSTGRES && !lists;
+    w->arrays = sh->d->engine == PXI_POSTGRES && !lists;
     size_t values = CHUNK_VALUES / m->n_columns;
     w->most = w->arrays ? CHUNK_ARRAYS : values < CHUNK_ROWS ? values : CHUNK_ROWS;
 }
@@ -336,23 +347,30 @@ static bool any_given(const struct given *g, const prax_model *m)
     return false;
 }
 
+static bool leave_the_same(const struct pxi_shape *sh, const struct many *w, const char *a,
+                           const char *b)
+{
+    const prax_column *c = sh->m->columns;
+    for (unsigned i = w->from; i < w->to; i++) {
+        if (is_left(sh, &c[i], a) != is_left(sh, &c[i], b))
+            return false;
+    }
+    return true;
+}
+
 /* How many rows from `at` on leave what this one leaves. */
 static size_t alike(const struct pxi_shape *sh, const struct many *w, size_t at, struct given *g)
 {
-    struct given other;
-    size_t n = 1;
+    size_t size = sh->m->new_size, n = 1;
+    const char *row = w->rows + at * size;
     g->partial = false;
-    if (!w->leaves)
+    if (w->to == 0)
         return w->n - at < w->most ? w->n - at : w->most;
-    given_of(sh, w->rows + at * sh->m->new_size, g);
+    given_of(sh, row, g);
     if (!any_given(g, sh->m))
         return 1; /* DEFAULT VALUES makes one row */
-    for (; n < w->most && at + n < w->n; n++) {
-        given_of(sh, w->rows + (at + n) * sh->m->new_size, &other);
-        if (other.partial != g->partial ||
-            (g->partial && memcmp(other.bits, g->bits, sh->m->fields_size) != 0))
-            break;
-    }
+    while (n < w->most && at + n < w->n && leave_the_same(sh, w, row, row + n * size))
+        n++;
     return n;
 }
 
@@ -370,31 +388,33 @@ static int put_rows(struct pxi_shape *sh, const char *rows, size_t n, const stru
     return sh->code;
 }
 
-/* One array a column that is given. They are filled row by row, so that the first row that is wrong
- * is the one that is reported. */
+static int put_column(struct pxi_shape *sh, const prax_column *c, const char *row, size_t n,
+                      struct source *from, struct pxi_value *items)
+{
+    size_t size = sh->m->new_size;
+    for (size_t i = 0; i < n; i++, row += size) {
+        if (source_of(sh, c, row, from) < 0 || bind(sh, c, from, &items[i]) < 0)
+            return sh->code;
+    }
+    return 0;
+}
+
+/* One array a column that is given. */
 static int put_columns(struct pxi_shape *sh, const char *rows, size_t n, const struct given *g)
 {
     struct source from = { .now = { .us = 0 } };
-    struct pxi_value *items = NULL;
     for (unsigned k = 0; k < sh->m->n_columns; k++) {
         const prax_column *c = &sh->m->columns[k];
         if (!is_given(g, k))
             continue;
-        items = pxi_arena_get(sh->scratch, n * sizeof *items, 16);
+        struct pxi_value *items = pxi_arena_get(sh->scratch, n * sizeof *items, 16);
         if (!items)
             return pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
+        if (put_column(sh, c, rows, n, &from, items) < 0)
+            return sh->code;
         *pxi_shape_value(sh) = (struct pxi_value){
             .kind = PXI_ARRAY, .type = c->type, .scale = c->scale, .size = (uint32_t)n, .u.p = items
         };
-    }
-    for (size_t i = 0; i < n; i++) {
-        const struct pxi_value *array = sh->values;
-        for (unsigned k = 0; k < sh->m->n_columns; k++) {
-            const prax_column *c = &sh->m->columns[k];
-            if (is_given(g, k) && (source_of(sh, c, rows + i * sh->m->new_size, &from) < 0 ||
-                                   bind(sh, c, &from, (struct pxi_value *)array++->u.p + i) < 0))
-                return sh->code;
-        }
     }
     return sh->code;
 }
@@ -439,6 +459,98 @@ static int64_t insert_all(struct pxi_op *op, const struct many *w)
     return sum;
 }
 
+/* ---- by COPY ---- */
+
+/* What observers and errors call the statement; its table and columns are what the driver wants. */
+struct copy {
+    struct pxi_plan plan;
+    const char *table, *columns;
+};
+
+static const char *columns_of(struct pxi_op *op, const struct given *g, bool table)
+{
+    struct pxi_sql q;
+    bool first = true;
+    pxi_sql_begin(&q, op->s->db->plans.dialect, &op->s->scratch);
+    if (table)
+        pxi_sql_name(&q, op->m->table);
+    for (unsigned i = 0; !table && i < op->m->n_columns; i++) {
+        if (!is_given(g, i))
+            continue;
+        pxi_sql_add(&q, first ? "" : ", ");
+        pxi_sql_name(&q, op->m->columns[i].db_name);
+        first = false;
+    }
+    return q.broken ? NULL : q.text;
+}
+
+static struct copy *copy_of(struct pxi_op *op, const struct given *g)
+{
+    struct pxi_sql q;
+    struct copy *c = pxi_arena_zero(&op->s->scratch, 1, sizeof *c);
+    if (!c || !(c->table = columns_of(op, g, true)) || !(c->columns = columns_of(op, g, false)))
+        return NULL;
+    pxi_sql_begin(&q, op->s->db->plans.dialect, &op->s->scratch);
+    pxi_sql_add(&q, "COPY ");
+    pxi_sql_add(&q, c->table);
+    pxi_sql_add(&q, " (");
+    pxi_sql_add(&q, c->columns);
+    pxi_sql_add(&q, ") FROM STDIN");
+    if (q.broken)
+        return NULL;
+    c->plan = (struct pxi_plan){ .id = PXI_PLAN_ONCE,
+                                 .sql = q.text,
+                                 .sql_size = (uint32_t)q.size,
+                                 .fingerprint = pxi_fingerprint(q.text, q.size) };
+    return c;
+}
+
+static int copy_rows(struct pxi_op *op, const struct many *w, const struct given *g)
+{
+    int rc = 0;
+    for (size_t done = 0, now; rc == 0 && done < w->n; done += now) {
+        struct pxi_mark mark = pxi_arena_mark(&op->s->scratch);
+        struct pxi_shape sh;
+        now = w->n - done < COPY_PIECE ? w->n - done : COPY_PIECE;
+        pxi_op_shape(op, &sh);
+        rc = put_rows(&sh, w->rows + done * op->m->new_size, now, g);
+        op->rec->bytes_in += rc == 0 ? 8 * (uint64_t)sh.n_values : 0;
+        if (rc == 0)
+            rc = op->link->driver->copy_rows(op->link->conn, sh.values, now);
+        pxi_arena_release(&op->s->scratch, mark);
+    }
+    return rc;
+}
+
+static int64_t copy_all(struct pxi_op *op, const struct many *w, const struct given *g)
+{
+    const struct pxi_driver *d = op->link->driver;
+    struct copy *c = copy_of(op, g);
+    if (!c)
+        return pxi_op_full(op, &op->s->scratch);
+    pxi_op_show(op, &c->plan);
+    pxi_op_launch(op);
+    pxi_op_phase(op, PRAX_PHASE_EXECUTE);
+    int rc = d->copy_begin(op->link->conn, c->table, c->columns);
+    if (rc == 0)
+        rc = copy_rows(op, w, g);
+    int64_t sum = d->copy_end(op->link->conn, rc == 0);
+    if (rc < 0 || sum < 0)
+        return pxi_op_explain(op, rc < 0 ? rc : (int)sum);
+    return sum;
+}
+
+static bool wants_copy(const struct pxi_shape *sh, const struct pxi_op *op, const struct many *w,
+                       struct given *g)
+{
+    struct many all = *w;
+    all.most = w->n;
+    return op->link->driver->copy_begin && w->n >= COPY_ROWS && !w->skip &&
+           alike(sh, &all, 0, g) == w->n;
+}
+
+/* ---- create_many itself ---- */
+
 static int64_t in_one_go(struct pxi_op *op, struct many *w)
 {
     int rc = pxi_op_connect(op);
@@ -448,8 +560,10 @@ static int64_t in_one_go(struct pxi_op *op, struct many *w)
     struct pxi_conn *c = op->link->conn;
     struct pxi_shape sh;
     struct given g;
-    plan_many(op, w);
     pxi_op_shape(op, &sh);
+    plan_many(&sh, w);
+    if (wants_copy(&sh, op, w, &g))
+        return copy_all(op, w, &g);
     if (op->s->tx.depth || alike(&sh, w, 0, &g) == w->n)
         return insert_all(op, w);
     rc = d->exec(c, d->begin(PRAX_ISO_DEFAULT, false));

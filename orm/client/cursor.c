@@ -11,7 +11,7 @@
 
 prax_cursor *pxi_cursor_new(prax_session *s)
 {
-    prax_cursor *c = pxi_heap_zero(&s->db->heap, sizeof *c);
+    prax_cursor *c = pxi_heap_zero(&s->db->cursors_heap, sizeof *c);
     if (!c)
         return NULL;
     c->db = s->db;
@@ -25,7 +25,7 @@ static void free_cursor(prax_cursor *c)
 {
     prax_db *db = c->db;
     pxi_arena_free(&c->arena);
-    pxi_heap_free(&db->heap, c, sizeof *c);
+    pxi_heap_free(&db->cursors_heap, c, sizeof *c);
     pxi_db_unref(db);
 }
 
@@ -133,14 +133,14 @@ static int open_each(prax_cursor *c, const prax_query_head *q)
         return pxi_op_fail(&c->op, PRAX_EINVAL,
                            "a cursor reads no relations; use find_many, with take in pages");
     }
-    c->row = pxi_arena_get(&c->arena, m->row_size, 16);
-    if (!c->row)
-        return pxi_op_full(&c->op, &c->arena);
     struct pxi_request r = pxi_request_of(&c->op, q);
     pxi_op_shape(&c->op, &sh);
     rc = pxi_op_start(&c->op, &sh, &r);
+    if (rc < 0)
+        return rc;
+    c->row = pxi_arena_get(&c->arena, m->row_size, 16); /* now it is known for which statement */
     c->behind = pxi_arena_mark(&c->arena);
-    return rc;
+    return c->row ? rc : pxi_op_full(&c->op, &c->arena);
 }
 
 prax_cursor *prax_gen_open(prax_session *s, const prax_model *m, const void *query)

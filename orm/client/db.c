@@ -46,9 +46,10 @@ static int check_opts(prax_db *db, const prax_db_opts *o)
                              "prax_db_open: pool_min %u, pool_max %u: at most %d, min <= max",
                              o->pool_min, o->pool_max, POOL_LIMIT);
     }
-    if (o->warm > PXI_WARM_MAX)
+    if (o->warm > PXI_WARM_MAX) {
         return pxi_error_set(&db->err, PRAX_EINVAL, "prax_db_open: warm %u: at most %d", o->warm,
                              PXI_WARM_MAX);
+    }
     if ((o->lifetime_ms || o->idle_ms) && o->url && strcmp(o->url, "sqlite::memory:") == 0) {
         return pxi_error_set(&db->err, PRAX_EINVAL,
                              "prax_db_open: lifetime_ms and idle_ms would close %s, and with it "
@@ -78,7 +79,11 @@ static prax_db *new_db(const prax_db_opts *o)
         return NULL;
     pxi_heap_init(&db->heap, &heap.user, "handle", false);
     pxi_heap_init(&db->pool_heap, &heap.user, "pool", false);
+    pxi_heap_init(&db->driver_heap, &heap.user, "driver", false);
+    pxi_heap_init(&db->statements_heap, &heap.user, "statements", false);
     pxi_heap_init(&db->plans_heap, &heap.user, "plans", false);
+    pxi_heap_init(&db->sessions_heap, &heap.user, "sessions", false);
+    pxi_heap_init(&db->cursors_heap, &heap.user, "cursors", false);
     pxi_heap_init(&db->rows_heap, &heap.user, "rows", true);
     pxi_heap_init(&db->scratch_heap, &heap.user, "scratch", true);
     pxi_error_clear(&db->err);
@@ -100,7 +105,9 @@ int prax_db_open_with(prax_db **out, const prax_db_opts *opts)
     if (!db)
         return PRAX_ENOMEM;
     *out = db;
-    struct pxi_pool_opts po = { .url = o.url,
+    struct pxi_pool_opts po = { .statements = &db->statements_heap,
+                                .driver = &db->driver_heap,
+                                .url = o.url,
                                 .min = o.pool_min ? o.pool_min : 1,
                                 .max = o.pool_max ? o.pool_max : POOL_MAX,
                                 .stmt_cache = o.stmt_cache ? o.stmt_cache : STMT_CACHE,

@@ -64,7 +64,7 @@ static void fill_record(struct pxi_op *op, const struct prax_stats *st)
     r->verb = probes[op->verb];
     r->phase = PRAX_PHASE_BUILD;
     r->flags = 0;
-    r->op_id = (uint64_t)__atomic_load_n(&st->tid, __ATOMIC_RELAXED) << 32 | ++op_count;
+    r->op_id = (uint64_t)pxi_stats_tid(st) << 32 | ++op_count;
     if (r->model != (uintptr_t)model) {
         r->model = (uintptr_t)model;
         r->model_size = (uint32_t)strlen(model);
@@ -382,10 +382,21 @@ static int keep_all(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan **p
     return 0;
 }
 
+void pxi_op_launch(struct pxi_op *op)
+{
+    if (!op->started)
+        pxi_verb_start(op->rec);
+    op->started = true;
+}
+
 int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *plan, bool cached)
 {
     struct prax_stats *st = pxi_stats_here();
-    int rc = op->keep ? keep_all(op, sh, &plan) : 0;
+    int rc = 0;
+    if (op->keep) {
+        pxi_op_show(op, plan); /* what is kept is charged to the statement */
+        rc = keep_all(op, sh, &plan);
+    }
     if (rc == 0 && !op->link)
         rc = pxi_op_connect(op);
     if (!plan)
@@ -401,9 +412,7 @@ int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *
         return rc;
     if (op->check && (rc = op->check(op, sh->n_values)) < 0)
         return rc;
-    if (!op->started)
-        pxi_verb_start(op->rec);
-    op->started = true;
+    pxi_op_launch(op);
     pxi_op_phase(op, PRAX_PHASE_BIND);
     op->rec->bytes_in += bytes_in(sh);
     if (op->keep && op->link->driver->stream) /* a cursor's */

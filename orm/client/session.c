@@ -29,7 +29,7 @@ static prax_session *reuse(prax_db *db)
 
 static prax_session *make(prax_db *db)
 {
-    prax_session *s = pxi_heap_zero(&db->heap, sizeof *s);
+    prax_session *s = pxi_heap_zero(&db->sessions_heap, sizeof *s);
     if (!s)
         return NULL;
     s->db = db;
@@ -74,7 +74,7 @@ void pxi_session_free(prax_session *s)
 {
     pxi_arena_free(&s->arena);
     pxi_arena_free(&s->scratch);
-    pxi_heap_free(&s->db->heap, s, sizeof *s);
+    pxi_heap_free(&s->db->sessions_heap, s, sizeof *s);
 }
 
 static void free_rows(prax_session *s)

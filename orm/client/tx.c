@@ -157,14 +157,15 @@ static void leave(prax_session *s, unsigned depth)
     }
 }
 
-/* The connection broke in COMMIT. A driver calls that retryable if nothing was sent: then it was
+/* The connection was lost in COMMIT, whatever the reason (a deadline, when the server did not even
+ * answer the request to stop). A driver calls that retryable if nothing was sent: then it was
  * rolled back. Else nobody knows. */
 static int in_doubt(struct pxi_op *op)
 {
     struct pxi_error *e = &op->s->err;
     char cause[PXI_ERROR_TEXT];
     if (e->e.retryable)
-        return PRAX_ECONN;
+        return e->e.code;
     pxi_error_copy(cause, sizeof cause, e->message, strlen(e->message));
     pxi_error_clear(e);
     pxi_error_set(e, PRAX_ECONN,
@@ -180,7 +181,7 @@ static int commit(struct pxi_op *op, unsigned depth)
     if (depth > 1)
         return control(op, "RELEASE", depth);
     int rc = control(op, "COMMIT", depth);
-    return rc == PRAX_ECONN ? in_doubt(op) : rc;
+    return rc < 0 && op->link->driver->broken(op->link->conn) ? in_doubt(op) : rc;
 }
 
 int prax_tx_commit(prax_tx *tx)

@@ -28,7 +28,7 @@ static unsigned rank(struct candidate *best, unsigned n, unsigned max, struct ca
 void pxi_db_cool(void *ctx, const struct pxi_link *l)
 {
     prax_db *db = ctx;
-    struct candidate best[PXI_WARM_MAX];
+    struct candidate best[PXI_WARM_MAX] = { 0 };
     unsigned n = 0;
     for (unsigned id = 0; id < l->cached_room; id++) {
         if (l->cached[id].stmt)

@@ -4,17 +4,19 @@
  * Statements are parsed and described once (one round trip), values travel in binary, and every
  * wait is a poll on the socket and on an eventfd, so that a deadline or another thread can end it.
  *
+ *   postgres_libpq.c   libpq itself, loaded when it is needed
  *   postgres_url.c     a URL -> one conninfo string
  *   postgres_open.c    connecting, closing, checking, what a session leaves behind
  *   postgres_wait.c    waiting, stopping the server, losing the connection
  *   postgres_stmt.c    prepare, start, step, finish
+ *   postgres_param.c   values into a command
  *   postgres_stream.c  results that are not read at once: single rows, portals, what is put aside
  *   postgres_row.c     a row of a PGresult -> a C struct
  *   postgres_error.c   what went wrong, in Prax's words
  *   postgres_copy.c    COPY in
  *   postgres_pipe.c    the half that never blocks
  *   postgres_scan.c    what kind of statement a text is (pure)
- *   postgres_encode.c, postgres_decode.c: values (pure, see postgres_codec.h)
+ *   postgres_encode.c, postgres_decode.c, postgres_numeric.c: values (pure, see postgres_codec.h)
  *   postgres.c         the table of all this
  *
  * Invariants: `active` is the one statement whose answer is still on its way, and before anything
@@ -24,8 +26,8 @@
 #ifndef PXI_DRIVER_POSTGRES_H
 #define PXI_DRIVER_POSTGRES_H
 #include "orm/driver/postgres_codec.h"
+#include "orm/driver/postgres_libpq.h"
 #include "orm/driver/postgres_scan.h"
-#include <libpq-fe.h>
 
 enum {
     PXI_PG_SERVER_MIN = 120000,
@@ -58,7 +60,7 @@ struct pxi_pg_field {
 
 struct pxi_pg_stmt {
     struct pxi_pg_conn *c;
-    char *sql;
+    size_t sql_size;
     char name[24]; /* on the server; "" = none is kept there */
     struct pxi_pg_scan scan;
     bool streams; /* the next start is for a cursor */
@@ -67,8 +69,8 @@ struct pxi_pg_stmt {
     /* what the server says of it */
     PGresult *desc;
     unsigned n_params, n_columns;
+    struct pxi_pg_type *params;  /* params[n_params]; the others lie behind it, in one block */
     Oid *param_oids;             /* param_oids[n_params] */
-    struct pxi_pg_type *params;  /* params[n_params] */
     struct pxi_pg_type *columns; /* columns[n_columns] */
     /* how its rows are read, for one row program */
     const struct pxi_program *program;
@@ -87,12 +89,13 @@ struct pxi_pg_stmt {
     int fetch;       /* PORTAL: rows a round trip; 0 = all have been fetched */
     bool gone;       /* PORTAL: it was rolled back */
     struct pxi_pg_stmt *next_portal;
+    char sql[]; /* sql_size bytes and a NUL */
 };
 
 struct pxi_pg_copy {
     bool open;
     unsigned n;
-    char *sql;                   /* of which `columns` are known; or NULL */
+    struct pxi_buf sql;          /* of which `columns` are known; "" = none */
     struct pxi_pg_type *columns; /* columns[n] */
     struct pxi_buf buf;
     int64_t rows;
@@ -112,6 +115,7 @@ struct pxi_pg_pipe {
 
 struct pxi_pg_conn {
     struct pxi_conn conn;
+    const prax_alloc *alloc;
     PGconn *pg;
     int wake; /* eventfd: somebody called interrupt */
     struct pxi_watch *watch;
@@ -135,9 +139,9 @@ struct pxi_pg_conn {
     unsigned last_name, last_portal;
     /* parameters of the command that is sent */
     struct pxi_buf bytes;
-    const char **values;
+    const char **values; /* values[params_room]; the others lie behind it, in one block */
+    size_t *at;          /* where in bytes; SIZE_MAX: the caller's own */
     int *sizes, *formats;
-    size_t *at; /* where in bytes; SIZE_MAX: the caller's own */
     unsigned params_room;
     /* names on the server that nobody needs any more */
     struct pxi_buf drops;    /* "p12\0p15\0" */
@@ -151,6 +155,8 @@ struct pxi_pg_conn {
     struct pxi_pg_request *request; /* a cancel that nobody waits for */
 };
 
+#define PXI_PG_PARAM_SIZE (sizeof(char *) + sizeof(size_t) + 2 * sizeof(int)) /* bytes each */
+
 static inline struct pxi_pg_conn *pxi_pg_of(struct pxi_conn *c)
 {
     return (struct pxi_pg_conn *)(void *)c;
@@ -158,6 +164,12 @@ static inline struct pxi_pg_conn *pxi_pg_of(struct pxi_conn *c)
 static inline struct pxi_pg_stmt *pxi_pg_stmt_of(struct pxi_stmt *st)
 {
     return (struct pxi_pg_stmt *)(void *)st;
+}
+
+/* Memory of the handle's allocator, as prax_alloc has it. */
+static inline void *pxi_pg_mem(const struct pxi_pg_conn *c, void *p, size_t old, size_t size)
+{
+    return p || size ? c->alloc->realloc(c->alloc->ctx, p, old, size) : NULL;
 }
 
 /* postgres_url.c */
@@ -184,6 +196,9 @@ int pxi_pg_wait(struct pxi_pg_conn *c);
 /* The next result; NULL with *rc 0 at the end of a command, with *rc < 0 when the connection is
  * lost. */
 PGresult *pxi_pg_result(struct pxi_pg_conn *c, int *rc);
+/* The same where libpq, when it has no memory for an answer, gives none and waits on, with nothing
+ * but a message: clean: there is none so far. */
+PGresult *pxi_pg_answer(struct pxi_pg_conn *c, bool clean, int *rc);
 /* Reads and drops what is left of a command. */
 int pxi_pg_drain(struct pxi_pg_conn *c);
 /* Waits until all that was written has left. */
@@ -191,6 +206,10 @@ int pxi_pg_flush(struct pxi_pg_conn *c);
 /* Reads the answers to n commands of a pipeline and the sync behind them; their first error.
  * answers[n] are the caller's to clear, NULL where none came. */
 int pxi_pg_answers(struct pxi_pg_conn *c, PGresult **answers, unsigned n);
+/* Not the answer to a sync, or to a command, or an error of libpq's own: when it has no memory for
+ * a result, it loses count in a pipeline of what is the answer to what (libpq 15). Then the
+ * connection must be given up. */
+bool pxi_pg_out_of_step(const PGresult *res, bool is_sync);
 /* Leaves pipeline mode, rc being how things went in it. */
 int pxi_pg_leave(struct pxi_pg_conn *c, int rc);
 /* Takes in what the socket has, without waiting. */
@@ -201,6 +220,7 @@ void pxi_pg_stop(struct pxi_pg_conn *c, int code);
  */
 int pxi_pg_cancel(struct pxi_pg_conn *c);
 int pxi_pg_cancel_end(struct pxi_pg_conn *c);
+int pxi_pg_cancelling(struct pxi_pg_conn *c); /* 1: it is still under way */
 int pxi_pg_lost(struct pxi_pg_conn *c);
 
 /* postgres_error.c: each keeps what explain will need, and returns the code. */
@@ -223,6 +243,7 @@ struct pxi_pg_stmt *pxi_pg_stmt_new(struct pxi_pg_conn *c, const char *sql, size
 void pxi_pg_stmt_free(struct pxi_pg_stmt *st);
 /* Takes over what Describe answered. */
 int pxi_pg_described(struct pxi_pg_stmt *st, PGresult *desc);
+/* postgres_param.c: for the next send. */
 int pxi_pg_encode(struct pxi_pg_stmt *st, const struct pxi_value *v, unsigned n);
 /* Sends st with the parameters that were encoded last; 0 or an error. */
 int pxi_pg_send(struct pxi_pg_stmt *st);

@@ -7,7 +7,6 @@
  * Source: PostgreSQL 15's manual, COPY, "Binary Format".
  */
 #include "orm/driver/postgres.h"
-#include <stdlib.h>
 #include <string.h>
 
 enum { PIECE = 64 << 10 };
@@ -29,10 +28,10 @@ static int describe(struct pxi_pg_conn *c, const char *table, const char *column
     if (rc < 0)
         return rc;
     struct pxi_pg_stmt *st = pxi_pg_stmt_of(stmt);
-    struct pxi_pg_type *types = calloc(st->n_columns + 1, sizeof *types);
+    struct pxi_pg_type *types = pxi_pg_mem(c, NULL, 0, st->n_columns * sizeof *types);
     if (types) {
         memcpy(types, st->columns, st->n_columns * sizeof *types);
-        free(c->copy.columns);
+        pxi_pg_mem(c, c->copy.columns, c->copy.n * sizeof *types, 0);
         c->copy.columns = types;
         c->copy.n = st->n_columns;
     }
@@ -42,7 +41,7 @@ static int describe(struct pxi_pg_conn *c, const char *table, const char *column
 
 static bool is_known(const struct pxi_pg_conn *c, const struct pxi_buf *sql)
 {
-    return c->copy.sql && strcmp(c->copy.sql, sql->data) == 0;
+    return c->copy.sql.size == sql->size && memcmp(c->copy.sql.data, sql->data, sql->size) == 0;
 }
 
 int pxi_pg_copy_begin(struct pxi_conn *conn, const char *table, const char *columns)
@@ -54,9 +53,10 @@ int pxi_pg_copy_begin(struct pxi_conn *conn, const char *table, const char *colu
     if (rc == 0 && !pxi_buf_ok(&sql))
         rc = pxi_pg_fail_text(c, PRAX_ENOMEM, "out of memory");
     if (rc == 0 && !is_known(c, &sql)) {
+        pxi_buf_clear(&c->copy.sql);
         rc = describe(c, table, columns);
-        free(c->copy.sql);
-        c->copy.sql = rc == 0 ? strdup(sql.data) : NULL;
+        if (rc == 0)
+            pxi_buf_add(&c->copy.sql, sql.data, sql.size);
     }
     if (rc == 0 && !PQsendQuery(c->pg, sql.data))
         rc = pxi_pg_lost(c);
@@ -64,7 +64,7 @@ int pxi_pg_copy_begin(struct pxi_conn *conn, const char *table, const char *colu
     if (rc < 0)
         return rc;
     c->sent = true;
-    PGresult *res = pxi_pg_result(c, &rc);
+    PGresult *res = pxi_pg_answer(c, true, &rc);
     if (rc == 0 && PQresultStatus(res) != PGRES_COPY_IN) {
         rc = pxi_pg_fail(c, res);
         pxi_pg_drain(c);
@@ -99,9 +99,10 @@ static int put_row(struct pxi_pg_conn *c, const struct pxi_value *v)
     pxi_buf_add(&c->copy.buf, &n, sizeof n);
     for (unsigned i = 0; i < c->copy.n; i++) {
         int rc = pxi_pg_put_field(&c->copy.buf, &c->copy.columns[i], &v[i]);
-        if (rc < 0)
+        if (rc < 0) {
             return pxi_pg_fail_text(c, rc, "row %lld, value %u: %s", (long long)c->copy.rows + 1,
                                     i + 1, prax_strerror(rc));
+        }
     }
     c->copy.rows++;
     return 0;

@@ -101,124 +101,6 @@ enum pxi_pg_reader pxi_pg_reader_of(const struct pxi_out *o, const struct pxi_pg
     return reader_if(fits, PXI_PG_READ_LIST);
 }
 
-/* ---- numeric ---- */
-
-struct numeric {
-    const char *groups;   /* n groups of four digits, two bytes each */
-    int n, weight, scale; /* weight: groups before the point, less one */
-    uint16_t sign;
-};
-
-static bool read_numeric(const char *p, int size, struct numeric *x)
-{
-    if (size < PXI_PG_NUMERIC_HEAD)
-        return false;
-    *x = (struct numeric){ .groups = p + PXI_PG_NUMERIC_HEAD,
-                           .n = (int16_t)pxi_be16(p),
-                           .weight = (int16_t)pxi_be16(p + 2),
-                           .sign = pxi_be16(p + 4),
-                           .scale = pxi_be16(p + 6) };
-    if (x->n < 0 || size != PXI_PG_NUMERIC_HEAD + 2 * x->n || x->scale > 0x3fff)
-        return false;
-    for (int i = 0; i < x->n; i++) {
-        if (pxi_be16(x->groups + (ptrdiff_t)2 * i) >= PXI_PG_NUMERIC_BASE)
-            return false;
-    }
-    return true;
-}
-
-/* The group that stands for 10000^w. */
-static unsigned group_at(const struct numeric *x, int w)
-{
-    int i = x->weight - w;
-    return i >= 0 && i < x->n ? pxi_be16(x->groups + (ptrdiff_t)2 * i) : 0;
-}
-
-/* Adds a group to the units: all of it, or what of it stands before digit `scale`. */
-static bool add_group(int64_t *units, int group, int exponent)
-{
-    int64_t part = group;
-    if (group == 0)
-        return true;
-    if (exponent < 0) {
-        if (exponent <= -4 || part % pxi_pow10[-exponent] != 0)
-            return false;
-        part /= pxi_pow10[-exponent];
-    } else if (exponent > PXI_DECIMAL_DIGITS ||
-               __builtin_mul_overflow(part, pxi_pow10[exponent], &part)) {
-        return false;
-    }
-    return !__builtin_add_overflow(*units, part, units);
-}
-
-bool pxi_pg_numeric_units(const char *p, int size, unsigned scale, int64_t *units)
-{
-    struct numeric x;
-    if (scale > PXI_DECIMAL_DIGITS || !read_numeric(p, size, &x))
-        return false;
-    if (x.sign != PXI_PG_POSITIVE && x.sign != PXI_PG_NEGATIVE)
-        return false;
-    *units = 0;
-    for (int i = 0; i < x.n; i++) {
-        int exponent = 4 * (x.weight - i) + (int)scale;
-        int group = pxi_be16(x.groups + (ptrdiff_t)2 * i);
-        if (!add_group(units, x.sign == PXI_PG_NEGATIVE ? -group : group, exponent))
-            return false;
-    }
-    return true;
-}
-
-static int64_t put_word(const char *word, struct pxi_arena *a, const char **text)
-{
-    *text = pxi_arena_text(a, word, strlen(word));
-    return *text ? (int64_t)strlen(word) : no_room(a);
-}
-
-static char *put_group(char *to, unsigned group)
-{
-    for (unsigned by = PXI_PG_NUMERIC_BASE / 10; by; by /= 10)
-        *to++ = (char)('0' + group / by % 10);
-    return to;
-}
-
-int64_t pxi_pg_numeric_text(const char *p, int size, struct pxi_arena *a, const char **text)
-{
-    struct numeric x;
-    if (!read_numeric(p, size, &x))
-        return PRAX_ETYPE;
-    if (x.sign == PXI_PG_NAN || x.sign == PXI_PG_INFINITY || x.sign == PXI_PG_MINUS_INFINITY)
-        return put_word(x.sign == PXI_PG_NAN        ? "NaN"
-                        : x.sign == PXI_PG_INFINITY ? "Infinity"
-                                                    : "-Infinity",
-                        a, text);
-    if (x.sign != PXI_PG_POSITIVE && x.sign != PXI_PG_NEGATIVE)
-        return PRAX_ETYPE;
-    int top = x.weight > 0 ? x.weight : 0;
-    size_t room = 4 * (size_t)(top + 1) + (size_t)x.scale + 8; /* sign, point, a last group, NUL */
-    char *start = pxi_arena_get(a, room, 1), *to = start;
-    if (!start)
-        return no_room(a);
-    if (x.sign == PXI_PG_NEGATIVE)
-        *to++ = '-';
-    char *whole = to, *first = to;
-    for (int w = top; w >= 0; w--)
-        to = put_group(to, group_at(&x, w));
-    while (first + 1 < to && *first == '0')
-        first++;
-    memmove(whole, first, (size_t)(to - first));
-    to -= first - whole;
-    if (x.scale) {
-        *to++ = '.';
-        char *behind = to;
-        for (int w = -1; to - behind < x.scale; w--)
-            to = put_group(to, group_at(&x, w));
-        to = behind + x.scale;
-    }
-    *to = '\0';
-    *text = start;
-    return to - start;
-}
-
 /* ---- fields of a row ---- */
 
 static int64_t copy_text(const char *p, int size, struct pxi_arena *a, const char **out)
@@ -376,11 +258,9 @@ static int read_decimal(enum pxi_pg_reader r, unsigned scale, const char *p, int
     }
 }
 
-static int64_t read_list(const struct pxi_out *o, const char *p, int size, char *to,
-                         struct pxi_arena *a);
-
-static inline int64_t read_value(enum pxi_pg_reader r, const struct pxi_out *o, const char *p,
-                                 int size, char *to, struct pxi_arena *a)
+/* Anything but a list. */
+static inline int64_t read_scalar(enum pxi_pg_reader r, const struct pxi_out *o, const char *p,
+                                  int size, char *to, struct pxi_arena *a)
 {
     switch (r) {
     case PXI_PG_READ_INT2:
@@ -421,36 +301,11 @@ static inline int64_t read_value(enum pxi_pg_reader r, const struct pxi_out *o, 
     case PXI_PG_READ_LABEL:
         return read_label(o, p, size, to);
     case PXI_PG_READ_LIST:
-        return read_list(o, p, size, to, a);
     case PXI_PG_READ_NOT:
         return PRAX_ETYPE;
     default:
         return read_decimal(r, o->scale, p, size, to);
     }
-}
-
-/* NULL, as the field's type has it. */
-static int put_null(const struct pxi_out *o, char *to)
-{
-    const struct pxi_layout *l = o->list ? &pxi_list_layout : &pxi_layouts[o->type];
-    if (!o->null)
-        return PRAX_ETYPE;
-    if (l->opt_val)
-        *(bool *)to = false;
-    memset(to + l->opt_val, 0, l->size);
-    return 0;
-}
-
-int64_t pxi_pg_read(enum pxi_pg_reader r, const struct pxi_out *o, const char *p, int size,
-                    char *to, struct pxi_arena *a)
-{
-    if (__builtin_expect(size < 0, 0))
-        return put_null(o, to);
-    if (o->null && !o->list && pxi_layouts[o->type].opt_val) {
-        *(bool *)to = true;
-        to += pxi_layouts[o->type].opt_val;
-    }
-    return read_value(r, o, p, size, to, a);
 }
 
 /* ---- arrays ---- */
@@ -511,7 +366,7 @@ static int64_t read_list(const struct pxi_out *o, const char *p, int size, char 
         int n;
         if (!next_item(&x, &at, &n))
             return PRAX_ETYPE;
-        int64_t rc = read_value(r, &item, at, n, items + i * item_size, a);
+        int64_t rc = read_scalar(r, &item, at, n, items + i * item_size, a);
         if (rc < 0)
             return rc;
         bytes += rc + (int64_t)item_size;
@@ -519,6 +374,32 @@ static int64_t read_list(const struct pxi_out *o, const char *p, int size, char 
     prax_list_i64 list = { .items = (const int64_t *)(const void *)items, .count = x.n };
     memcpy(to, &list, sizeof list);
     return x.p == x.end ? bytes : PRAX_ETYPE;
+}
+
+/* ---- all of them ---- */
+
+/* NULL, as the field's type has it. */
+static int put_null(const struct pxi_out *o, char *to)
+{
+    const struct pxi_layout *l = o->list ? &pxi_list_layout : &pxi_layouts[o->type];
+    if (!o->null)
+        return PRAX_ETYPE;
+    if (l->opt_val)
+        *(bool *)to = false;
+    memset(to + l->opt_val, 0, l->size);
+    return 0;
+}
+
+int64_t pxi_pg_read(enum pxi_pg_reader r, const struct pxi_out *o, const char *p, int size,
+                    char *to, struct pxi_arena *a)
+{
+    if (__builtin_expect(size < 0, 0))
+        return put_null(o, to);
+    if (o->null && !o->list && pxi_layouts[o->type].opt_val) {
+        *(bool *)to = true;
+        to += pxi_layouts[o->type].opt_val;
+    }
+    return r == PXI_PG_READ_LIST ? read_list(o, p, size, to, a) : read_scalar(r, o, p, size, to, a);
 }
 
 /* ---- cells ---- */
@@ -536,15 +417,16 @@ static int text_cell(struct pxi_value *v, const char *text, int64_t size, enum p
 static int int_cell(struct pxi_value *v, enum pxi_pg_reader r, enum prax_type type, const char *p,
                     int size)
 {
-    char to[8] = { 0 };
+    const struct pxi_out o = { .type = (uint8_t)type };
+    char to[sizeof(prax_bytes)] = { 0 }; /* gcc -O3 looks at readers that are not asked for here */
     int32_t days;
-    int rc = (int)read_value(r, NULL, p, size, to, NULL);
+    int rc = (int)read_scalar(r, &o, p, size, to, NULL);
     *v = (struct pxi_value){ .kind = PXI_INT, .type = (uint8_t)type };
     if (type == PRAX_T_Date) {
         memcpy(&days, to, sizeof days);
         v->u.i = days;
     } else if (type == PRAX_T_Boolean) {
-        v->u.i = to[0];
+        v->u.i = to[0] != 0;
     } else {
         memcpy(&v->u.i, to, sizeof v->u.i);
     }

@@ -91,7 +91,7 @@ static int put_integer(struct pxi_buf *to, uint8_t kind, const struct pxi_value 
         put32(to, (uint32_t)x);
         return x == (uint32_t)x ? 0 : PRAX_ERANGE;
     case PXI_PG_BOOL:
-        pxi_buf_char(to, x != 0);
+        pxi_buf_char(to, x ? 1 : 0);
         return x == 0 || x == 1 ? 0 : PRAX_ERANGE;
     default:
         put64(to, (uint64_t)x);
@@ -184,7 +184,11 @@ struct decimal {
     int64_t dot, n, point, scale;
 };
 
-enum { NUMERIC_WHOLE = 131072, NUMERIC_SCALE = 16383 }; /* digits: the server's own limits */
+enum {
+    NUMERIC_WHOLE = 131072,
+    NUMERIC_SCALE = 16383,
+    NUMERIC_TEXT = 262144
+}; /* digits: the server's own limits */
 
 static int read_exponent(const char *p, const char *end, int64_t *exponent)
 {
@@ -197,16 +201,16 @@ static int read_exponent(const char *p, const char *end, int64_t *exponent)
     for (; p < end; p++) {
         if (*p < '0' || *p > '9')
             return PRAX_ETYPE;
-        x = x < NUMERIC_WHOLE * 2 ? x * 10 + (*p - '0') : x;
+        x = x < NUMERIC_TEXT ? x * 10 + (*p - '0') : x;
     }
     *exponent = negative ? -x : x;
     return 0;
 }
 
-static int read_decimal(const char *p, size_t size, struct decimal *d)
+/* Sign, digits and point; behind them. */
+static const char *read_digits(const char *p, const char *end, struct decimal *d)
 {
-    const char *end = p + size, *point = NULL;
-    int64_t exponent = 0;
+    const char *point = NULL;
     *d = (struct decimal){ .negative = p < end && *p == '-' };
     if (p < end && (*p == '-' || *p == '+'))
         p++;
@@ -217,6 +221,14 @@ static int read_decimal(const char *p, size_t size, struct decimal *d)
     }
     d->n = p - d->digits - (point != NULL);
     d->dot = d->point = point ? point - d->digits : d->n;
+    return p;
+}
+
+static int read_decimal(const char *p, size_t size, struct decimal *d)
+{
+    const char *end = p + size;
+    int64_t exponent = 0;
+    p = read_digits(p, end, d);
     if (d->n == 0)
         return PRAX_ETYPE;
     if (p < end && (*p == 'e' || *p == 'E')) {
@@ -229,9 +241,8 @@ static int read_decimal(const char *p, size_t size, struct decimal *d)
     d->scale = d->n > d->point ? d->n - d->point : 0;
     if (p != end)
         return PRAX_ETYPE;
-    return d->point > NUMERIC_WHOLE || d->scale > NUMERIC_SCALE || d->n > NUMERIC_WHOLE * 2
-               ? PRAX_ERANGE
-               : 0;
+    return d->point > NUMERIC_WHOLE || d->scale > NUMERIC_SCALE || d->n > NUMERIC_TEXT ? PRAX_ERANGE
+                                                                                       : 0;
 }
 
 /* Digit i of the number, i counted from the point: 0 is the first one behind it, -1 the last one
@@ -406,31 +417,10 @@ static int put_other(struct pxi_buf *to, const struct pxi_value *v)
     return text[0] == '?' ? PRAX_ERANGE : 0;
 }
 
-static int put_array(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v)
-{
-    const struct pxi_pg_type item = { .oid = t->item_oid, .kind = t->item };
-    const struct pxi_value *items = v->u.p;
-    bool nulls = false;
-    int rc = 0;
-    if (v->kind != PXI_ARRAY)
-        return PRAX_ETYPE;
-    for (uint32_t i = 0; i < v->size; i++)
-        nulls |= items[i].kind == PXI_NULL;
-    put32(to, v->size > 0); /* dimensions */
-    put32(to, nulls);
-    put32(to, t->item_oid);
-    if (v->size > 0) {
-        put32(to, v->size);
-        put32(to, 1); /* the first index */
-    }
-    for (uint32_t i = 0; i < v->size && rc == 0; i++)
-        rc = pxi_pg_put_field(to, &item, &items[i]);
-    return rc;
-}
-
 /* ---- all of them ---- */
 
-static int put(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v)
+/* Any but an array. */
+static int put_scalar(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v)
 {
     switch (t->kind) {
     case PXI_PG_BOOL:
@@ -464,8 +454,6 @@ static int put(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi
         __attribute__((fallthrough));
     case PXI_PG_JSON:
         return v->kind == PXI_TEXT ? put_text(to, v) : PRAX_ETYPE;
-    case PXI_PG_ARRAY:
-        return put_array(to, t, v);
     case PXI_PG_OTHER:
         return put_other(to, v);
     default:
@@ -473,13 +461,10 @@ static int put(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi
     }
 }
 
-int pxi_pg_put(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v)
-{
-    int rc = put(to, t, v);
-    return rc == 0 && !pxi_buf_ok(to) ? PRAX_ENOMEM : rc;
-}
+typedef int (*putter)(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v);
 
-int pxi_pg_put_field(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v)
+static int put_field(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v,
+                     putter put)
 {
     size_t at = to->size;
     put32(to, UINT32_MAX); /* NULL; else the size, once it is known */
@@ -487,7 +472,9 @@ int pxi_pg_put_field(struct pxi_buf *to, const struct pxi_pg_type *t, const stru
         return pxi_buf_ok(to) ? 0 : PRAX_ENOMEM;
     if (t->kind == PXI_PG_OTHER)
         return PRAX_ETYPE; /* text has no place among binary fields */
-    int rc = pxi_pg_put(to, t, v);
+    int rc = put(to, t, v);
+    if (rc == 0 && !pxi_buf_ok(to))
+        rc = PRAX_ENOMEM;
     if (rc < 0)
         return rc;
     size_t size = to->size - at - 4;
@@ -496,4 +483,37 @@ int pxi_pg_put_field(struct pxi_buf *to, const struct pxi_pg_type *t, const stru
     uint32_t be = __builtin_bswap32((uint32_t)size);
     memcpy(to->data + at, &be, sizeof be);
     return 0;
+}
+
+static int put_array(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v)
+{
+    const struct pxi_pg_type item = { .oid = t->item_oid, .kind = t->item };
+    const struct pxi_value *items = v->u.p;
+    bool nulls = false;
+    int rc = 0;
+    if (v->kind != PXI_ARRAY)
+        return PRAX_ETYPE;
+    for (uint32_t i = 0; i < v->size; i++)
+        nulls |= items[i].kind == PXI_NULL;
+    put32(to, v->size > 0); /* dimensions */
+    put32(to, nulls);
+    put32(to, t->item_oid);
+    if (v->size > 0) {
+        put32(to, v->size);
+        put32(to, 1); /* the first index */
+    }
+    for (uint32_t i = 0; i < v->size && rc == 0; i++)
+        rc = put_field(to, &item, &items[i], put_scalar);
+    return rc;
+}
+
+int pxi_pg_put(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v)
+{
+    int rc = t->kind == PXI_PG_ARRAY ? put_array(to, t, v) : put_scalar(to, t, v);
+    return rc == 0 && !pxi_buf_ok(to) ? PRAX_ENOMEM : rc;
+}
+
+int pxi_pg_put_field(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v)
+{
+    return put_field(to, t, v, pxi_pg_put);
 }

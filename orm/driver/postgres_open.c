@@ -7,7 +7,6 @@
 #include "orm/base/clock.h"
 #include "orm/driver/postgres.h"
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -32,16 +31,19 @@ static void ignore_notice(void *arg, const PGresult *res)
     (void)res;
 }
 
-static struct pxi_pg_conn *new_conn(void)
+static struct pxi_pg_conn *new_conn(const struct pxi_conn_opts *o)
 {
-    struct pxi_pg_conn *c = calloc(1, sizeof *c);
+    const prax_alloc *alloc = o->alloc ? o->alloc : &pxi_malloc;
+    struct pxi_pg_conn *c = alloc->realloc(alloc->ctx, NULL, 0, sizeof *c);
     if (!c)
         return NULL;
+    memset(c, 0, sizeof *c);
+    c->alloc = alloc;
     c->conn.driver = &pxi_postgres;
     c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (c->wake >= 0)
         return c;
-    free(c);
+    pxi_pg_mem(c, c, sizeof *c, 0);
     return NULL;
 }
 
@@ -56,14 +58,11 @@ void pxi_pg_close(struct pxi_conn *conn)
     pxi_buf_free(&c->drops);
     pxi_buf_free(&c->closings);
     pxi_buf_free(&c->copy.buf);
-    free(c->copy.columns);
-    free(c->copy.sql);
-    free(c->pipe.queue);
-    free(c->values);
-    free(c->sizes);
-    free(c->formats);
-    free(c->at);
-    free(c);
+    pxi_buf_free(&c->copy.sql);
+    pxi_pg_mem(c, c->copy.columns, c->copy.n * sizeof *c->copy.columns, 0);
+    pxi_pg_mem(c, c->pipe.queue, c->pipe.room * sizeof *c->pipe.queue, 0);
+    pxi_pg_mem(c, c->values, c->params_room * PXI_PG_PARAM_SIZE, 0);
+    pxi_pg_mem(c, c, sizeof *c, 0);
 }
 
 /* What can be asked once the server has spoken. */
@@ -71,10 +70,11 @@ static int set_up(struct pxi_pg_conn *c, struct pxi_error *err)
 {
     const char *integer = PQparameterStatus(c->pg, "integer_datetimes");
     int version = PQserverVersion(c->pg);
-    if (version < PXI_PG_SERVER_MIN || (integer && strcmp(integer, "on") != 0))
+    if (version < PXI_PG_SERVER_MIN || (integer && strcmp(integer, "on") != 0)) {
         return pxi_error_set(err, PRAX_EUNSUPPORTED,
                              "PostgreSQL %d.%d is too old: Prax needs version 12 or newer",
                              version / 10000, version % 10000);
+    }
     c->tls = PQsslInUse(c->pg) || PQgssEncInUse(c->pg);
     PQsetNoticeReceiver(c->pg, ignore_notice, NULL);
     if (PQsetnonblocking(c->pg, 1) != 0)
@@ -84,7 +84,7 @@ static int set_up(struct pxi_pg_conn *c, struct pxi_error *err)
 
 int pxi_pg_open(const struct pxi_conn_opts *o, struct pxi_conn **out, struct pxi_error *err)
 {
-    struct pxi_pg_conn *c = new_conn();
+    struct pxi_pg_conn *c = new_conn(o);
     *out = NULL;
     if (!c)
         return pxi_error_set(err, PRAX_ENOMEM, "cannot open: out of memory");
@@ -109,7 +109,7 @@ int pxi_pg_open(const struct pxi_conn_opts *o, struct pxi_conn **out, struct pxi
 
 int pxi_pg_open_start(const struct pxi_conn_opts *o, struct pxi_conn **out, struct pxi_error *err)
 {
-    struct pxi_pg_conn *c = new_conn();
+    struct pxi_pg_conn *c = new_conn(o);
     *out = NULL;
     if (!c)
         return pxi_error_set(err, PRAX_ENOMEM, "cannot open: out of memory");

@@ -8,7 +8,6 @@
  */
 #include "orm/driver/postgres.h"
 #include <poll.h>
-#include <stdlib.h>
 
 enum kind { SYNC, PARSE, DESCRIBE, EXECUTE };
 
@@ -21,17 +20,18 @@ static int not_queued(struct pxi_pg_conn *c)
 
 /* ---- the queue ---- */
 
-static bool make_room(struct pxi_pg_pipe *p)
+static bool make_room(struct pxi_pg_conn *c)
 {
+    struct pxi_pg_pipe *p = &c->pipe;
     if (p->count + 2 <= p->room)
         return true;
     unsigned room = p->room ? p->room * 2 : 64;
-    struct pxi_pg_pipe_entry *queue = calloc(room, sizeof *queue);
+    struct pxi_pg_pipe_entry *queue = pxi_pg_mem(c, NULL, 0, room * sizeof *queue);
     if (!queue)
         return false;
     for (unsigned i = 0; i < p->count; i++)
         queue[i] = p->queue[(p->head + i) & (p->room - 1)];
-    free(p->queue);
+    pxi_pg_mem(c, p->queue, p->room * sizeof *queue, 0);
     p->queue = queue;
     p->room = room;
     p->head = 0;
@@ -51,7 +51,7 @@ static int ready(struct pxi_pg_conn *c)
         return PRAX_ECONN;
     if (!c->pipe.on)
         return pxi_pg_fail_text(c, PRAX_EINVAL, "the connection is in no pipeline");
-    if (!make_room(&c->pipe))
+    if (!make_room(c))
         return pxi_pg_fail_text(c, PRAX_ENOMEM, "out of memory");
     return 0;
 }
@@ -217,7 +217,7 @@ static int next(struct pxi_conn *conn, struct pxi_stmt **out)
         PGresult *res = PQgetResult(c->pg);
         if (!res) /* between two commands */
             continue;
-        if (PQstatus(c->pg) == CONNECTION_BAD) {
+        if (PQstatus(c->pg) == CONNECTION_BAD || pxi_pg_out_of_step(res, e.kind == SYNC)) {
             c->failed = res;
             return lost(c, out);
         }
@@ -242,15 +242,32 @@ static int cancel(struct pxi_conn *conn)
     return pxi_pg_cancel(pxi_pg_of(conn));
 }
 
+static int cancelling(struct pxi_conn *conn)
+{
+    return pxi_pg_cancelling(pxi_pg_of(conn));
+}
+
+static bool stale(struct pxi_stmt *st)
+{
+    return pxi_pg_stmt_of(st)->stale;
+}
+
+static bool clean(struct pxi_conn *conn)
+{
+    const struct pxi_pg_conn *c = pxi_pg_of(conn);
+    return !c->dirty && !c->active && !c->copy.open && !c->pipe.on && !pxi_pg_in_tx(conn);
+}
+
 static int end(struct pxi_conn *conn)
 {
     struct pxi_pg_conn *c = pxi_pg_of(conn);
     struct pxi_stmt *st;
     if (c->pipe.given || (!c->lost && c->pipe.count))
         next(conn, &st);
-    if (c->pipe.count && !c->lost)
+    if (c->pipe.count && !c->lost) {
         return pxi_pg_fail_text(c, PRAX_EINVAL, "%u entries of the pipeline are out",
                                 c->pipe.count);
+    }
     if (!c->lost && c->pipe.on)
         PQclear(PQgetResult(c->pg)); /* libpq ends the last command only when it is asked */
     c->pipe.on = false;
@@ -273,5 +290,8 @@ const struct pxi_async pxi_pg_async = {
     .next = next,
     .out = out,
     .cancel = cancel,
+    .cancelling = cancelling,
     .end = end,
+    .stale = stale,
+    .clean = clean,
 };

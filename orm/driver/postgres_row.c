@@ -124,7 +124,7 @@ struct pxi_value pxi_pg_column(struct pxi_stmt *stmt, unsigned i)
     if (st->row < 0 || st->row >= st->n_rows || i >= st->n_columns)
         return v;
     if (!st->cells_used)
-        pxi_arena_init(&st->cells, NULL, 0);
+        pxi_arena_init(&st->cells, st->c->alloc, 0);
     st->cells_used = true;
     pxi_pg_cell(&st->columns[i], PQgetvalue(st->res, st->row, (int)i),
                 size_of(st->res, st->row, (int)i), &st->cells, &v);

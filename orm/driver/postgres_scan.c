@@ -68,21 +68,27 @@ static void skip_dollars(struct text *t)
     t->p = t->end;
 }
 
+static void skip_blanks(struct text *t)
+{
+    while (t->p < t->end) {
+        if (strncmp(t->p, "--", 2) == 0) {
+            const char *line = memchr(t->p, '\n', (size_t)(t->end - t->p));
+            t->p = line ? line : t->end;
+        } else if (strncmp(t->p, "/*", 2) == 0) {
+            skip_comment(t);
+        } else if (strchr(" \t\r\n\f\v", *t->p)) {
+            t->p++;
+        } else {
+            return;
+        }
+    }
+}
+
 /* The next word or ';', blanks, comments, literals and quoted names being stepped over; other signs
  * and literals count as a word of no letters. False at the end. */
 static bool next(struct text *t, const char **word, size_t *size)
 {
-    while (t->p < t->end && (strchr(" \t\r\n\f\v", *t->p) || strncmp(t->p, "--", 2) == 0 ||
-                             strncmp(t->p, "/*", 2) == 0)) {
-        if (*t->p == '-') {
-            const char *line = memchr(t->p, '\n', (size_t)(t->end - t->p));
-            t->p = line ? line : t->end;
-        } else if (*t->p == '/') {
-            skip_comment(t);
-        } else {
-            t->p++;
-        }
-    }
+    skip_blanks(t);
     *word = t->p;
     *size = 0;
     if (t->p >= t->end)

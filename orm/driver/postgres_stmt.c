@@ -36,7 +36,7 @@ bool pxi_pg_in_tx(struct pxi_conn *conn)
 {
     struct pxi_pg_conn *c = pxi_pg_of(conn);
     PGTransactionStatusType s = PQtransactionStatus(c->pg);
-    if (s != PQTRANS_ACTIVE)
+    if (s != PQTRANS_ACTIVE || c->lost)
         c->tx = !c->lost && (s == PQTRANS_INTRANS || s == PQTRANS_INERROR);
     return c->tx;
 }
@@ -101,26 +101,30 @@ static int is_textual(struct pxi_pg_conn *c, Oid oid, bool *textual)
 
 struct pxi_pg_stmt *pxi_pg_stmt_new(struct pxi_pg_conn *c, const char *sql, size_t size, bool keep)
 {
-    struct pxi_pg_stmt *st = calloc(1, sizeof *st);
+    struct pxi_pg_stmt *st = pxi_pg_mem(c, NULL, 0, sizeof *st + size + 1);
     if (!st)
         return NULL;
+    memset(st, 0, sizeof *st);
     st->c = c;
-    st->sql = strndup(sql, size);
+    st->sql_size = size;
+    memcpy(st->sql, sql, size);
+    st->sql[size] = '\0';
     st->scan = pxi_pg_scan(sql, size);
     if (keep && c->keeps)
         snprintf(st->name, sizeof st->name, "p%u", ++c->last_name);
-    if (st->sql)
-        return st;
-    free(st);
-    return NULL;
+    return st;
+}
+
+static size_t description_size(const struct pxi_pg_stmt *st)
+{
+    return (st->n_params + st->n_columns) * sizeof *st->params +
+           st->n_params * sizeof *st->param_oids + st->n_columns * sizeof *st->fields + 1;
 }
 
 static void forget_description(struct pxi_pg_stmt *st)
 {
     PQclear(st->desc);
-    free(st->params);
-    free(st->param_oids);
-    free(st->fields);
+    pxi_pg_mem(st->c, st->params, description_size(st), 0);
     st->desc = NULL;
     st->params = st->columns = NULL;
     st->param_oids = NULL;
@@ -133,8 +137,7 @@ void pxi_pg_stmt_free(struct pxi_pg_stmt *st)
     forget_description(st);
     if (st->cells_used)
         pxi_arena_free(&st->cells);
-    free(st->sql);
-    free(st);
+    pxi_pg_mem(st->c, st, sizeof *st + st->sql_size + 1, 0);
 }
 
 int pxi_pg_described(struct pxi_pg_stmt *st, PGresult *desc)
@@ -143,12 +146,14 @@ int pxi_pg_described(struct pxi_pg_stmt *st, PGresult *desc)
     st->desc = desc;
     st->n_params = (unsigned)PQnparams(desc);
     st->n_columns = (unsigned)PQnfields(desc);
-    st->params = calloc(st->n_params + st->n_columns + 1, sizeof *st->params);
-    st->param_oids = calloc(st->n_params + 1, sizeof *st->param_oids);
-    st->fields = calloc(st->n_columns + 1, sizeof *st->fields);
-    if (!st->params || !st->param_oids || !st->fields)
-        return no_memory(st->c);
+    st->params = pxi_pg_mem(st->c, NULL, 0, description_size(st));
+    if (!st->params) {
+        no_memory(st->c);
+        return PRAX_ENOMEM;
+    }
     st->columns = st->params + st->n_params;
+    st->param_oids = (Oid *)(void *)(st->columns + st->n_columns);
+    st->fields = (struct pxi_pg_field *)(void *)(st->param_oids + st->n_params);
     for (unsigned i = 0; i < st->n_params; i++) {
         st->param_oids[i] = PQparamtype(desc, (int)i);
         st->params[i] = pxi_pg_type_of(st->param_oids[i]);
@@ -230,7 +235,7 @@ static int parse(struct pxi_pg_stmt *st)
     if (rc == 0)
         rc = pxi_pg_leave(c, pxi_pg_answers(c, answers, 2));
     PQclear(answers[0]);
-    if (rc == 0)
+    if (rc == 0 && answers[1])
         return pxi_pg_described(st, answers[1]);
     PQclear(answers[1]);
     return rc;
@@ -280,112 +285,15 @@ void pxi_pg_drop(struct pxi_stmt *stmt)
     pxi_pg_stmt_free(st);
 }
 
-/* ---- parameters ---- */
-
-static bool make_room(struct pxi_pg_conn *c, unsigned n)
-{
-    if (n <= c->params_room)
-        return true;
-    unsigned room = c->params_room ? c->params_room : 32;
-    while (room < n)
-        room *= 2;
-    const char **values = realloc(c->values, room * sizeof *values);
-    c->values = values ? values : c->values;
-    int *sizes = realloc(c->sizes, room * sizeof *sizes);
-    c->sizes = sizes ? sizes : c->sizes;
-    int *formats = realloc(c->formats, room * sizeof *formats);
-    c->formats = formats ? formats : c->formats;
-    size_t *at = realloc(c->at, room * sizeof *at);
-    c->at = at ? at : c->at;
-    if (!values || !sizes || !formats || !at)
-        return false;
-    c->params_room = room;
-    return true;
-}
-
-/* Whether the caller's bytes are what the server wants to have. */
-static inline bool as_it_is(const struct pxi_pg_type *t, const struct pxi_value *v)
-{
-    switch (t->kind) {
-    case PXI_PG_TEXT:
-    case PXI_PG_JSON:
-        return v->kind == PXI_TEXT;
-    case PXI_PG_BYTES:
-        return v->kind == PXI_BLOB;
-    case PXI_PG_UUID:
-        return v->kind == PXI_BLOB && v->size == 16;
-    default:
-        return false;
-    }
-}
-
-static int encode_one(struct pxi_pg_conn *c, const struct pxi_pg_type *t, const struct pxi_value *v,
-                      unsigned i)
-{
-    c->formats[i] = 1;
-    c->sizes[i] = 0;
-    c->at[i] = SIZE_MAX;
-    c->values[i] = NULL;
-    if (v->kind == PXI_NULL)
-        return 0;
-    if (as_it_is(t, v)) {
-        c->values[i] = v->u.p ? v->u.p : "";
-        c->sizes[i] = (int)v->size;
-        return 0;
-    }
-    size_t at = c->bytes.size;
-    int rc = pxi_pg_put(&c->bytes, t, v);
-    if (rc < 0)
-        return rc;
-    if (c->bytes.size - at > PXI_VALUE_MAX)
-        return PRAX_ELIMIT;
-    c->at[i] = at;
-    c->sizes[i] = (int)(c->bytes.size - at);
-    if (t->kind == PXI_PG_OTHER) {
-        c->formats[i] = 0;
-        pxi_buf_char(&c->bytes, '\0');
-    }
-    return 0;
-}
-
-static int wrong_parameter(struct pxi_pg_conn *c, int code, unsigned i)
-{
-    const char *why = code == PRAX_ERANGE  ? "is out of the range of its type on the server"
-                      : code == PRAX_ETYPE ? "does not fit the type that the server wants there"
-                                           : prax_strerror(code);
-    return pxi_pg_fail_text(c, code, "parameter %u %s", i + 1, why);
-}
-
-int pxi_pg_encode(struct pxi_pg_stmt *st, const struct pxi_value *v, unsigned n)
-{
-    static const struct pxi_value null = { .kind = PXI_NULL };
-    struct pxi_pg_conn *c = st->c;
-    if (n > st->n_params)
-        return pxi_pg_fail_text(c, PRAX_EINVAL, "%u values for %u parameters", n, st->n_params);
-    if (!make_room(c, st->n_params))
-        return no_memory(c);
-    pxi_buf_clear(&c->bytes);
-    for (unsigned i = 0; i < st->n_params; i++) {
-        int rc = encode_one(c, &st->params[i], i < n ? &v[i] : &null, i);
-        if (rc < 0)
-            return wrong_parameter(c, rc, i);
-    }
-    for (unsigned i = 0; i < st->n_params; i++) { /* the buffer moves no more */
-        if (c->at[i] != SIZE_MAX)
-            c->values[i] = c->bytes.data ? c->bytes.data + c->at[i] : "";
-    }
-    return pxi_buf_ok(&c->bytes) ? 0 : no_memory(c);
-}
-
 /* ---- start ---- */
 
 static int take_single_rows(struct pxi_pg_conn *c)
 {
 #ifdef LIBPQ_HAS_CHUNK_MODE
-    return PQsetChunkedRowsMode(c->pg, 256);
-#else
-    return PQsetSingleRowMode(c->pg);
+    if (pxi_libpq.PQsetChunkedRowsMode)
+        return pxi_libpq.PQsetChunkedRowsMode(c->pg, 256);
 #endif
+    return PQsetSingleRowMode(c->pg);
 }
 
 int pxi_pg_send(struct pxi_pg_stmt *st)
@@ -551,24 +459,32 @@ void pxi_pg_done(struct pxi_pg_stmt *st, int rc)
         c->active = NULL;
 }
 
+static bool same_params(const PGresult *a, const PGresult *b)
+{
+    int n = PQnparams(a);
+    bool same = n == PQnparams(b);
+    for (int i = 0; same && i < n; i++)
+        same = PQparamtype(a, i) == PQparamtype(b, i);
+    return same;
+}
+
 /* Sends a statement that the server did not know any more once again; false if it may not be. */
 static bool send_again(struct pxi_pg_stmt *st)
 {
     struct pxi_pg_conn *c = st->c;
-    Oid *oids = st->param_oids;
-    unsigned n = st->n_params;
+    PGresult *desc = st->desc;
     st->stale = true;
     if (!st->name[0] || st->retried || pxi_pg_in_tx(&c->conn) || c->lost)
         return false;
     st->retried = true;
-    st->param_oids = NULL;
+    st->desc = NULL;
     c->active = NULL;
     PGresult *failed = c->failed; /* it stays the reason if this goes wrong */
     c->failed = NULL;
     int rc = prepare_again(st);
-    if (rc == 0 && (n != st->n_params || memcmp(oids, st->param_oids, n * sizeof *oids) != 0))
+    if (rc == 0 && !same_params(desc, st->desc))
         rc = PRAX_ESCHEMA;
-    free(oids);
+    PQclear(desc);
     if (rc == 0 && send_now(st) == 0) {
         PQclear(failed);
         return true;

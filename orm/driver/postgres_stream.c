@@ -61,11 +61,12 @@ static int add_rows(struct pxi_pg_stmt *st, const PGresult *from)
         if (!st->aside || !add_row(st->aside, from, i))
             return pxi_pg_fail_text(st->c, PRAX_ENOMEM, "out of memory");
     }
-    if (st->aside && PQresultMemorySize(st->aside) > PXI_PG_ASIDE_MAX)
+    if (st->aside && PQresultMemorySize(st->aside) > PXI_PG_ASIDE_MAX) {
         return pxi_pg_fail_text(st->c, PRAX_ELIMIT,
                                 "an open cursor has more than %d MiB left: close it first, open it "
                                 "in a transaction, or give it a session of its own",
                                 PXI_PG_ASIDE_MAX >> 20);
+    }
     return 0;
 }
 
@@ -257,9 +258,10 @@ static int next_of_portal(struct pxi_pg_stmt *st)
     PGresult *rows = NULL;
     if (st->fetch == 0)
         return 0;
-    if (st->gone)
+    if (st->gone) {
         return pxi_pg_fail_text(st->c, PRAX_EABORTED,
                                 "the cursor was rolled back with what it was opened in");
+    }
     int rc = fetch(st, &rows);
     if (rc < 0)
         return rc;

@@ -70,9 +70,10 @@ static int take(struct reading *r, const char *key, const char *value)
                                              "idle_in_transaction_session_timeout" };
     for (size_t i = 0; i < sizeof durations / sizeof *durations; i++) {
         if (strcmp(key, durations[i]) == 0) {
-            if (!is_duration(value))
+            if (!is_duration(value)) {
                 return pxi_error_set(r->err, PRAX_EINVAL,
                                      "url: %s: write a duration such as 500ms, 30s or 5min", key);
+            }
             add_setting(&r->options, key, value);
             return 1;
         }
@@ -266,7 +267,9 @@ int pxi_pg_resolve(const char *url, bool exclusive, char **where, struct pxi_err
     (void)exclusive;
     *where = NULL;
     const char *colon = strchr(url, ':');
-    int rc = strncmp(colon, "://", 3) == 0 ? read_uri(&r, url) : read_keywords(&r, colon + 1);
+    int rc = pxi_libpq_load(err);
+    if (rc == 0)
+        rc = strncmp(colon, "://", 3) == 0 ? read_uri(&r, url) : read_keywords(&r, colon + 1);
     if (rc == 0 && !pxi_buf_ok(&r.rest))
         rc = PRAX_ENOMEM;
     if (rc == 0)

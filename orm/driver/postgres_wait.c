@@ -57,14 +57,18 @@ struct pxi_pg_request {
     int holders; /* atomic */
 };
 
-static void let_go(struct pxi_pg_request *r)
+static void free_request(struct pxi_pg_request *r)
 {
-    if (__atomic_sub_fetch(&r->holders, 1, __ATOMIC_ACQ_REL) > 0)
-        return;
     PQfreeCancel(r->cancel);
     pthread_cond_destroy(&r->done);
     pthread_mutex_destroy(&r->lock);
     free(r);
+}
+
+static void let_go(struct pxi_pg_request *r)
+{
+    if (__atomic_sub_fetch(&r->holders, 1, __ATOMIC_ACQ_REL) == 0)
+        free_request(r);
 }
 
 static void *run_request(void *arg)
@@ -113,8 +117,7 @@ static struct pxi_pg_request *send_request(struct pxi_pg_conn *c)
         pthread_detach(thread);
         return r;
     }
-    let_go(r);
-    let_go(r);
+    free_request(r);
     return NULL;
 }
 
@@ -160,6 +163,17 @@ int pxi_pg_cancel_end(struct pxi_pg_conn *c)
     return good ? 0 : pxi_pg_lost(c);
 }
 
+int pxi_pg_cancelling(struct pxi_pg_conn *c)
+{
+    struct pxi_pg_request *r = c->request;
+    if (!r)
+        return 0;
+    pthread_mutex_lock(&r->lock);
+    bool finished = r->finished;
+    pthread_mutex_unlock(&r->lock);
+    return finished ? pxi_pg_cancel_end(c) : 1;
+}
+
 static void ask_to_stop(struct pxi_pg_conn *c, uint64_t pause_ns)
 {
     if (!send_cancel(c))
@@ -199,7 +213,9 @@ static int check_watch(struct pxi_pg_conn *c)
         if (c->stop && now >= c->again_ns)
             ask_to_stop(c, c->pause_ns * 2);
     }
-    return c->lost ? give_up(c) : 0;
+    if (!c->lost)
+        return 0;
+    return c->stop ? give_up(c) : PRAX_ECONN;
 }
 
 static int pause_ms(const struct pxi_pg_conn *c)
@@ -299,10 +315,29 @@ int pxi_pg_ready(struct pxi_pg_conn *c)
     if (c->lost)
         return PRAX_ECONN;
     pxi_pg_in_tx(&c->conn);
-    if (c->copy.open || c->pipe.on)
+    if (c->copy.open || c->pipe.on) {
         return pxi_pg_fail_text(c, PRAX_EINVAL, "the connection is busy with a %s",
                                 c->copy.open ? "COPY" : "pipeline");
+    }
     return c->active ? pxi_pg_put_aside(c->active) : 0;
+}
+
+bool pxi_pg_out_of_step(const PGresult *res, bool is_sync)
+{
+    ExecStatusType status = PQresultStatus(res);
+    return !res || (status == PGRES_PIPELINE_SYNC) != is_sync ||
+           (status == PGRES_FATAL_ERROR && !PQresultErrorField(res, PG_DIAG_SQLSTATE));
+}
+
+PGresult *pxi_pg_answer(struct pxi_pg_conn *c, bool clean, int *rc)
+{
+    *rc = 0;
+    while (PQisBusy(c->pg) && *rc == 0) {
+        if (!PQisBusy(c->pg)) /* what there was no memory for may be read at the second time */
+            break;
+        *rc = clean && *PQerrorMessage(c->pg) ? pxi_pg_lost(c) : wait_io(c, true);
+    }
+    return *rc < 0 ? NULL : PQgetResult(c->pg);
 }
 
 int pxi_pg_answers(struct pxi_pg_conn *c, PGresult **answers, unsigned n)
@@ -311,17 +346,23 @@ int pxi_pg_answers(struct pxi_pg_conn *c, PGresult **answers, unsigned n)
     for (unsigned i = 0; i < n; i++)
         answers[i] = NULL;
     for (unsigned i = 0; i < n && rc == 0; i++) {
-        answers[i] = pxi_pg_result(c, &rc);
+        PGresult *res = pxi_pg_answer(c, first == 0, &rc);
+        if (rc == 0 && pxi_pg_out_of_step(res, false)) {
+            PQclear(res);
+            return pxi_pg_lost(c);
+        }
         if (rc == 0)
             rc = pxi_pg_drain(c);
-        ExecStatusType status = PQresultStatus(answers[i]);
-        if (status == PGRES_FATAL_ERROR && answers[i] && first == 0) {
-            first = pxi_pg_fail(c, answers[i]);
-            answers[i] = NULL;
+        if (PQresultStatus(res) == PGRES_FATAL_ERROR && res && first == 0) {
+            first = pxi_pg_fail(c, res);
+        } else {
+            answers[i] = res;
         }
     }
-    if (rc == 0)
-        PQclear(pxi_pg_result(c, &rc)); /* the sync */
+    PGresult *sync = rc == 0 ? pxi_pg_answer(c, first == 0, &rc) : NULL;
+    if (rc == 0 && pxi_pg_out_of_step(sync, true))
+        rc = pxi_pg_lost(c);
+    PQclear(sync);
     return rc < 0 ? rc : first;
 }
 

@@ -11,6 +11,7 @@ struct pxi_sqlite_conn {
     bool progress;           /* the progress handler is set */
     uint32_t busy_ms;
     uint64_t busy_until_ns; /* of the wait under way */
+    const prax_alloc *alloc;
 };
 
 static inline struct pxi_sqlite_conn *pxi_sqlite_of(struct pxi_conn *c)

@@ -115,12 +115,12 @@ static int ask(struct pxi_sqlite_conn *c, const char *sql, char *out, size_t roo
     sqlite3_stmt *st = NULL;
     out[0] = '\0';
     int rc = sqlite3_prepare_v2(c->db, sql, -1, &st, NULL);
-    if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+    if (rc == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
         const char *text = (const char *)sqlite3_column_text(st, 0);
         snprintf(out, room, "%s", text ? text : "");
     }
-    rc = sqlite3_finalize(st);
-    return rc;
+    int end = sqlite3_finalize(st); /* what step said, if it failed */
+    return rc == SQLITE_OK ? end : rc;
 }
 
 /* Two that turn the same new file into one with a log may meet in a way that the busy handler is
@@ -130,9 +130,9 @@ static int set_journal(struct pxi_sqlite_conn *c, const char *mode, char *got, s
     char sql[64];
     int rc, tries = 0;
     snprintf(sql, sizeof sql, "PRAGMA journal_mode = %s", mode);
-    do
+    do {
         rc = ask(c, sql, got, room);
-    while ((rc & 0xff) == SQLITE_BUSY && on_busy(c, tries++));
+    } while ((rc & 0xff) == SQLITE_BUSY && on_busy(c, tries++));
     return rc;
 }
 
@@ -190,11 +190,14 @@ static int cannot_open(const struct pxi_sqlite_conn *c, const char *url, int rc,
 
 int pxi_sqlite_open(const struct pxi_conn_opts *o, struct pxi_conn **out, struct pxi_error *err)
 {
-    struct pxi_sqlite_conn *c = calloc(1, sizeof *c);
+    const prax_alloc *alloc = o->alloc ? o->alloc : &pxi_malloc;
+    struct pxi_sqlite_conn *c = alloc->realloc(alloc->ctx, NULL, 0, sizeof *c);
     *out = NULL;
     if (!c)
         return pxi_error_set(err, PRAX_ENOMEM, "%s: out of memory", o->url);
+    memset(c, 0, sizeof *c);
     c->conn.driver = &pxi_sqlite;
+    c->alloc = alloc;
     c->busy_ms = o->busy_ms;
     int rc = sqlite3_open_v2(
         o->where, &c->db,
@@ -214,5 +217,5 @@ void pxi_sqlite_close(struct pxi_conn *conn)
 {
     struct pxi_sqlite_conn *c = pxi_sqlite_of(conn);
     sqlite3_close_v2(c->db);
-    free(c);
+    c->alloc->realloc(c->alloc->ctx, c, sizeof *c, 0);
 }

@@ -36,7 +36,7 @@ int pxi_link_open(struct pxi_pool *p, struct pxi_link *l, struct pxi_error *err)
     l->driver = p->driver;
     l->id = id;
     l->cached_max = p->stmt_cache;
-    l->heap = p->heap;
+    l->heap = p->statements;
     l->mortal = p->driver->ping || p->lifetime_ns || p->idle_ns;
     l->opened_ns = l->rested_ns = l->mortal ? pxi_clock_ns() : 0;
     __atomic_store_n(&l->conn, conn, __ATOMIC_RELEASE);
@@ -76,7 +76,7 @@ bool pxi_link_clean(struct pxi_pool *p, struct pxi_link *l)
     return !lost;
 }
 
-bool pxi_link_fit(struct pxi_pool *p, struct pxi_link *l)
+enum pxi_fitness pxi_link_glance(struct pxi_pool *p, struct pxi_link *l)
 {
     const struct pxi_driver *d = l->driver;
     uint64_t now = pxi_clock_ns();
@@ -84,16 +84,26 @@ bool pxi_link_fit(struct pxi_pool *p, struct pxi_link *l)
     if (p->lifetime_ns) {
         uint64_t early = p->lifetime_ns / LIFE_SPREAD * (l->id % LIFE_SPREAD) / LIFE_SPREAD;
         if (now - l->opened_ns > p->lifetime_ns - early)
-            return false;
+            return PXI_UNFIT;
     }
     if (!d->ping)
-        return true;
+        return PXI_FIT;
     bool doubt = l->rested_ns <= __atomic_load_n(&p->suspect_ns, __ATOMIC_RELAXED);
     if (!doubt && rest < (uint64_t)GLANCE_AFTER_MS * MS_NS)
-        return true;
-    bool lost = d->broken(l->conn);
-    if (!lost && (doubt || rest >= (uint64_t)PING_AFTER_MS * MS_NS))
-        lost = d->ping(l->conn, CHECK_MS) < 0;
+        return PXI_FIT;
+    if (d->broken(l->conn)) {
+        suspect(p);
+        return PXI_UNFIT;
+    }
+    return doubt || rest >= (uint64_t)PING_AFTER_MS * MS_NS ? PXI_DOUBTFUL : PXI_FIT;
+}
+
+bool pxi_link_fit(struct pxi_pool *p, struct pxi_link *l)
+{
+    enum pxi_fitness fitness = pxi_link_glance(p, l);
+    if (fitness != PXI_DOUBTFUL)
+        return fitness == PXI_FIT;
+    bool lost = l->driver->ping(l->conn, CHECK_MS) < 0;
     if (lost)
         suspect(p);
     return !lost;

@@ -6,14 +6,11 @@
 #include "orm/pool/pool.h"
 #include "orm/pool/inside.h"
 #include "usdt/stats.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    RETRY_FIRST_MS = 10, /* between connects that fail: doubled up to RETRY_MAX_MS */
-    RETRY_MAX_MS = 500,
-    SWEEPS_A_LIFE = 4, /* idle connections outlive idle_ms by a quarter of it at most */
-};
+enum { SWEEPS_A_LIFE = 4 }; /* idle connections outlive idle_ms by a quarter of it at most */
 
 static void count_use(struct pxi_pool *p, int by)
 {
@@ -27,11 +24,18 @@ static void own(struct pxi_link *l, uintptr_t owner)
     __atomic_store_n(&l->owner, owner, __ATOMIC_RELEASE);
 }
 
+void pxi_pool_own(struct pxi_pool *p, struct pxi_link *l, uintptr_t owner)
+{
+    own(l, owner);
+    count_use(p, 1);
+}
+
 /* ---- the pool's life ---- */
 
 void pxi_pool_init(struct pxi_pool *p, const struct pxi_pool_opts *o, const struct pxi_heap *heap)
 {
     *p = (struct pxi_pool){ .heap = heap,
+                            .statements = o->statements,
                             .closed = true, /* until it is open */
                             .min = o->min,
                             .stmt_cache = o->stmt_cache,
@@ -66,10 +70,16 @@ int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, struct pxi_
     p->driver = pxi_driver_find(o->url, err);
     if (!p->driver)
         return err->e.code;
-    char *url = strdup(o->url);
-    p->conn = (struct pxi_conn_opts){ .url = url, .busy_ms = o->busy_ms };
+    size_t url_size = strlen(o->url) + 1;
+    char *url = p->heap->alloc.realloc(p->heap->alloc.ctx, NULL, 0, url_size);
+    if (url)
+        memcpy(url, o->url, url_size);
+    p->conn =
+        (struct pxi_conn_opts){ .url = url, .busy_ms = o->busy_ms, .alloc = &o->driver->alloc };
     p->links = pxi_heap_zero(p->heap, o->max * sizeof *p->links);
     p->max = p->links ? o->max : 0;
+    for (unsigned i = 0; i < p->max; i++)
+        p->links[i].pool = p;
     if (!url || !p->links)
         return pxi_error_set(err, PRAX_ENOMEM, "pool: out of memory");
     int rc = p->driver->resolve(url, o->max == 1, &p->where, err);
@@ -82,8 +92,13 @@ int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, struct pxi_
 
 void pxi_pool_free(struct pxi_pool *p)
 {
+    pthread_mutex_lock(&p->lock);
+    while (p->opening)
+        pthread_cond_wait(&p->returned, &p->lock);
+    pthread_mutex_unlock(&p->lock);
     pxi_heap_free(p->heap, p->links, p->max * sizeof *p->links);
-    free((char *)p->conn.url);
+    if (p->conn.url)
+        pxi_heap_free(p->heap, (char *)p->conn.url, strlen(p->conn.url) + 1);
     free(p->where);
     pthread_cond_destroy(&p->returned);
     pthread_mutex_destroy(&p->lock);
@@ -91,29 +106,21 @@ void pxi_pool_free(struct pxi_pool *p)
 
 /* ---- links without a connection; all under the lock, but for the closing ---- */
 
-static struct pxi_link *empty_place(struct pxi_pool *p)
-{
-    struct pxi_link *l = p->links;
-    while (__atomic_load_n(&l->owner, __ATOMIC_RELAXED) || l->conn)
-        l++;
-    return l;
-}
-
 /* The place is free: whoever waits may open another one, and who drains may be done. */
-static void vacate(struct pxi_pool *p, struct pxi_link *l)
+void pxi_pool_vacate(struct pxi_pool *p, struct pxi_link *l)
 {
     own(l, 0);
     l->tid = 0;
     p->count--;
     count_use(p, -1);
     if (p->first)
-        pthread_cond_signal(&p->first->wake);
+        pxi_wait_tell(p->first);
     if (p->closed)
         pthread_cond_signal(&p->returned);
 }
 
 /* Of a link that the caller owns. */
-static void close_owned(struct pxi_pool *p, struct pxi_link *l)
+void pxi_pool_close_owned(struct pxi_pool *p, struct pxi_link *l)
 {
     struct pxi_conn *conn = l->conn;
     __atomic_store_n(&l->conn, NULL, __ATOMIC_RELAXED);
@@ -122,7 +129,7 @@ static void close_owned(struct pxi_pool *p, struct pxi_link *l)
         p->cool(p->warm_ctx, l);
     pxi_link_close(l, conn);
     pthread_mutex_lock(&p->lock);
-    vacate(p, l);
+    pxi_pool_vacate(p, l);
 }
 
 /* ---- handing out; all under the lock ---- */
@@ -133,20 +140,20 @@ static struct pxi_link *take_idle(struct pxi_pool *p, uintptr_t owner)
     if (!l)
         return NULL;
     p->idle = l->next;
-    own(l, owner | 1);
-    count_use(p, 1);
+    pxi_pool_own(p, l, owner | 1);
     return l;
 }
 
-static bool seize(struct pxi_link *l, uintptr_t owner)
+/* Whose it was, now working for `owner`; 0: it does not rest. */
+static uintptr_t seize(struct pxi_link *l, uintptr_t owner)
 {
     uintptr_t now = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
-    bool got = (now & 1) == 0 && now != 0 &&
-               __atomic_compare_exchange_n(&l->owner, &now, owner | 1, false, __ATOMIC_ACQUIRE,
-                                           __ATOMIC_RELAXED);
-    if (got)
-        l->seized = true;
-    return got;
+    if ((now & 1) != 0 || now == 0 ||
+        !__atomic_compare_exchange_n(&l->owner, &now, owner | 1, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+        return 0;
+    l->seized = true;
+    return now;
 }
 
 /* From a session that rests. It will notice at its next operation. */
@@ -159,65 +166,6 @@ static struct pxi_link *steal(struct pxi_pool *p, uintptr_t owner)
     return NULL;
 }
 
-/* After a failed connect there is one attempt at a time, and a pause before it. */
-static bool may_connect(const struct pxi_pool *p)
-{
-    if (p->count == p->max || p->closed)
-        return false;
-    return p->failures == 0 || (p->opening == 0 && pxi_clock_ns() >= p->retry_ns);
-}
-
-static uint64_t pause_ns(unsigned failures)
-{
-    unsigned ms = failures < 7 ? RETRY_FIRST_MS << (failures - 1) : RETRY_MAX_MS;
-    return (uint64_t)(ms < RETRY_MAX_MS ? ms : RETRY_MAX_MS) * MS_NS;
-}
-
-/* rc of a connect. What may pass is kept, for the waiters to tell if it does not. */
-static int note_connect(struct pxi_pool *p, int rc, struct pxi_error *err)
-{
-    if (rc == 0) {
-        struct prax_stats *st = pxi_stats_here();
-        p->failures = 0;
-        pxi_stats_add(st, &st->reconnects, p->lost > 0);
-        p->lost -= p->lost > 0;
-        pxi_wait_wake(p);
-        return 0;
-    }
-    if (!err->e.retryable)
-        return rc;
-    p->failures++;
-    p->retry_ns = pxi_clock_ns() + pause_ns(p->failures);
-    pxi_error_copy_all(&p->why, err);
-    pxi_error_clear(err);
-    return 0;
-}
-
-/* Opens one more, with the lock dropped meanwhile. NULL and *rc = 0: not now. */
-static struct pxi_link *open_more(struct pxi_pool *p, uintptr_t owner, int *rc,
-                                  struct pxi_error *err)
-{
-    if (!may_connect(p))
-        return NULL;
-    struct pxi_link *l = empty_place(p);
-    own(l, owner | 1);
-    p->count++;
-    p->opening++;
-    count_use(p, 1);
-    pthread_mutex_unlock(&p->lock);
-    int opened = pxi_link_open(p, l, err);
-    pthread_mutex_lock(&p->lock);
-    p->opening--;
-    *rc = note_connect(p, opened, err);
-    if (opened == 0 && !p->closed)
-        return l;
-    if (opened == 0)
-        close_owned(p, l);
-    else
-        vacate(p, l);
-    return NULL;
-}
-
 struct pxi_link *pxi_pool_find(struct pxi_pool *p, uintptr_t owner, struct pxi_waiter *w, int *rc,
                                struct pxi_error *err)
 {
@@ -225,9 +173,20 @@ struct pxi_link *pxi_pool_find(struct pxi_pool *p, uintptr_t owner, struct pxi_w
     struct pxi_link *l = take_idle(p, owner);
     if (l)
         return l;
+    if (p->driver->ping && pxi_connect_apart(p)) {
+        /* One that is being opened is worth a short wait: who rests would take its own back. */
+        l = w && (w->looked || p->opening == 0) ? steal(p, owner) : NULL;
+        if (w)
+            w->looked = true;
+        return l;
+    }
+    if (w && w->fd >= 0) { /* it must not wait for a connect */
+        *rc = pxi_error_set(err, PRAX_ENOMEM, "pool: no thread could be started for a connect");
+        return NULL;
+    }
     if (w)
         w->opening = true;
-    l = open_more(p, owner, rc, err);
+    l = pxi_connect_here(p, owner, rc, err);
     if (w)
         w->opening = false;
     if (l)
@@ -242,7 +201,7 @@ struct pxi_link *pxi_pool_find(struct pxi_pool *p, uintptr_t owner, struct pxi_w
 
 bool pxi_pool_holds(const struct pxi_pool *p, const struct pxi_link *but)
 {
-    uint32_t tid = pxi_stats_here()->tid;
+    uint32_t tid = pxi_stats_tid(pxi_stats_here());
     for (const struct pxi_link *l = p->links; l < p->links + p->max; l++) {
         bool works = __atomic_load_n(&l->owner, __ATOMIC_RELAXED) & 1;
         if (l != but && tid && l->tid == tid && works)
@@ -265,11 +224,11 @@ void pxi_pool_pass(struct pxi_pool *p, struct pxi_link *l)
     if (w && !p->closed) {
         own(l, w->wish->owner | 1);
         w->link = l;
-        pthread_cond_signal(&w->wake);
+        pxi_wait_tell(w);
         return;
     }
     if (p->closed) {
-        close_owned(p, l);
+        pxi_pool_close_owned(p, l);
         return;
     }
     own(l, 0);
@@ -280,8 +239,13 @@ void pxi_pool_pass(struct pxi_pool *p, struct pxi_link *l)
 
 /* ---- getting and putting ---- */
 
-/* Closes what has been idle for too long; called when connections are handed out or come back. */
-static void sweep(struct pxi_pool *p)
+static bool is_stale(const struct pxi_pool *p, const struct pxi_link *l, uint64_t now)
+{
+    return l->rested_ns + p->idle_ns <= now;
+}
+
+/* Called when connections are handed out or come back. */
+void pxi_pool_sweep(struct pxi_pool *p)
 {
     uint64_t now = pxi_clock_ns();
     if (now < p->sweep_ns)
@@ -291,28 +255,28 @@ static void sweep(struct pxi_pool *p)
     struct pxi_link **at = &p->idle;
     while (*at && p->count > p->min) {
         struct pxi_link *l = *at;
-        if (now - l->rested_ns < p->idle_ns) {
+        if (!is_stale(p, l, now)) {
             at = &l->next;
             continue;
         }
         *at = l->next;
-        own(l, mine | 1);
-        count_use(p, 1);
-        close_owned(p, l); /* drops the lock: begin again */
+        pxi_pool_own(p, l, mine | 1);
+        pxi_pool_close_owned(p, l); /* drops the lock: begin again */
         at = &p->idle;
     }
     for (unsigned i = 0; i < p->max && p->count > p->min; i++) {
         struct pxi_link *l = &p->links[i];
-        if (!seize(l, mine))
-            continue;
-        if (now - l->rested_ns >= p->idle_ns)
-            close_owned(p, l);
-        else
-            pxi_pool_pass(p, l);
+        uintptr_t owner = seize(l, mine);
+        if (owner && is_stale(p, l, now)) {
+            pxi_pool_close_owned(p, l);
+        } else if (owner) { /* it may rest on */
+            l->seized = false;
+            own(l, owner);
+        }
     }
 }
 
-static uint64_t deadline_of(const struct pxi_pool *p, const struct pxi_wish *wish)
+uint64_t pxi_pool_deadline(const struct pxi_pool *p, const struct pxi_wish *wish)
 {
     uint64_t deadline = pxi_clock_ns() + (uint64_t)p->acquire_ms * MS_NS;
     uint64_t own_ns = wish->watch ? wish->watch->deadline_ns : 0;
@@ -325,15 +289,15 @@ static int get(struct pxi_pool *p, const struct pxi_wish *wish, uint64_t *deadli
     int rc = 0;
     pthread_mutex_lock(&p->lock);
     if (p->idle_ns)
-        sweep(p);
+        pxi_pool_sweep(p);
     *out = p->first || p->closed ? NULL : pxi_pool_find(p, wish->owner, NULL, &rc, err);
     if (!*out && rc == 0) {
         if (!*deadline_ns)
-            *deadline_ns = deadline_of(p, wish);
+            *deadline_ns = pxi_pool_deadline(p, wish);
         rc = pxi_wait(p, wish, *deadline_ns, out, err);
     }
     if (*out)
-        (*out)->tid = pxi_stats_here()->tid;
+        (*out)->tid = pxi_stats_tid(pxi_stats_here());
     pthread_mutex_unlock(&p->lock);
     return rc;
 }
@@ -342,7 +306,7 @@ static void close_unfit(struct pxi_pool *p, struct pxi_link *l)
 {
     pthread_mutex_lock(&p->lock);
     p->lost++;
-    close_owned(p, l);
+    pxi_pool_close_owned(p, l);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -357,8 +321,11 @@ int pxi_pool_get(struct pxi_pool *p, const struct pxi_wish *wish, struct pxi_lin
     uint64_t deadline_ns = 0;
     for (;;) {
         int rc = get(p, wish, &deadline_ns, out, err);
-        if (rc < 0 || is_ready(p, *out))
+        if (rc < 0)
             return rc;
+        assert(*out);
+        if (is_ready(p, *out))
+            return 0;
         close_unfit(p, *out);
     }
 }
@@ -375,7 +342,7 @@ void pxi_pool_put(struct pxi_pool *p, struct pxi_link *l)
     pthread_mutex_lock(&p->lock);
     pxi_pool_pass(p, l);
     if (p->idle_ns)
-        sweep(p);
+        pxi_pool_sweep(p);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -396,7 +363,7 @@ void pxi_pool_interrupt(struct pxi_pool *p, uintptr_t owner)
     }
     for (struct pxi_waiter *w = p->first; w; w = w->next) {
         if (w->wish->owner == owner)
-            pthread_cond_signal(&w->wake);
+            pxi_wait_tell(w);
     }
     pthread_mutex_unlock(&p->lock);
 }
@@ -408,7 +375,7 @@ static void shut(struct pxi_pool *p)
     struct pxi_link *l;
     p->closed = true;
     while ((l = take_idle(p, (uintptr_t)p)) != NULL)
-        close_owned(p, l);
+        pxi_pool_close_owned(p, l);
     pxi_wait_wake(p);
 }
 
@@ -427,7 +394,7 @@ unsigned pxi_pool_drain(struct pxi_pool *p, uint32_t timeout_ms)
     for (;;) {
         struct pxi_link *l;
         while ((l = steal(p, (uintptr_t)p)) != NULL)
-            close_owned(p, l);
+            pxi_pool_close_owned(p, l);
         uint64_t now = pxi_clock_ns();
         if (p->in_use == 0 || now >= deadline)
             break;

@@ -37,6 +37,7 @@ struct pxi_cached {
     uint64_t tick;         /* of its last use */
 };
 
+struct pxi_pool;
 struct pxi_link {
     uintptr_t owner;       /* atomic: 0 = free; session | 1 = working, session = resting */
     struct pxi_conn *conn; /* NULL: none, or it is being opened */
@@ -50,8 +51,9 @@ struct pxi_link {
     struct pxi_cached *cached; /* cached[cached_room], by plan id */
     uint64_t tick;
     uint64_t opened_ns, rested_ns; /* rested_ns: when its last work ended, if mortal */
-    const struct pxi_heap *heap;
-    uint64_t apart[4]; /* owners of two links are never in one cache line */
+    const struct pxi_heap *heap;   /* of cached */
+    struct pxi_pool *pool;
+    uint64_t apart[3]; /* owners of two links are never in one cache line */
 };
 
 struct pxi_waiter;
@@ -60,7 +62,7 @@ struct pxi_pool {
     const struct pxi_driver *driver;
     struct pxi_conn_opts conn;
     char *where;
-    const struct pxi_heap *heap;
+    const struct pxi_heap *heap, *statements;
     struct pxi_link *links; /* links[max] */
     unsigned min, max;
     unsigned count;   /* connections that are open, or being opened */
@@ -86,6 +88,7 @@ struct pxi_pool {
 };
 
 struct pxi_pool_opts {
+    const struct pxi_heap *statements, *driver; /* what these are allocated from */
     const char *url;
     unsigned min, max, stmt_cache;
     uint32_t acquire_ms, busy_ms;
@@ -117,6 +120,20 @@ struct pxi_wish {
 /* A link, working for the owner. ECONN, ETIMEOUT, ECANCELED, ENOMEM, and what opening says. */
 int pxi_pool_get(struct pxi_pool *p, const struct pxi_wish *w, struct pxi_link **out,
                  struct pxi_error *err);
+/* The same without blocking, of a driver with an async half: for event loops (ask.c). 0: *out is
+ * the link, to be looked at by pxi_ask_fitness; 1: *ask waits in the queue, to be polled or
+ * forgotten; < 0: as get. */
+struct pxi_ask;
+int pxi_pool_ask(struct pxi_pool *p, const struct pxi_wish *w, struct pxi_link **out,
+                 struct pxi_ask **ask, struct pxi_error *err);
+/* When its fd is readable or its time is over: as pxi_pool_ask. The ask is gone unless it is 1. */
+int pxi_ask_poll(struct pxi_ask *ask, struct pxi_link **out, struct pxi_error *err);
+int pxi_ask_fd(const struct pxi_ask *ask);
+uint64_t pxi_ask_until(const struct pxi_ask *ask); /* CLOCK_MONOTONIC, ns: poll at the latest */
+void pxi_ask_forget(struct pxi_ask *ask);
+/* Whether a link that comes from there or from rest may work at once; if not, it is to be dropped.
+ * DOUBTFUL: an answer of the other side must come before anything that cannot be repeated. */
+enum pxi_fitness pxi_ask_fitness(struct pxi_pool *p, struct pxi_link *l);
 /* Gives a working link back: to the first waiter, or to the idle ones. What it left open is rolled
  * back first; a connection that is lost is closed. */
 void pxi_pool_put(struct pxi_pool *p, struct pxi_link *l);
@@ -131,6 +148,9 @@ bool pxi_pool_held_here(struct pxi_pool *p, const struct pxi_link *l);
 /* Of a mortal link that is taken from rest: whether it may work; else it is to be dropped. May ask
  * the other side, for CHECK_MS at most. */
 bool pxi_link_fit(struct pxi_pool *p, struct pxi_link *l);
+/* The same without asking: DOUBTFUL: somebody should. */
+enum pxi_fitness { PXI_UNFIT, PXI_FIT, PXI_DOUBTFUL };
+enum pxi_fitness pxi_link_glance(struct pxi_pool *p, struct pxi_link *l);
 
 static inline bool pxi_pool_wanted(const struct pxi_pool *p)
 {

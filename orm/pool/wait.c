@@ -5,6 +5,7 @@
 #include "orm/pool/inside.h"
 #include "usdt/probe.h"
 #include "usdt/stats.h"
+#include <sys/eventfd.h>
 
 enum { WAIT_SLICE_MS = 2 };
 
@@ -26,18 +27,26 @@ void pxi_wait_until(pthread_cond_t *c, pthread_mutex_t *lock, uint64_t ns)
 struct pxi_waiter *pxi_wait_first(const struct pxi_pool *p)
 {
     struct pxi_waiter *w = p->first;
-    while (w && (w->link || w->opening))
+    while (w && (w->link || w->rc || w->opening))
         w = w->next;
     return w;
+}
+
+void pxi_wait_tell(struct pxi_waiter *w)
+{
+    if (w->fd >= 0)
+        eventfd_write(w->fd, 1); /* fails only where it is readable already */
+    else
+        pthread_cond_signal(&w->wake);
 }
 
 void pxi_wait_wake(struct pxi_pool *p)
 {
     for (struct pxi_waiter *w = p->first; w; w = w->next)
-        pthread_cond_signal(&w->wake);
+        pxi_wait_tell(w);
 }
 
-static void enqueue(struct pxi_pool *p, struct pxi_waiter *w)
+void pxi_wait_enter(struct pxi_pool *p, struct pxi_waiter *w)
 {
     struct prax_stats *st = pxi_stats_here();
     pxi_wait_cond(&w->wake);
@@ -48,7 +57,7 @@ static void enqueue(struct pxi_pool *p, struct pxi_waiter *w)
     pxi_stats_add(st, &st->pool_waits, 1);
 }
 
-static void dequeue(struct pxi_pool *p, struct pxi_waiter *w)
+void pxi_wait_leave(struct pxi_pool *p, struct pxi_waiter *w)
 {
     struct prax_stats *st = pxi_stats_here();
     struct pxi_waiter **at = &p->first;
@@ -58,7 +67,7 @@ static void dequeue(struct pxi_pool *p, struct pxi_waiter *w)
     if (!*at)
         p->last = at;
     if (at == &p->first && p->first)
-        pthread_cond_signal(&p->first->wake);
+        pxi_wait_tell(p->first);
     __atomic_sub_fetch(&p->waiters, 1, __ATOMIC_RELAXED);
     pxi_stats_move(st, &st->pool_waiters, -1);
     pthread_cond_destroy(&w->wake);
@@ -109,33 +118,40 @@ static int give_up(struct pxi_pool *p, const struct pxi_wish *wish, uint64_t now
     return now < deadline ? 0 : too_late(p, err);
 }
 
+int pxi_wait_try(struct pxi_pool *p, struct pxi_waiter *w, uint64_t now, uint64_t deadline,
+                 struct pxi_error *err)
+{
+    int rc = give_up(p, w->wish, now, deadline, err);
+    return rc < 0 || p->first != w ? rc : look(p, w, err);
+}
+
 static int wait_turn(struct pxi_pool *p, struct pxi_waiter *w, uint64_t deadline,
                      struct pxi_error *err)
 {
     for (;;) {
         uint64_t now = pxi_clock_ns();
-        int rc = give_up(p, w->wish, now, deadline, err);
-        if (rc < 0)
-            return rc;
-        if (p->first == w && (rc = look(p, w, err)) != 0)
+        int rc = pxi_wait_try(p, w, now, deadline, err);
+        if (rc != 0)
             return rc < 0 ? rc : 0;
         uint64_t slice = now + (uint64_t)WAIT_SLICE_MS * MS_NS;
         bool looks = p->first == w && slice < deadline;
         pxi_wait_until(&w->wake, &p->lock, looks ? slice : deadline);
-        if (w->link)
-            return 0;
+        if (w->link || w->rc)
+            return w->rc;
     }
 }
 
 int pxi_wait(struct pxi_pool *p, const struct pxi_wish *wish, uint64_t deadline_ns,
              struct pxi_link **out, struct pxi_error *err)
 {
-    struct pxi_waiter w = { .wish = wish };
+    struct pxi_waiter w = { .wish = wish, .err = err, .fd = -1 };
     uint64_t start = pxi_clock_ns();
     PXI_PROBE(pool__wait__start, wish->rec, (uint64_t)p->count, (uint64_t)p->in_use);
-    enqueue(p, &w);
+    pxi_wait_enter(p, &w);
+    if (p->driver->ping)
+        pxi_connect_apart(p);
     int rc = wait_turn(p, &w, deadline_ns, err);
-    dequeue(p, &w);
+    pxi_wait_leave(p, &w);
     *out = w.link;
     uint64_t ns = pxi_clock_ns() - start;
     struct prax_stats *st = pxi_stats_here();

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FINGERPRINT_ROOM = 4096 }; /* bytes: a statement of 2 KiB */
+
 struct scan {
     const char *p, *end;
     char *start, *to;
@@ -210,10 +212,12 @@ size_t pxi_fingerprint_text(const char *sql, size_t size, char *to)
 
 uint64_t pxi_fingerprint(const char *sql, size_t size)
 {
-    char *text = malloc(2 * size + 1);
+    char room[FINGERPRINT_ROOM]; /* most statements; memory of the moment for longer ones */
+    char *text = size < sizeof room / 2 ? room : malloc(2 * size + 1);
     if (!text)
         return 0;
     uint64_t h = pxi_hash(text, pxi_fingerprint_text(sql, size, text));
-    free(text);
+    if (text != room)
+        free(text);
     return h ? h : 1;
 }

@@ -437,6 +437,7 @@ const struct pxi_schema *pxi_schema_read(struct pxi_diags *diags, const struct p
                                          int *code)
 {
     struct pxi_arena *arena = diags->arena;
+    arena->large = src->size > 1 << 20;
     struct pxi_schema *schema = pxi_arena_zero(arena, 1, sizeof *schema);
     struct pxi_checker k = { .schema = schema, .diags = diags, .arena = arena, .offers = 1 << 20 };
     open_checker(&k);
@@ -467,16 +468,12 @@ struct pxi_column_more *pxi_column_more(struct pxi_arena *a, struct pxi_column *
     return more;
 }
 
-void *pxi_list_room(struct pxi_arena *a, void *items, uint32_t count, uint32_t *capacity,
+void *pxi_list_grow(struct pxi_arena *a, void *items, uint32_t count, uint32_t *capacity,
                     size_t size)
 {
-    if (count == *capacity) {
-        uint32_t more = count ? count * 2 : 4;
-        items = pxi_arena_extend(a, items, count * size, more * size);
-        if (!items)
-            return NULL;
+    uint32_t more = count ? count * 2 : 4;
+    items = pxi_arena_extend(a, items, count * size, more * size);
+    if (items)
         *capacity = more;
-    }
-    memset((char *)items + count * size, 0, size);
     return items;
 }

@@ -86,12 +86,14 @@ static void check_generator(struct pxi_checker *k, const struct pxi_config *conf
                  "prefix = \"blog\"; it begins every generated name");
     }
     k->schema->out = ".";
-    if (found[1])
+    if (found[1]) {
         k->schema->out = path_of(k, found[1], "a folder in quotes, relative to this file",
                                  "write out = \"gen\"");
-    if (found[2])
+    }
+    if (found[2]) {
         k->schema->queries = path_of(k, found[2], "a file in quotes, relative to this file",
                                      "write queries = \"queries.sql\"");
+    }
 }
 
 static void unknown_provider(struct pxi_checker *k, const struct pxi_value *v)
@@ -109,8 +111,7 @@ static void unknown_provider(struct pxi_checker *k, const struct pxi_value *v)
 /* The database that a provider names; PXI_DATABASES after a diagnostic. */
 static enum pxi_database provider_of(struct pxi_checker *k, const struct pxi_value *v)
 {
-    bool quoted = v->kind == PXI_VALUE_TEXT && *v->text;
-    if (quoted) {
+    if (v->kind == PXI_VALUE_TEXT && *v->text) {
         pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider",
                  "sqlite, postgresql or a list of both",
                  pxi_concat(k->arena, "write provider = ", v->text, ", without quotes"));

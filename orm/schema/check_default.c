@@ -30,6 +30,16 @@ static const char *const default_forms[] = {
     [PRAX_T_Enum] = "one of its labels",
 };
 
+static bool is_function(const char *word)
+{
+    static const char *const words[] = { "now", "uuid", "ulid", "autoincrement", "dbgenerated" };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (!strcmp(words[i], word))
+            return true;
+    }
+    return false;
+}
+
 static void wrong_default(struct pxi_checker *k, const struct pxi_column *c,
                           const struct pxi_value *v)
 {
@@ -38,6 +48,8 @@ static void wrong_default(struct pxi_checker *k, const struct pxi_column *c,
         hint = "write the label without quotes";
     } else if (c->type == PRAX_T_String && v->kind != PXI_VALUE_CALL && !c->list) {
         hint = "put it in quotes";
+    } else if (v->kind == PXI_VALUE_WORD && is_function(v->text)) {
+        hint = "a function has parentheses behind it: now()";
     } else if (c->list) {
         hint = "dbgenerated(\"SQL\") takes what the database understands";
     }
@@ -147,30 +159,39 @@ static void default_integer(struct pxi_checker *k, struct pxi_column *c, const s
     }
 }
 
+/* One more digit behind those of *units; false if there are more than `max` then. */
+static bool add_digit(int64_t *units, unsigned *digits, unsigned max, int digit)
+{
+    if (*units == 0 && digit == 0)
+        return true;
+    if (*digits == max)
+        return false;
+    *units = *units * 10 + digit;
+    ++*digits;
+    return true;
+}
+
 /* 12.5 with scale 2 is 1250 units. */
 static void default_decimal(struct pxi_checker *k, struct pxi_column *c, const struct pxi_value *v)
 {
     const char *point = strchr(v->text, '.');
     unsigned behind = point ? (unsigned)strlen(point + 1) : 0, digits = 0;
     int64_t units = 0;
+    bool fits = true;
     if (behind > c->scale) {
         wrong_default(k, c, v);
         return;
     }
-    for (const char *p = v->text; *p && digits <= c->precision; p++) {
-        if (*p >= '0' && *p <= '9') {
-            units = units * 10 + (*p - '0');
-            digits += units > 0;
-        }
+    for (const char *p = v->text; *p && fits; p++) {
+        if (*p >= '0' && *p <= '9')
+            fits = add_digit(&units, &digits, c->precision, *p - '0');
     }
-    for (; behind < c->scale && digits <= c->precision; behind++) {
-        units *= 10;
-        digits += units > 0;
-    }
-    if (digits > c->precision) {
-        out_of_range(k, c, v);
-    } else {
+    for (; behind < c->scale && fits; behind++)
+        fits = add_digit(&units, &digits, c->precision, 0);
+    if (fits) {
         set_number(c, v->text[0] == '-' ? -units : units);
+    } else {
+        out_of_range(k, c, v);
     }
 }
 

@@ -195,6 +195,23 @@ static void list_sort(struct pxi_checker *k, struct pxi_key *key, const struct p
     }
 }
 
+/* What @id itself would refuse. */
+static void check_id_column(struct pxi_checker *k, const struct pxi_column *c)
+{
+    if (c->optional)
+        pxi_diag(k->diags, OPTIONAL_ID, c->type_at);
+    if (c->omit) {
+        pxi_diag(k->diags, ATTRIBUTE_CLASH, c->name.at, "@@id", "@omit",
+                 "a row is always read with its key");
+    } else if (c->more->generated) {
+        pxi_diag(k->diags, ATTRIBUTE_CLASH, c->name.at, "@@id", "@generated",
+                 "SQLite cannot compute a primary key");
+    } else if (c->version) {
+        pxi_diag(k->diags, ATTRIBUTE_CLASH, c->name.at, "@@id", "@version",
+                 "a key does not change with each update");
+    }
+}
+
 static void list_column(struct pxi_checker *k, struct pxi_model *m, struct pxi_key *key,
                         const struct pxi_attr *a, const struct pxi_value *v)
 {
@@ -214,12 +231,8 @@ static void list_column(struct pxi_checker *k, struct pxi_model *m, struct pxi_k
         return;
     }
     check_key_type(k, key, c, v->at);
-    if (key->kind == PXI_KEY_ID && c->optional)
-        pxi_diag(k->diags, OPTIONAL_ID, c->type_at);
-    if (key->kind == PXI_KEY_ID && c->omit) {
-        pxi_diag(k->diags, ATTRIBUTE_CLASH, c->name.at, "@@id", "@omit",
-                 "a row is always read with its key");
-    }
+    if (key->kind == PXI_KEY_ID)
+        check_id_column(k, c);
     if (v->kind == PXI_VALUE_CALL)
         list_sort(k, key, a, v);
     add_key_column(k, key, column);

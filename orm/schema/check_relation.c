@@ -107,6 +107,7 @@ static bool read_relation(struct pxi_checker *k, struct pxi_side *s, const struc
         bool name = !v->name || !strcmp(v->name, "name");
         good &= name ? read_name(k, s, a, v) : read_argument(k, &args, v);
     }
+    s->mapped = args.map;
     return good;
 }
 
@@ -391,7 +392,7 @@ static void name_keys(struct pxi_relation_job *job, bool given)
     for (uint32_t i = 0; i < job->count; i++) {
         struct pxi_side *s = &job->sides[i];
         bool own = s->relation->columns.count > 0 && s->relation->kind == PXI_RELATION_OWNER;
-        if (own && (pxi_side_args(s).map != NULL) == given)
+        if (own && s->mapped == given)
             pxi_check_foreign_name(job, s);
     }
 }

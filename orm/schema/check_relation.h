@@ -9,6 +9,7 @@ struct pxi_side {
     struct pxi_relation *relation;
     struct pxi_group *group; /* NULL: it has a diagnostic that leaves nothing to pair */
     uint16_t index;          /* in model->relations */
+    bool mapped;             /* map: gives its foreign key a name */
     bool told; /* it has a diagnostic: whoever looks further finds what follows from it */
 };
 

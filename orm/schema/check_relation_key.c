@@ -336,7 +336,7 @@ static const char *key_text(struct pxi_checker *k, const struct pxi_side *s)
 void pxi_check_foreign_name(struct pxi_relation_job *job, struct pxi_side *own)
 {
     struct pxi_checker *k = job->k;
-    const struct pxi_value *map = pxi_side_args(own).map;
+    const struct pxi_value *map = own->mapped ? pxi_side_args(own).map : NULL;
     for (unsigned n = 0;; n++) {
         const char *name = map ? given_name(k, map) : made_name(k, own, n);
         struct pxi_symbol symbol = { .name = name ? pxi_lower(&k->scratch, name) : NULL,

@@ -288,8 +288,19 @@ static bool split_lines(struct job *j)
     return true;
 }
 
+/* Whether a string goes over several lines, as SQL does. */
+static bool is_tall(const struct job *j, const struct line *l)
+{
+    for (uint32_t i = l->first; i < l->code; i++) {
+        const struct piece *p = &j->pieces.items[i];
+        if (p->kind == QUOTED && memchr(p->text, '\n', p->size))
+            return true;
+    }
+    return false;
+}
+
 /* Empty lines: none at the start and the end of a block or file, one around a block over several
- * lines, else as they were. */
+ * lines and around SQL that stands alone, else as they were. */
 static void set_gaps(struct job *j)
 {
     const struct piece *p = j->pieces.items;
@@ -298,11 +309,13 @@ static void set_gaps(struct job *j)
         const struct line *before = i > 0 ? l - 1 : NULL;
         bool closes = is_mark(&p[l->first], "}");
         bool opens = l->code > l->first && is_mark(&p[l->code - 1], "{");
+        opens = opens || (l->level == 0 && !closes && is_tall(j, l));
         if (!before || closes ||
             (before->code > before->first && is_mark(&p[before->code - 1], "{"))) {
             l->gap = false;
         } else if (l->level == 0 &&
-                   (is_mark(&p[before->first], "}") || (opens && !is_comment(&p[before->first])))) {
+                   (is_mark(&p[before->first], "}") || (before->level == 0 && is_tall(j, before)) ||
+                    (opens && !is_comment(&p[before->first])))) {
             l->gap = true;
         }
     }

@@ -158,14 +158,32 @@ static void skip_block_comment(struct pxi_lexer *lx)
     lx->at = lx->end;
 }
 
+/* Behind the blanks from p on; indentations and columns are runs of them. */
+static const char *skip_spaces(const char *p, const char *end)
+{
+    const uint64_t spaces = UINT64_C(0x2020202020202020);
+    uint64_t x = 0;
+    while (end - p >= 8) {
+        memcpy(&x, p, 8);
+        x ^= spaces;
+        if (x && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+            return p + (__builtin_ctzll(x) >> 3);
+        if (x)
+            break;
+        p += 8;
+    }
+    while (p < end && *p == ' ')
+        p++;
+    return p;
+}
+
 /* Moves to the next token; true if a line ended on the way. */
 static bool skip_blanks(struct pxi_lexer *lx, struct docs *docs)
 {
     bool first = lx->at == lx->start;
     const char *p = lx->text + lx->at, *end = lx->text + lx->end;
     for (;;) {
-        while (p < end && *p == ' ')
-            p++;
+        p = skip_spaces(p, end);
         lx->at = (uint32_t)(p - lx->text);
         if (p == end)
             return first;

@@ -220,35 +220,43 @@ bool pxi_name_shape(const char *name)
 }
 
 /* What a member cannot be called, by the first letter; small letters only, as every C name of a
- * field is. Keywords of C11, C++20 and GNU C, and what stands in the lists below. Every word has a
- * blank on both sides. */
-static const char *const reserved[26] = {
-    ['a' - 'a'] = " alignas alignof all_of and and_eq any_of asm assert auto ",
-    ['b' - 'a'] = " bitand bitor bool break ",
-    ['c' - 'a'] = " case catch char char16_t char32_t char8_t class co_await co_return "
-                  "co_yield compl concept const const_cast consteval constexpr constinit "
-                  "continue ",
-    ['d' - 'a'] = " decltype default delete do double dynamic_cast ",
-    ['e' - 'a'] = " else enum errno explicit export extern ",
-    ['f' - 'a'] = " false float for friend ",
-    ['g' - 'a'] = " goto ",
-    ['i' - 'a'] = " i386 if if_version inline int int32_t int64_t ",
-    ['l' - 'a'] = " linux loaded long ",
-    ['m' - 'a'] = " mutable ",
-    ['n' - 'a'] = " namespace new noexcept none_of not not_eq nullptr ",
-    ['o' - 'a'] = " offsetof operator or or_eq ",
-    ['p' - 'a'] = " private protected ptrdiff_t public ",
-    ['r' - 'a'] = " register reinterpret_cast requires restrict return ",
-    ['s' - 'a'] = " short signed size_t sizeof st_atime st_ctime st_mtime static "
-                  "static_assert static_cast struct switch ",
-    ['t' - 'a'] = " template this thread_local throw true try typedef typeid typename "
-                  "typeof ",
-    ['u' - 'a'] = " uint16_t uint32_t uint64_t uint8_t union unix unsigned using ",
-    ['v' - 'a'] = " virtual void volatile ",
-    ['w' - 'a'] = " wchar_t while ",
-    ['x' - 'a'] = " xor xor_eq ",
+ * field is. Keywords of C11, C++20 and GNU C, and what stands in the lists below. */
+static const char *const *const reserved[26] = {
+    ['a' - 'a'] = (const char *const[]){ "alignas", "alignof", "all_of", "and", "and_eq", "any_of",
+                                         "asm", "assert", "auto", NULL },
+    ['b' - 'a'] = (const char *const[]){ "bitand", "bitor", "bool", "break", NULL },
+    ['c' - 'a'] = (const char *const[]){ "case", "catch", "char", "char16_t", "char32_t", "char8_t",
+                                         "class", "co_await", "co_return", "co_yield", "compl",
+                                         "concept", "const", "const_cast", "consteval", "constexpr",
+                                         "constinit", "continue", NULL },
+    ['d' - 'a'] = (const char *const[]){ "decltype", "default", "delete", "do", "double",
+                                         "dynamic_cast", NULL },
+    ['e' - 'a'] =
+        (const char *const[]){ "else", "enum", "errno", "explicit", "export", "extern", NULL },
+    ['f' - 'a'] = (const char *const[]){ "false", "float", "for", "friend", NULL },
+    ['g' - 'a'] = (const char *const[]){ "goto", NULL },
+    ['i' - 'a'] = (const char *const[]){ "i386", "if", "if_version", "inline", "int", "int32_t",
+                                         "int64_t", NULL },
+    ['l' - 'a'] = (const char *const[]){ "linux", "loaded", "long", NULL },
+    ['m' - 'a'] = (const char *const[]){ "mutable", NULL },
+    ['n' - 'a'] = (const char *const[]){ "namespace", "new", "noexcept", "none_of", "not", "not_eq",
+                                         "nullptr", NULL },
+    ['o' - 'a'] = (const char *const[]){ "offsetof", "operator", "or", "or_eq", NULL },
+    ['p' - 'a'] = (const char *const[]){ "private", "protected", "ptrdiff_t", "public", NULL },
+    ['r' - 'a'] = (const char *const[]){ "register", "reinterpret_cast", "requires", "restrict",
+                                         "return", NULL },
+    ['s' - 'a'] = (const char *const[]){ "short", "signed", "size_t", "sizeof", "st_atime",
+                                         "st_ctime", "st_mtime", "static", "static_assert",
+                                         "static_cast", "struct", "switch", NULL },
+    ['t' - 'a'] = (const char *const[]){ "template", "this", "thread_local", "throw", "true", "try",
+                                         "typedef", "typeid", "typename", "typeof", NULL },
+    ['u' - 'a'] = (const char *const[]){ "uint16_t", "uint32_t", "uint64_t", "uint8_t", "union",
+                                         "unix", "unsigned", "using", NULL },
+    ['v' - 'a'] = (const char *const[]){ "virtual", "void", "volatile", NULL },
+    ['w' - 'a'] = (const char *const[]){ "wchar_t", "while", NULL },
+    ['x' - 'a'] = (const char *const[]){ "xor", "xor_eq", NULL },
 };
-/* Of the compilers and of what prax.h brings. */
+/* Of the compilers and of what prax.h brings; every word has a blank on both sides. */
 static const char macros[] = " unix linux i386 errno offsetof assert st_atime st_ctime st_mtime ";
 static const char types[] = " int64_t int32_t uint8_t uint16_t uint32_t uint64_t size_t ptrdiff_t ";
 static const char members[] = " loaded any_of all_of none_of if_version ";
@@ -265,12 +273,22 @@ static bool is_in(const char *name, const char *words)
     return strstr(words, word) != NULL;
 }
 
-const char *pxi_name_reserved(const char *c_name)
+static bool is_reserved(const char *c_name)
 {
     bool letter = c_name[0] >= 'a' && c_name[0] <= 'z';
+    const char *const *word = letter ? reserved[c_name[0] - 'a'] : NULL;
+    for (; word && *word; word++) {
+        if ((*word)[1] == c_name[1] && !strcmp(*word, c_name))
+            return true;
+    }
+    return false;
+}
+
+const char *pxi_name_reserved(const char *c_name)
+{
     if (!strncmp(c_name, "prax_", 5))
         return "is a type that prax.h uses";
-    if (!letter || !is_in(c_name, reserved[c_name[0] - 'a']))
+    if (!is_reserved(c_name))
         return NULL;
     if (is_in(c_name, types))
         return "is a type that prax.h uses";

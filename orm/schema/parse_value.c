@@ -217,6 +217,8 @@ static bool parse_raw(struct pxi_parser *p, struct pxi_arena *a, struct pxi_attr
     if (p->lx.at == p->lx.end && !p->arena->full) {
         pxi_diag(p->diags, EXPECTED, open.at, "a ')' that closes this one", "none");
         p->lx = before; /* the rest of the line is lost, but not that of the file */
+        while (p->lx.at < p->lx.end && p->lx.text[p->lx.at] != '\n')
+            p->lx.at++;
         p->t = open;
         return false;
     }

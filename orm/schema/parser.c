@@ -79,8 +79,8 @@ enum { BLOCK_WORDS = 5, FOREIGN_WORDS = 4 };
 
 static bool is_one_of(const struct pxi_parser *p, const char *const *words, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (is_word(p, words[i]))
+    for (size_t i = 0; i < n && p->t.kind == PXI_T_NAME; i++) {
+        if (*words[i] == *p->t.text && !strcmp(words[i], p->t.text))
             return true;
     }
     return false;
@@ -120,10 +120,13 @@ static bool at_field(const struct pxi_parser *p)
  * brackets a line is the next one only if it cannot be anything else. */
 static void skip_line(struct pxi_parser *p, uint32_t start)
 {
+    uint32_t braces = 0; /* none of ours: @default({}) */
     while (p->t.kind != PXI_T_END) {
         bool line = p->t.at.start > start && p->t.first;
-        if (p->t.at.start > start && p->t.kind == '}')
+        if (p->t.at.start > start && p->t.kind == '}' && (braces == 0 || p->t.first))
             return;
+        braces += p->t.kind == '{';
+        braces -= p->t.kind == '}' && braces > 0;
         if (line && (p->depth == 0 || (p->t.kind == '@' && p->t.text[1]) || at_field(p) ||
                      pxi_parse_at_block(p)))
             return;
@@ -158,7 +161,10 @@ static bool parse_type(struct pxi_parser *p, struct pxi_column *c)
 {
     if (p->t.kind != PXI_T_NAME || p->t.first) {
         pxi_diag(p->diags, EXPECTED, c->name.at, "a type behind the field's name", "none",
-                 "a field is a name and a type on one line, such as: email String");
+                 p->t.kind == '['   ? "a list is written String[]"
+                 : p->t.kind == '?' ? "what may be absent is written String?"
+                                    : "a field is a name and a type on one line, such as: email "
+                                      "String");
         return false;
     }
     struct pxi_name type;
@@ -183,6 +189,10 @@ static bool parse_type(struct pxi_parser *p, struct pxi_column *c)
 static const char *missing_at(struct pxi_parser *p)
 {
     char text[2 * PXI_NAME_MAX];
+    if (p->t.kind == ',')
+        return "fields stand on lines of their own, without commas";
+    if (p->t.kind == '@')
+        return "it belongs to the block: write it on a line of its own";
     if (p->t.kind != PXI_T_NAME)
         return NULL;
     snprintf(text, sizeof text, "@%s", p->t.text);
@@ -277,6 +287,10 @@ static bool parse_label(struct pxi_parser *p, unsigned places)
         pxi_diag(p->diags, TOO_MANY, p->t.at, "1000", "labels in an enum");
         skip_rest(p);
         return true;
+    }
+    if (p->t.kind == ',') {
+        pxi_parse_expected(p, "a label or '}'", "labels stand apart by blanks or lines");
+        return false;
     }
     if (!pxi_parse_want_name(p, &label.name, "a label or '}'"))
         return false;
@@ -394,7 +408,7 @@ static void parse_unknown(struct pxi_parser *p)
     for (size_t i = 0; i < BLOCK_WORDS; i++)
         pxi_suggest_offer(&s, block_words[i]);
     if (p->t.kind != PXI_T_NAME) {
-        pxi_parse_expected(p, "generator, datasource, enum or model", NULL);
+        pxi_parse_expected(p, "generator, datasource, enum, model or view", NULL);
     } else if (is_one_of(p, foreign_words, FOREIGN_WORDS)) {
         pxi_diag(p->diags, BLOCK_NOT_YET, p->t.at, p->t.text);
     } else {

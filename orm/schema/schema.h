@@ -11,6 +11,7 @@
 #include "orm/schema/diagnostic.h"
 #include "orm/schema/limits.h"
 #include <prax/model.h>
+#include <string.h>
 
 /* A growing array in an arena. pxi_list_add gives a cleared new item, or NULL when memory is out.
  */
@@ -19,16 +20,26 @@
         T *items;                 \
         uint32_t count, capacity; \
     }
-void *pxi_list_room(struct pxi_arena *a, void *items, uint32_t count, uint32_t *capacity,
+/* The items in a room for more of them. NULL: out of memory. */
+void *pxi_list_grow(struct pxi_arena *a, void *items, uint32_t count, uint32_t *capacity,
                     size_t size);
-#define pxi_list_add(arena, l)                                                                  \
-    ({                                                                                          \
-        void *room_ =                                                                           \
-            pxi_list_room((arena), (l)->items, (l)->count, &(l)->capacity, sizeof *(l)->items); \
-        if (room_)                                                                              \
-            (l)->items = room_;                                                                 \
-        room_ ? &(l)->items[(l)->count++] : NULL;                                               \
-    })
+/* A cleared new item; list_items points to the pointer to the items, whatever its type. */
+static inline void *pxi_list_item(struct pxi_arena *a, void *list_items, uint32_t *count,
+                                  uint32_t *capacity, size_t size)
+{
+    void *items;
+    memcpy(&items, list_items, sizeof items);
+    if (*count == *capacity) {
+        items = pxi_list_grow(a, items, *count, capacity, size);
+        if (!items)
+            return NULL;
+        memcpy(list_items, &items, sizeof items);
+    }
+    return memset((char *)items + (size_t)(*count)++ * size, 0, size);
+}
+#define pxi_list_add(arena, l)                                                                \
+    ((__typeof__((l)->items))pxi_list_item((arena), &(l)->items, &(l)->count, &(l)->capacity, \
+                                           sizeof *(l)->items))
 
 enum pxi_database { PXI_DB_SQLITE, PXI_DB_POSTGRES, PXI_DATABASES };
 

@@ -52,12 +52,13 @@ static const char ends_table[] =
 
 static struct pxi_sql_table *add_table(struct pxi_typing *t)
 {
-    struct pxi_sql_table *tables =
-        pxi_list_room(t->arena, t->tables, t->n_tables, &t->tables_room, sizeof *tables);
+    struct pxi_sql_table *tables = t->tables;
+    if (t->n_tables == t->tables_room)
+        tables = pxi_list_grow(t->arena, tables, t->n_tables, &t->tables_room, sizeof *tables);
     if (!tables)
         return NULL;
     t->tables = tables;
-    return &t->tables[t->n_tables++];
+    return memset(&t->tables[t->n_tables++], 0, sizeof *tables);
 }
 
 static const struct pxi_model *model_of(const struct pxi_typing *t, const struct pxi_sql_token *k)

@@ -18,7 +18,7 @@ if(NOT TARGET Prax::prax)
         IMPORTED_LOCATION "${PRAX_LIBRARY}"
         INTERFACE_INCLUDE_DIRECTORIES "${PRAX_PREFIX_DIR}/include")
     if(PRAX_LIBRARY MATCHES "\\.a$") # the shared one names its libraries itself
-        set_target_properties(Prax::prax PROPERTIES INTERFACE_LINK_LIBRARIES "sqlite3;pq;pthread;m")
+        set_target_properties(Prax::prax PROPERTIES INTERFACE_LINK_LIBRARIES "sqlite3;pthread;m")
     endif()
 endif()
 

@@ -39,12 +39,14 @@ check "the report knows the queries" grep -q 'query_many Order' "$tmp/report"
 # One thread and a fixed amount of work: every block is the same in every run.
 "$bpf" record --heap=probes -o "$tmp/heap" -- "$app" -t 1 -n 30 >/dev/null 2>"$tmp/err"
 is "one thread: status" $? 0
-valgrind --tool=dhat --dhat-out-file="$tmp/valgrind.json" "$app" -t 1 -n 30 >/dev/null 2>&1
+valgrind --tool=dhat --num-callers=100 --dhat-out-file="$tmp/valgrind.json" "$app" -t 1 -n 30 >/dev/null 2>&1
 check "valgrind saw blocks" test "$(dhat "$tmp/valgrind.json" tbk)" -gt 1000
 for m in tbk tb gbk gb; do
     is "$m as valgrind's dhat says" "$(dhat "$tmp/heap/dhat-heap.json" $m)" \
         "$(dhat "$tmp/valgrind.json" $m)"
 done
+check "every site as valgrind's dhat says: blocks, bytes, at the peak, at the end" \
+    python3 tests/lib/dhat.py sites "$tmp/heap/dhat-heap.json" "$tmp/valgrind.json"
 # valgrind lets libc free what it keeps for itself before it counts (__libc_freeres).
 check "at the end: valgrind's blocks, and libc's own" \
     test "$(dhat "$tmp/heap/dhat-heap.json" ebk)" -ge "$(dhat "$tmp/valgrind.json" ebk)"

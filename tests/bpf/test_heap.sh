@@ -47,5 +47,5 @@ is "it runs on, and ends by itself" $? 0
 
 "$bpf" record --heap=512X -- true >"$tmp/out" 2>"$tmp/err"
 is "another --heap: usage" $? 1
-check "another --heap: said" grep -q "exact, probes or a number of bytes" "$tmp/err"
+check "another --heap: said" grep -q "exact, probes, pages, orm or a number of bytes" "$tmp/err"
 finish

@@ -9,7 +9,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 n=0
 failed=0
-tests=9
+tests=11
 
 skip_all() {
     echo "1..$tests"
@@ -92,6 +92,19 @@ trace_running query_one 'usdt:./app:prax:query_one__start { @[arg3, arg4] = coun
     usdt:./app:prax:query_one__done { @done = count(); }'
 grep -qx '@\[1234605616436508552, 7\]: 1000' out && grep -qx '@done: 1000' out
 tap $? "arguments of __start"
+
+# Memory of the library, by purpose and by model; all of it is given back.
+cp "$B/profile_memory" memory
+trace -e 'usdt:./memory:prax:alloc { @made[str(arg2)] = sum(arg1); @n[arg4] = count(); }
+    usdt:./memory:prax:free { @freed[str(arg2)] = sum(arg1); }' -c './memory -n 200'
+made=$(sed -n 's/^@made//p' out | sort)
+[ "$(wc -l <<<"$made")" -ge 8 ] && [ "$made" = "$(sed -n 's/^@freed//p' out | sort)" ] &&
+    grep -qx '@n\[1\]: 1' out
+tap $? "alloc and free by purpose"
+trace -I "$root/usdt/include" --include prax/usdt.h -e 'usdt:./memory:prax:alloc /arg3/ {
+    @[str(((struct prax_op_record *)arg3)->model), str(arg2)] = sum(arg1); }' -c './memory -n 200'
+grep -qx '@\[Reading, rows\]: [0-9]*' out
+tap $? "alloc by model and purpose"
 
 # A shared library: its probes are found by its own file, once it is mapped.
 ln -sf "$B/tests/bpf/victims/libprobe_fire.so" .

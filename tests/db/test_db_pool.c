@@ -75,8 +75,8 @@ static void test_one_breaks_others_are_asked(void **state)
     assert_int_equal(blog_tag_count(s[0]), PRAX_ECONN);
     for (int i = 0; i < 4; i++)
         MUST(s[i], blog_tag_count(s[i]));
-    assert_int_equal(faulty.opens, 4);
-    assert_int_equal(faulty.pings, 3);
+    assert_in_range(faulty.opens, 1, 4); /* one that rests again serves as well as a new one */
+    assert_in_range(faulty.pings, 3, 8);
     for (int i = 0; i < 4; i++)
         prax_session_close(s[i]);
 }
@@ -170,6 +170,31 @@ static void test_server_stays_away(void **state)
     assert_int_equal(blog_tag_count(s), 0);
 }
 
+/* ---- a network that swallows connects ---- */
+
+static void test_slow_connect(void **state)
+{
+    struct fixture *f = *state;
+    prax_db *db = open_faulty(f, .pool_max = 2, .acquire_ms = 5000);
+    PRAX_SESSION s = prax_session_open(db);
+    {
+        PRAX_TX(tx, s);
+        faulty.open_ms = 600;
+        PRAX_SESSION hurried = prax_session_open(db, .timeout_ms = 50);
+        uint64_t start = now_ms();
+        assert_int_equal(blog_tag_count(hurried), PRAX_ETIMEOUT);
+        assert_in_range(now_ms() - start, 45, 400); /* its deadline, not that of the connect */
+        assert_int_equal(prax_tx_commit(&tx), 0);
+    }
+    PRAX_SESSION other = prax_session_open(db);
+    uint64_t start = now_ms();
+    assert_int_equal(blog_tag_count(other), 0); /* by the one that came back */
+    assert_true(now_ms() - start < 400);
+    prax_session_close(s);
+    s = NULL;
+    prax_db_close(db); /* what is still connecting is waited for by whoever is last */
+}
+
 /* ---- lives ---- */
 
 static void test_lifetime(void **state)
@@ -203,10 +228,13 @@ static void test_idle(void **state)
     PRAX_DB db = open_faulty(f, .pool_max = 4, .idle_ms = 40);
     uint64_t before = STAT(connections);
     prax_session *s[4];
+    prax_tx tx[4]; /* they pin, so that there are four */
     for (int i = 0; i < 4; i++) {
         s[i] = prax_session_open(db);
-        assert_int_equal(blog_tag_count(s[i]), 0);
+        tx[i] = prax_tx_begin_with(s[i], PRAX_ARGS(prax_tx_opts, .read_only = true));
     }
+    for (int i = 0; i < 4; i++)
+        prax_tx_end(&tx[i]);
     assert_int_equal(STAT(connections) - before, 3);
     prax_session_close(s[2]);
     prax_session_close(s[3]);
@@ -344,16 +372,17 @@ static void test_commit_in_doubt(void **state)
     struct fixture *f = *state;
     PRAX_DB db = open_faulty(f, .pool_max = 1);
     PRAX_SESSION s = prax_session_open(db);
-    for (int i = 1; i <= 2; i++) {
+    static const char *const labels[] = { "", "done", "not done", "done too" };
+    for (int i = 1; i <= 3; i++) {
         faulty.commit_dies = i;
         PRAX_TX(tx, s);
-        assert_non_null(blog_tag_create(s, .label = i == 1 ? "done" : "not done"));
+        assert_non_null(blog_tag_create(s, .label = labels[i]));
         assert_int_equal(prax_tx_commit(&tx), PRAX_ECONN);
         assert_non_null(strstr(prax_error_get(s)->message, "commit in doubt"));
         assert_false(prax_error_get(s)->retryable);
     }
     faulty.commit_dies = 0;
-    assert_int_equal(blog_tag_count(s), 1); /* and both were told the same */
+    assert_int_equal(blog_tag_count(s), 2); /* and all were told the same */
 }
 
 struct runs {
@@ -470,6 +499,7 @@ static const struct CMUnitTest tests[] = {
     DB_OWN(test_idle_ones_are_pinged),
     DB_OWN(test_server_comes_back),
     DB_OWN(test_server_stays_away),
+    DB_OWN(test_slow_connect),
     DB_OWN(test_lifetime),
     DB_OWN(test_idle),
     DB_OWN(test_reset_on_return),

@@ -183,6 +183,90 @@ static void test_create_many(void **state)
     assert_int_equal(blog_tag_create_many(s, tags, N), PRAX_EINVAL);
 }
 
+/* So many that PostgreSQL takes them by COPY: the same rules. */
+static void test_create_very_many(void **state)
+{
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    enum { N = 5200 };
+    static char labels[N][8];
+    static blog_tag_new tags[N];
+    for (int i = 0; i < N; i++) {
+        snprintf(labels[i], sizeof labels[i], "t%d", i);
+        tags[i] = (blog_tag_new){ .label = labels[i] };
+    }
+    tags[N - 2].label = NULL;
+    assert_int_equal(blog_tag_create_many(s, tags, N), PRAX_EINVAL);
+    tags[N - 2].label = labels[0];
+    assert_int_equal(blog_tag_create_many(s, tags, N), PRAX_EUNIQUE);
+    assert_string_equal(prax_error_get(s)->column, "label");
+    assert_non_null(prax_error_get(s)->sql);
+    assert_int_equal(blog_tag_count(s), 0);
+    {
+        PRAX_TX(tx, s);
+        assert_non_null(blog_tag_create(s, .label = "before"));
+        {
+            PRAX_SAVEPOINT(sp, s);
+            assert_int_equal(blog_tag_create_many(s, tags, N), PRAX_EUNIQUE);
+            assert_int_equal(blog_tag_count(s), PRAX_EABORTED);
+        }
+        tags[N - 2].label = labels[N - 2];
+        assert_int_equal(blog_tag_create_many(s, tags, N), N);
+        assert_int_equal(prax_tx_commit(&tx), 0);
+    }
+    assert_int_equal(blog_tag_count(s), N + 1);
+    assert_non_null(blog_tag_get(s, blog_tag_by_label("t5199")));
+    assert_int_equal(blog_tag_create_many(s, tags, N, .skip_duplicates = true), 0);
+    PRAX_SESSION reader = prax_session_open(f->db, .read_only = true);
+    assert_int_equal(blog_tag_create_many(reader, tags, N), PRAX_EPERM);
+}
+
+/* Values of every type, by statements and by COPY. */
+static void test_many_of_every_type(void **state)
+{
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    enum { N = 5000 };
+    static blog_post_new posts[N];
+    static const size_t sizes[] = { 3, N };
+    for (size_t i = 0; i < N; i++) {
+        posts[i] = (blog_post_new){ .title = i % 2 ? "\xc3\xa9\t\\N\n" : "",
+                                    .published = prax_set(i % 3 == 0),
+                                    .views = prax_set((int64_t)i - 1000),
+                                    .author_id = 1 };
+        if (i % 2) {
+            posts[i].rating = (prax_w_f64)prax_set(0.1 * (double)i);
+            posts[i].price = (prax_w_dec)prax_set(prax_decimal_of(-(int64_t)i, 2));
+            posts[i].cover = prax_bytes_of("\0\1", i % 4 ? 2 : 0);
+            posts[i].meta = prax_json_of("{\"k\":1}");
+            posts[i].published_at = (prax_w_time)prax_set((prax_time){ .us = (int64_t)i * -7 });
+        }
+    }
+    for (size_t k = 0; k < 2; k++) {
+        PRAX_SCOPE(s);
+        int64_t n = blog_post_create_many(s, posts, sizes[k]);
+        if (n < 0)
+            fail_msg("%s", prax_error_get(s)->message);
+        assert_int_equal(n, sizes[k]);
+        const blog_post_list *l = blog_post_find_many(s, .order_by = { BLOG_POST_ID_ASC });
+        assert_non_null(l);
+        assert_int_equal(l->count, sizes[k]);
+        for (size_t i = 0; i < l->count; i++) {
+            const blog_post *p = &l->items[i];
+            assert_string_equal(p->title, posts[i].title);
+            assert_int_equal(p->views, (int64_t)i - 1000);
+            assert_int_equal(p->published, i % 3 == 0);
+            assert_int_equal(p->rating.set, i % 2);
+            assert_true(i % 2 == 0 || p->rating.val == 0.1 * (double)i);
+            assert_true(i % 2 == 0 || p->price.val.units == -(int64_t)i);
+            assert_int_equal(p->published_at.val.us, i % 2 ? (int64_t)i * -7 : 0);
+            assert_int_equal(p->cover.size, i % 2 ? 2 : 0);
+            assert_int_equal(p->meta.text != NULL, i % 2);
+        }
+        assert_int_equal(blog_post_delete_many(s, .all = true), sizes[k]);
+    }
+}
+
 static void test_defaults(void **state)
 {
     struct fixture *f = *state;
@@ -200,7 +284,8 @@ static void test_defaults(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    DB_TEST(test_round_trip),  DB_TEST(test_ranges),   DB_TEST(test_arithmetic),
-    DB_TEST(test_create_many), DB_TEST(test_defaults),
+    DB_TEST(test_round_trip),  DB_TEST(test_ranges),           DB_TEST(test_arithmetic),
+    DB_TEST(test_create_many), DB_TEST(test_create_very_many), DB_TEST(test_many_of_every_type),
+    DB_TEST(test_defaults),
 };
 DB_MAIN(tests)

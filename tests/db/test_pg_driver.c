@@ -737,6 +737,26 @@ static void test_lost(void **state)
     assert_false(d->in_tx(f->c));
 }
 
+/* A session that the server ends by itself is lost, whatever it calls that. */
+static void test_idle_for_too_long(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const settings[] = { "idle_in_transaction_session_timeout=30ms",
+                                            "options=-cidle_session_timeout%3D30" };
+    for (size_t i = 0; i < 2; i++) {
+        char url[2 * PG_URL];
+        snprintf(url, sizeof url, "%s&%s", f->url, settings[i]);
+        d->close(f->c);
+        f->c = connect_to(url);
+        if (i == 0)
+            ok(f, d->exec(f->c, "BEGIN"));
+        usleep(150000);
+        assert_int_equal(run(f, "SELECT 1", NULL, 0, NULL), PRAX_ECONN);
+        assert_true(d->broken(f->c));
+        assert_false(d->in_tx(f->c));
+    }
+}
+
 static void test_reset(void **state)
 {
     struct fixture *f = *state;
@@ -1112,6 +1132,7 @@ int main(void)
         T(test_deadline_in_a_stream),
         T(test_timeouts_of_the_server),
         T(test_lost),
+        T(test_idle_for_too_long),
         T(test_reset),
         T(test_open),
         T(test_stale_plans),

@@ -8,9 +8,10 @@
  * lost, rows twice are doubled, rows of one that was refused are ghosts, some of three rows are
  * torn. Where a commit was in doubt both is right.
  *
- * On standard input a line may come meanwhile: "mark" begins the counting of requests anew (those
- * after a fault). The last line of output is: requests N, failed N, since mark N failed N, in doubt
- * N, lost N, doubled N, ghosts N, torn N. Exit status 0 if the last four are 0.
+ * On standard input lines may come meanwhile: "fault" before a fault, "mark" behind it, "stop" for
+ * the end before SECONDS are over. Later requests are those that began behind a mark and had no
+ * fault while they ran. The last line of output is: requests N, failed N, later N failed N, in
+ * doubt N, lost N, doubled N, ghosts N, torn N. Exit status 0 if the last four are 0.
  */
 #include "blog.h"
 #include "orm/base/clock.h"
@@ -33,8 +34,8 @@ struct worker {
 };
 
 static struct {
-    uint64_t requests, failed, marked, marked_failed;
-    int shown;
+    uint64_t requests, failed, later, later_failed;
+    int shown, faults, mark, stop;
 } count;
 
 static void add(uint64_t *to)
@@ -91,18 +92,22 @@ static void show_first(const prax_session *s)
 static void *work(void *arg)
 {
     struct worker *w = arg;
-    for (unsigned n = 0; pxi_clock_ns() < w->end_ns && w->writes < REQUESTS_MAX; n++) {
-        bool marked = __atomic_load_n(&count.marked, __ATOMIC_RELAXED) != 0;
+    for (unsigned n = 0; pxi_clock_ns() < w->end_ns && w->writes < REQUESTS_MAX &&
+                         !__atomic_load_n(&count.stop, __ATOMIC_RELAXED);
+         n++) {
+        bool later = __atomic_load_n(&count.mark, __ATOMIC_RELAXED);
+        int faults = __atomic_load_n(&count.faults, __ATOMIC_RELAXED);
         prax_session *s = prax_session_open(w->db);
         int rc = n % 4 == 0 ? write_request(w, s) : read_request(s, n);
+        later = later && faults == __atomic_load_n(&count.faults, __ATOMIC_RELAXED);
         add(&count.requests);
-        if (marked)
-            add(&count.marked);
+        if (later)
+            add(&count.later);
         if (rc < 0) {
             show_first(s);
             add(&count.failed);
-            if (marked)
-                add(&count.marked_failed);
+            if (later)
+                add(&count.later_failed);
         }
         prax_session_close(s);
     }
@@ -163,8 +168,12 @@ static void *listen_to(void *arg)
 {
     char line[32];
     while (fgets(line, sizeof line, stdin)) {
+        if (strcmp(line, "fault\n") == 0)
+            __atomic_add_fetch(&count.faults, 1, __ATOMIC_RELAXED);
         if (strcmp(line, "mark\n") == 0)
-            __atomic_store_n(&count.marked, 1, __ATOMIC_RELAXED);
+            __atomic_store_n(&count.mark, 1, __ATOMIC_RELAXED);
+        if (strcmp(line, "stop\n") == 0)
+            __atomic_store_n(&count.stop, 1, __ATOMIC_RELAXED);
     }
     return arg;
 }
@@ -202,9 +211,9 @@ int main(int argc, char **argv)
         pthread_join(workers[i].thread, NULL);
     if (reckon(db, workers, n, &v) < 0)
         return 2;
-    printf("requests %lu, failed %lu, since mark %lu failed %lu, in doubt %u, lost %u, doubled %u, "
+    printf("requests %lu, failed %lu, later %lu failed %lu, in doubt %u, lost %u, doubled %u, "
            "ghosts %u, torn %u\n",
-           count.requests, count.failed, count.marked, count.marked_failed, v.doubt, v.lost,
+           count.requests, count.failed, count.later, count.later_failed, v.doubt, v.lost,
            v.doubled, v.ghosts, v.torn);
     fflush(stdout);
     prax_db_close(db);

@@ -5,6 +5,7 @@
 #include "orm/client/client.h"
 #include "orm/driver/sqlite.h"
 #include <string.h>
+#include <unistd.h>
 
 enum { CONNS = 4096 };
 struct faulty faulty;
@@ -80,6 +81,7 @@ static int fails_of(struct pxi_conn *c)
 static int f_open(const struct pxi_conn_opts *o, struct pxi_conn **out, struct pxi_error *err)
 {
     __atomic_add_fetch(&faulty.opens, 1, __ATOMIC_RELAXED);
+    usleep((unsigned)__atomic_load_n(&faulty.open_ms, __ATOMIC_RELAXED) * 1000);
     int code = __atomic_load_n(&faulty.open_code, __ATOMIC_RELAXED);
     if (code == 0 && hits())
         code = faulty.fail_code;
@@ -127,7 +129,7 @@ static int f_exec(struct pxi_conn *c, const char *sql)
         rc = pxi_sqlite.exec(c, sql);
     if (commit && faulty.commit_dies) {
         faulty_kill();
-        return PRAX_ECONN;
+        return faulty.commit_dies == 3 ? PRAX_ETIMEOUT : PRAX_ECONN;
     }
     return rc;
 }

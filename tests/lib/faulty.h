@@ -13,9 +13,11 @@
 struct faulty {
     int opens, pings, resets, calls; /* counted; calls: all that may fail */
     int open_code;                   /* what opening fails with; 0 = it succeeds */
+    int open_ms;                     /* how long opening takes */
     bool hidden;                     /* who died is only seen by talking to it */
     bool reset_fails;
-    int commit_dies; /* 1: the server dies after COMMIT was done, 2: before */
+    int commit_dies; /* 1: the server dies after COMMIT was done, 2: before; 3: as 1, and what is
+                        said is that the deadline passed */
     int fail_at;     /* the call of that number (from 1; 0 = none) ... */
     bool on;         /* ... and all after it ... */
     int fail_code;   /* ... fails with this code; ECONN: its connection is dead then */

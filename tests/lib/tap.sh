@@ -38,6 +38,12 @@ need_bpf() {
 # The value of a number in a JSON file: json FILE KEY (first of its name).
 json() { sed -n 's/.*"'"$2"'": *"\{0,1\}\([^",]*\).*/\1/p' "$1" | head -n 1; }
 
+# Whether a recorder of one process holds the links of its allocation probes; two links are those
+# that follow forks and execs.
+holds_probes() { # PID
+    [ "$(find "/proc/$1/fd" -lname 'anon_inode:bpf_link' 2>/dev/null | wc -l)" -ge 4 ]
+}
+
 # Waits until a command succeeds, at most 10 s.
 wait_for() {
     for _ in $(seq 1000); do

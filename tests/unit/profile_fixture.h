@@ -68,6 +68,11 @@ static inline void fixture_meta(struct profile *p)
     m->wall_start_ns = 1700000000 * FIXTURE_SECOND;
     m->hz = 99;
     m->with_cpu = m->with_heap = m->with_queries = m->has_prax = 1;
+    m->heap_how = HEAP_PROBES;
+    m->counters.probe_hits[PXB_HIT_ENTRY] = m->counters.probe_hits[PXB_HIT_RETURN] = 4;
+    m->counters.probe_hits[PXB_HIT_FREE] = 3;
+    m->task_ns = FIXTURE_SECOND / 2;
+    m->allocators = profile__text(p, "libc.so.6 (glibc)\n", 18);
     m->exit_status = 0;
     m->overhead_ns = FIXTURE_SECOND / 50;
 }

@@ -76,6 +76,27 @@ static void test_marks_reuse(void **state)
     assert_int_equal(c.live, 0);
 }
 
+/* A large arena that holds much takes 2 MiB at once, from malloc too; another one does not. */
+static void test_large(void **state)
+{
+    (void)state;
+    for (int large = 0; large < 2; large++) {
+        struct pxi_arena a;
+        size_t most = 0;
+        pxi_arena_init(&a, NULL, 0);
+        a.large = large;
+        for (int i = 0; i < 20000; i++) {
+            size_t before = a.held;
+            char *p = pxi_arena_get(&a, 1024, 16);
+            assert_non_null(p);
+            memset(p, i, 1024);
+            most = a.held - before > most ? a.held - before : most;
+        }
+        assert_int_equal(most, large ? PXI_ARENA_LARGE : PXI_ARENA_BLOCK);
+        pxi_arena_free(&a);
+    }
+}
+
 static void test_limit(void **state)
 {
     (void)state;
@@ -112,6 +133,7 @@ static void test_extend(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_alignment_and_contents),
     cmocka_unit_test(test_marks_reuse),
+    cmocka_unit_test(test_large),
     cmocka_unit_test(test_limit),
     cmocka_unit_test(test_extend),
 };

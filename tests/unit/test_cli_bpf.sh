@@ -35,7 +35,7 @@ for c in record trace doctor probes; do
     is "$c --help: fits 100 columns" "$(awk 'length > 100' "$tmp/out")" ""
 done
 "$bpf" record --help >"$tmp/out"
-check "record --help: every option" test "$(grep -cE '^  (-o|-p|-d|--cpu|--heap|--leaks|--queries|--comm|--) ?' "$tmp/out")" -eq 9
+check "record --help: every option" test "$(grep -cE '^  (-o|-p|-d|--cpu|--heap|--leaks|--queries|--max-overhead|--comm|--) ?' "$tmp/out")" -eq 10
 is "--version" "$("$bpf" --version)" "prax-bpf $(sed -n 's/#define PRAX_VERSION "\(.*\)"/\1/p' orm/include/prax/version.h)"
 "$bpf" record --comm no_such_program_0 2>"$tmp/err"
 is "nobody of that name: cannot observe" $? 2

@@ -1,5 +1,6 @@
 /* The ELF reader and the .eh_frame decoder on files that lie: whatever they say, both return, with
  * an error or with what is there. Run under -fsanitize=address,undefined to see more. */
+#include "loader/target/needed.h"
 #include "loader/unwind/unwind.h"
 
 #include <errno.h>
@@ -91,6 +92,36 @@ static void test_whole(void **state)
     assert_true(elf_file__bias(&f, 0x7f0000000000 + 0x3000, 0x3000, &bias));
     assert_int_equal(bias, 0x7f0000000000);
     assert_false(elf_file__bias(&f, 0x7f0000000000, 1 << 30, &bias));
+    elf_file__close(&f);
+}
+
+static bool is_libc(void *n, const char *name)
+{
+    ++*(int *)n;
+    return strcmp(name, "libc.so.6") != 0;
+}
+
+static void test_needed(void **state)
+{
+    struct elf_file f;
+    int n = 0;
+    (void)state;
+
+    assert_int_equal(elf_file__open_memory(&f, image, image_size), 0);
+    assert_int_equal(needed__each(&f, is_libc, &n), 0);
+    assert_int_equal(n, 1);
+    for (size_t i = 0; i < f.n_segments; i++) /* beyond the file, larger than a limit, gone */
+        f.segments[i].p_offset = f.segments[i].p_type == PT_DYNAMIC ? image_size : 0;
+    assert_int_equal(needed__each(&f, is_libc, &n), -ENOEXEC);
+    for (size_t i = 0; i < f.n_segments; i++) {
+        if (f.segments[i].p_type == PT_DYNAMIC) {
+            f.segments[i].p_offset = 0; /* not a table */
+            assert_int_equal(needed__each(&f, is_libc, &n), 0);
+            f.segments[i].p_type = PT_NULL;
+        }
+    }
+    assert_int_equal(needed__each(&f, is_libc, &n), 0);
+    assert_int_equal(n, 1);
     elf_file__close(&f);
 }
 
@@ -437,7 +468,7 @@ int main(void)
         cmocka_unit_test(test_huge_numbers), cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_random_bytes), cmocka_unit_test(test_made),
         cmocka_unit_test(test_bad_cies),     cmocka_unit_test(test_bad_instructions),
-        cmocka_unit_test(test_quadratic),
+        cmocka_unit_test(test_quadratic),    cmocka_unit_test(test_needed),
     };
     return cmocka_run_group_tests(tests, load_victim, free_victim);
 }

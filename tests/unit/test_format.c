@@ -75,6 +75,30 @@ static void assert_same_code(const char *name, const struct pxi_buf *a, const ch
     pxi_buf_free(&y);
 }
 
+static const char *next_quotes(const char *p, const char *end)
+{
+    return memmem(p, (size_t)(end - p), "\"\"\"", 3);
+}
+
+/* Between each pair of """ nothing has changed, not even a blank. */
+static void assert_same_sql(const char *name, const struct pxi_buf *out, const char *text,
+                            size_t size)
+{
+    const char *a = text, *a_end = text + size;
+    const char *b = out->data ? out->data : "", *b_end = b + out->size;
+    while (size && (a = next_quotes(a, a_end))) {
+        const char *a_close = next_quotes(a + 3, a_end);
+        b = next_quotes(b, b_end);
+        const char *b_close = b ? next_quotes(b + 3, b_end) : NULL;
+        if (!a_close)
+            return;
+        if (!b_close || a_close - a != b_close - b || memcmp(a, b, (size_t)(a_close - a)) != 0)
+            fail_msg("%s: the SQL at byte %zu has changed", name, (size_t)(a - text));
+        a = a_close + 3;
+        b = b_close + 3;
+    }
+}
+
 static void assert_stable(const char *name, const struct pxi_buf *once)
 {
     struct run r;
@@ -94,6 +118,7 @@ static bool round_trip(const char *name, const char *text, size_t size)
     bool good = r.rc == 0;
     if (good) {
         assert_same_code(name, &r.out, text, size);
+        assert_same_sql(name, &r.out, text, size);
         assert_stable(name, &r.out);
     } else {
         assert_int_equal(r.rc, (int)r.diags.count);
@@ -216,12 +241,31 @@ static void test_out_of_memory(void **state)
     pxi_buf_free(&in);
 }
 
+/* Views, statements and attributes over several lines. */
+static void test_several_lines(void **state)
+{
+    (void)state;
+    check("view V {\nid Int @id\nname String\n@@sql(sqlite: \"\"\"\nSELECT  1\n  AS id\"\"\",\n"
+          "postgresql:\"\"\"x\"\"\")\n@@materialized\n}\n",
+          "view V {\n    id   Int @id\n    name String\n    @@sql(sqlite: \"\"\"\nSELECT  1\n"
+          "  AS id\"\"\",\n        postgresql: \"\"\"x\"\"\")\n    @@materialized\n}\n");
+    check("enum A { X }\n@@sql(\"a\", \"\"\"\n1\n\"\"\")\n// b\n@@sql(\"b\", \"\"\"2\"\"\")\n"
+          "@@sql(\"c\", \"\"\"\n3\"\"\")\nenum B { Y }\n",
+          "enum A { X }\n\n@@sql(\"a\", \"\"\"\n1\n\"\"\")\n\n// b\n@@sql(\"b\", \"\"\"2\"\"\")\n\n"
+          "@@sql(\"c\", \"\"\"\n3\"\"\")\n\nenum B { Y }\n");
+    check("model A {\nid Int @id\nb B? @relation(\n\"x\",\nfields: [bId,cId]\n)\nlongName String\n"
+          "@default(\"a  b\")\n@check(a   >  ( 1 ))\n}\n",
+          "model A {\n    id       Int @id\n    b        B?  @relation(\n        \"x\",\n"
+          "        fields: [bId, cId]\n    )\n    longName String\n"
+          "        @default(\"a  b\")\n        @check(a   >  ( 1 ))\n}\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_schema),  cmocka_unit_test(test_golden),
         cmocka_unit_test(test_small),         cmocka_unit_test(test_what_is_no_text),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_several_lines), cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

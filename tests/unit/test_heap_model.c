@@ -102,6 +102,133 @@ static void blocks_have_sizes_and_lives(void **state)
     profile__free(p);
 }
 
+/* ---- from all events to samples ----------------------------------------------------------------
+ */
+
+enum { MANY = 100000, SMALL = 100, LARGE = 1 << 20 };
+static const uint64_t sampled_at = 4096;
+
+/* Many small blocks and two large ones; then samples. */
+static struct profile *thinned(void)
+{
+    struct profile *p = start();
+    for (uint64_t i = 1; i <= MANY; i++)
+        event(p, PXB_ALLOC, 1, i * 128, SMALL, i);
+    event(p, PXB_ALLOC, 2, 1ull << 40, LARGE, MANY + 1);
+    event(p, PXB_ALLOC, 2, 1ull << 41, LARGE, MANY + 2);
+    assert_int_equal(profile__heap_sample(p, sampled_at), 1);
+    return p;
+}
+
+static void sampling_keeps_what_was_counted(void **state)
+{
+    (void)state;
+    struct profile *p = thinned();
+    const struct heap *h = &p->heap;
+    /* one in 64 stands for all: 4 standard errors of 1,562 are 10 % */
+    assert_in_range(h->sites[1].live_bytes, MANY * SMALL * 9 / 10, MANY * SMALL * 11 / 10);
+    assert_int_equal(h->sites[2].live_bytes, 2 * LARGE);
+    profile__finish(p, 2 * MANY);
+    assert_int_equal(h->total_bytes, MANY * SMALL + 2 * LARGE);
+    assert_int_equal(h->total_blocks, MANY + 2);
+    assert_int_equal(h->max_bytes, MANY * SMALL + 2 * LARGE);
+    assert_int_equal(h->max_blocks, MANY + 2);
+    assert_int_equal(h->sites[1].gmax_bytes, MANY * SMALL);
+    assert_int_equal(h->shape.blocks[7], MANY);
+    assert_int_equal(h->sites[1].samples, 0);
+    assert_int_equal(h->sites[1].sampled_bytes, 0);
+    profile__free(p);
+}
+
+static void sampling_follows_what_was_live(void **state)
+{
+    (void)state;
+    struct profile *p = thinned();
+    for (uint64_t i = 1; i <= MANY; i++) /* of those that were let go nothing is known */
+        event(p, PXB_FREE, 0, i * 128, 0, MANY + i);
+    event(p, PXB_FREE, 0, 1ull << 40, 0, 2 * MANY);
+    profile__finish(p, 2 * MANY);
+    assert_int_equal(p->heap.sites[1].live_bytes, 0);
+    assert_int_equal(p->heap.sites[1].live_blocks, 0);
+    assert_int_equal(p->heap.live_bytes, LARGE);
+    assert_int_equal(p->heap.live_blocks, 1);
+    assert_int_equal(p->heap.unknown_frees, 0);
+    profile__free(p);
+}
+
+/* Each sample leaves with what it came with, whatever the rate is by then. */
+static void samples_keep_their_rate(void **state)
+{
+    (void)state;
+    struct profile *p = thinned();
+    struct pxb_alloc a = { .head = { .kind = PXB_ALLOC, .ts = MANY }, .tid = 1, .size = 40 };
+    for (uint64_t i = 1; i <= MANY; i++)
+        event(p, PXB_FREE, 0, i * 128, 0, MANY);
+    for (a.epoch = 1; a.epoch <= 3; a.epoch++) {
+        const uint64_t before = p->heap.live_bytes;
+        a.addr = 0x100 + a.epoch;
+        profile__heap(p, 1, 3, 0, &a);
+        const uint64_t rate = a.epoch < 3 ? sampled_at * a.epoch * a.epoch : 0;
+        /* S / (1 - exp(-S / R)) is R + S/2 and a little; a number that was never given out is of
+         * before, and lets go */
+        assert_in_range(p->heap.live_bytes - before, rate ? rate + 20 : 0, rate ? rate + 21 : 0);
+        if (a.epoch == 1)
+            assert_int_equal(profile__heap_sample(p, sampled_at * 4), 2);
+    }
+    event(p, PXB_FREE, 0, 0x101, 0, MANY);
+    event(p, PXB_FREE, 0, 0x102, 0, MANY);
+    assert_int_equal(p->heap.sites[3].live_bytes, 0);
+    assert_int_equal(p->heap.sites[3].samples, 2);
+    profile__free(p);
+}
+
+static void realloc_goes_over_to_samples(void **state)
+{
+    (void)state;
+    struct profile *p = start();
+    event(p, PXB_ALLOC, 1, 0x10, 200, 1);
+    event(p, PXB_REALLOC_ENTER, 0, 0x10, 400, 2);
+    assert_int_equal(profile__heap_sample(p, sampled_at), 1);
+    event(p, PXB_REALLOC_EXIT, 2, 0x20, 400, 3);
+    event(p, PXB_FREE, 0, 0x20, 0, 4);
+    profile__finish(p, 11);
+    assert_int_equal(p->heap.total_bytes, 600);
+    assert_int_equal(p->heap.total_blocks, 2);
+    assert_int_equal(p->heap.live_bytes, 0);
+    profile__free(p);
+}
+
+/* What happens behind the end of the recording changes nothing any more. */
+static void stopping_leaves_what_is_live(void **state)
+{
+    (void)state;
+    struct profile *p = start();
+    event(p, PXB_ALLOC, 1, 0x10, 200, 10);
+    event(p, PXB_ALLOC, 1, 0x20, 100, 20);
+    profile__heap_stop(p, 30);
+    event(p, PXB_FREE, 0, 0x10, 0, 40);
+    event(p, PXB_ALLOC, 1, 0x30, 100, 50);
+    profile__heap_exit(p, 1, 60);
+    profile__finish(p, 1000);
+    const struct heap_site *s = &p->heap.sites[1];
+    assert_int_equal(s->total_bytes, 300);
+    assert_int_equal(s->live_bytes, 300);
+    assert_int_equal(s->gmax_bytes, 300);
+    assert_int_equal(s->lifetime_ns, 20 + 10);
+    assert_int_equal(s->oldest_ns, 20);
+    profile__free(p);
+}
+
+static void rates_run_out(void **state)
+{
+    (void)state;
+    struct profile *p = start();
+    for (unsigned i = 1; i < HEAP_RATES; i++)
+        assert_int_equal(profile__heap_sample(p, sampled_at), i);
+    assert_int_equal(profile__heap_sample(p, sampled_at), 0);
+    profile__free(p);
+}
+
 static void growth_keeps_its_bounds_and_its_span(void **state)
 {
     (void)state;
@@ -533,6 +660,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(failed_realloc_restores_the_block),
         cmocka_unit_test(realloc_to_nothing_frees),
         cmocka_unit_test(blocks_have_sizes_and_lives),
+        cmocka_unit_test(sampling_keeps_what_was_counted),
+        cmocka_unit_test(sampling_follows_what_was_live),
+        cmocka_unit_test(samples_keep_their_rate),
+        cmocka_unit_test(realloc_goes_over_to_samples),
+        cmocka_unit_test(stopping_leaves_what_is_live),
+        cmocka_unit_test(rates_run_out),
         cmocka_unit_test(growth_keeps_its_bounds_and_its_span),
         cmocka_unit_test(leaks_are_those_of_an_age),
         cmocka_unit_test(address_is_free_while_realloc_runs),

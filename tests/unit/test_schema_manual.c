@@ -1,5 +1,6 @@
 /* test_schema_manual.c - docs/prax_schema.5.md says what is so: every part of a schema in it is
- * good, and each piece of SQL behind one is found in what the generator writes.
+ * good, each piece of SQL behind one is found in what the generator writes, and all of that makes
+ * its tables in SQLite and in PostgreSQL.
  *
  *   ```prax   a schema; without a generator it gets one, with the providers that its SQL is for
  *   ```sql    "-- SQLite", "-- PostgreSQL" or "-- both", then pieces: one a line, those that are
@@ -7,7 +8,9 @@
  */
 #include "orm/gen/gen.h"
 #include "orm/schema/parser.h"
+#include "tests/lib/pg.h"
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,6 +200,71 @@ static void test_sql(void **state)
     assert_true(pieces > 60);
 }
 
+/* Calls run with each statement of what the schema makes there. */
+static void each_statement(const struct pxi_schema *schema, enum pxi_database db,
+                           void (*run)(void *ctx, const char *sql), void *ctx)
+{
+    struct pxi_buf sql = { 0 };
+    uint32_t n = pxi_gen_ddl(&sql, schema, db);
+    assert_true(pxi_buf_ok(&sql) && n > 0);
+    const char *next = sql.data;
+    for (uint32_t i = 0; i < n; i++, next += strlen(next) + 1)
+        run(ctx, next);
+    pxi_buf_free(&sql);
+}
+
+static void run_sqlite(void *ctx, const char *sql)
+{
+    sqlite3 *db = ctx;
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sqlite3_errmsg(db), sql);
+}
+
+static void test_sqlite_takes_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < n_examples; i++) {
+        struct compiled c;
+        sqlite3 *db;
+        compile(&c, &examples[i]);
+        if (c.schema->database[PXI_DB_SQLITE]) {
+            assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+            each_statement(c.schema, PXI_DB_SQLITE, run_sqlite, db);
+            sqlite3_close(db);
+        }
+        end(&c);
+    }
+}
+
+static void run_postgres(void *ctx, const char *sql)
+{
+    (void)ctx;
+    if (!pg_exec(sql))
+        fail_msg("refused: %s", sql);
+}
+
+/* Each in a schema of the server's that is in front of all others meanwhile. */
+static void test_postgres_takes_it(void **state)
+{
+    (void)state;
+    if (pg_missing())
+        skip();
+    for (size_t i = 0; i < n_examples; i++) {
+        struct compiled c;
+        char url[PG_URL], sql[PG_URL];
+        compile(&c, &examples[i]);
+        if (c.schema->database[PXI_DB_POSTGRES]) {
+            pg_schema_new(url);
+            snprintf(sql, sizeof sql, "SET search_path = %s", strrchr(url, '%') + 3);
+            assert_true(pg_exec(sql));
+            each_statement(c.schema, PXI_DB_POSTGRES, run_postgres, NULL);
+            assert_true(pg_exec("RESET search_path"));
+            pg_schema_drop(url);
+        }
+        end(&c);
+    }
+}
+
 /* Every attribute has a heading of its own, with an example behind it. */
 static void test_every_attribute(void **state)
 {
@@ -215,8 +283,8 @@ static void test_every_attribute(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schemas),
-        cmocka_unit_test(test_sql),
+        cmocka_unit_test(test_schemas),         cmocka_unit_test(test_sql),
+        cmocka_unit_test(test_sqlite_takes_it), cmocka_unit_test(test_postgres_takes_it),
         cmocka_unit_test(test_every_attribute),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -38,7 +38,9 @@ AT(prax_stats, errors, 80);
 AT(prax_stats, rows, 336);
 AT(prax_stats, connections, 456);
 AT(prax_stats, pool_wait_ns, PRAX_STATS_SIZE_MIN);
-SIZE(prax_stats, 520);
+AT(prax_stats, purpose_blocks, 520);
+AT(prax_stats, purpose_bytes, 648);
+SIZE(prax_stats, 776);
 AT(prax_abi, context_tp, 16);
 AT(prax_abi, stats_head, 24);
 SIZE(prax_abi, 40);
@@ -67,9 +69,9 @@ fires() { # STATEMENT
             2>/dev/null
 }
 refused() { ! fires "$1"; }
-fires 'PXI_PROBE(error, p, i, p); PXI_PROBE(alloc, p, n, p)'; tap $? "right arguments compile"
+fires 'PXI_PROBE(error, p, i, p); PXI_PROBE(schema__parse__done, p, n, n)'; tap $? "right arguments compile"
 refused 'PXI_PROBE(error, p, i)';        tap $? "too few arguments do not"
-refused 'PXI_PROBE(alloc, p, n, p, n)';  tap $? "nor too many"
+refused 'PXI_PROBE(schema__parse__done, p, n, n, n)';  tap $? "nor too many"
 refused 'PXI_PROBE(error, p, n, p)';     tap $? "nor 8 bytes for 4"
 refused 'PXI_PROBE(error, p, p, p)';     tap $? "nor a pointer for a number"
 refused 'PXI_PROBE(no_such, p)';         tap $? "nor a probe that is not in the catalogue"

@@ -106,7 +106,8 @@ typedef struct prax_event {
 
 typedef struct prax_db_opts { /* size tells which members the caller knew */
     size_t size;
-    const char *url;             /* sqlite:file.db, sqlite::memory:, sqlite:file:...?mode=ro; in
+    const char *url;             /* sqlite:FILE, sqlite::memory:, sqlite:file:FILE?mode=ro and
+                                    other options; postgres://USER@HOST/DATABASE?name=value. In
                                     memory, readers and a writer wait for each other */
     unsigned pool_min, pool_max; /* connections; 0 = 1 and 8; with 1 memory is not shared */
     unsigned stmt_cache;         /* prepared statements a connection; 0 = 256 */
@@ -114,7 +115,8 @@ typedef struct prax_db_opts { /* size tells which members the caller knew */
     uint32_t busy_ms;            /* wait for a lock of another connection; 0 = 5000 */
     size_t arena_max;            /* bytes a session may hold; 0 = 256 MiB; beyond: ELIMIT */
     uint32_t slow_ms;            /* log slower operations; 0 = off, and then no clock is read */
-    const prax_alloc *alloc;     /* NULL = malloc; must outlive the handle */
+    const prax_alloc *alloc;     /* NULL = malloc; must outlive the handle; called by any thread,
+                                    also by those in which connections over a network are opened */
     void (*log)(void *ctx, const prax_event *ev); /* slow operations and failed ones; or NULL */
     void *log_ctx;        /* log runs on the operation's thread and must not call back */
     uint32_t lifetime_ms; /* a connection is replaced when it is older; 0 = never */
@@ -132,7 +134,8 @@ PRAX_API PRAX_MUST int prax_db_open_with(prax_db **out, const prax_db_opts *o);
 /* Of open and create_tables; never NULL, db may be NULL (then ENOMEM). */
 PRAX_API const prax_error *prax_db_error(const prax_db *db);
 /* Closes idle connections now and the rest with the last session and cursor, which may be closed
- * later: they keep what they hold, but get no new connection (ECONN). NULL is fine. */
+ * later: they keep what they hold, but get no new connection (ECONN). Whoever is last waits for a
+ * connect that is under way, for its time limit at most. NULL is fine. */
 PRAX_API void prax_db_close(prax_db *db);
 /* Before the end of a server: from now on no operation gets a connection (ECONN) but in sessions
  * that have a transaction or a cursor open, which may finish. Waits for them and for the operations
@@ -200,6 +203,39 @@ static inline void prax_session_release_(prax_mark *m)
     prax_mark PRAX_CAT(prax_scope_, __LINE__) = prax_session_mark(s)
 // clang-format on
 
+/* ---- memory of the program ------------------------------------------------------------------- */
+
+/* What libprax has allocated for one thing: "rows", "plans", "sessions", ... */
+typedef struct prax_memory_purpose {
+    const char *purpose; /* a constant; the names are those of usdt/purposes.def */
+    uint64_t bytes, blocks;
+} prax_memory_purpose;
+
+enum { PRAX_MEMORY_PURPOSES = 16 };
+
+/* Bytes unless said. libprax's own are what it asked the allocator for; what SQLite and libpq
+ * allocate is in physical_bytes only. Grows at its end only. */
+typedef struct prax_memory {
+    size_t size;                        /* in: sizeof; out: how much of it was filled */
+    uint64_t physical_bytes;            /* of the process: resident in RAM */
+    uint64_t virtual_bytes;             /* of the process: its address space */
+    uint64_t live_bytes, live_blocks;   /* libprax's own, now */
+    uint64_t peak_bytes;                /* the most that live_bytes ever was */
+    uint64_t total_bytes, total_blocks; /* libprax's own, since the program started */
+    uint64_t arena_bytes, arena_blocks; /* of live_*: the arenas of sessions and cursors */
+    uint64_t sessions, connections;     /* how many are open, of all handles */
+    size_t n_purposes;
+    prax_memory_purpose purposes[PRAX_MEMORY_PURPOSES]; /* purposes[n_purposes]: what is live */
+} prax_memory;
+
+/* A program's own figures: prax_memory m = { .size = sizeof m }; prax_memory_stats(&m). They are of
+ * this copy of libprax in the process, over all threads and handles; nothing is locked or stopped
+ * for them, so while other threads work, sums are of slightly different moments. Some 4 us, most of
+ * it for /proc/self/statm. After fork a child's begin with its parent's. Any thread, at any time.
+ * 0; EINVAL: out is NULL or its size is not set; EIO: /proc cannot be read, so that physical_bytes
+ * and virtual_bytes are 0 and all else is right. */
+PRAX_API PRAX_MUST int prax_memory_stats(prax_memory *out);
+
 /* ---- transactions: guards that roll back unless committed ------------------------------------ */
 
 enum prax_isolation { PRAX_ISO_DEFAULT, PRAX_READ_COMMITTED, PRAX_REPEATABLE, PRAX_SERIALIZABLE };
@@ -216,18 +252,24 @@ typedef struct prax_tx {
 } prax_tx;
 typedef int (*prax_tx_fn)(prax_session *s, void *arg); /* >= 0 commits, < 0 rolls back */
 
-/* Every transaction is serializable on SQLite, whatever isolation asks for. Within another
- * transaction it is a savepoint. A failed begin poisons the session until prax_tx_end, so its body
- * can never run in autocommit: all is EABORTED then, with the cause. A failed statement poisons its
- * innermost guard the same way. */
+/* Every transaction is serializable on SQLite, whatever isolation asks for; PostgreSQL's default is
+ * what its server says. Within another transaction it is a savepoint, to any depth; EINVAL if it
+ * asks for another isolation there, or to be read-only in one that is not. A failed begin poisons
+ * the session until prax_tx_end, so its body can never run in autocommit: all is EABORTED then,
+ * with the cause. A failed statement poisons its innermost guard the same way. */
 PRAX_API prax_tx prax_tx_begin_with(prax_session *s, const prax_tx_opts *o);
 /* A savepoint; EINVAL outside a transaction. */
 PRAX_API prax_tx prax_savepoint_begin(prax_session *s);
-/* 0; EABORTED if poisoned; EINVAL if an inner guard is still open. */
+/* 0; EABORTED if poisoned, or if the database answered by rolling back; EINVAL if an inner guard is
+ * still open. ECONN whose message begins with "commit in doubt" (behind the operation's name): the
+ * answer never came, and it may have been committed or not; any other error: it was not. */
 PRAX_API PRAX_MUST int prax_tx_commit(prax_tx *tx);
 /* Rolls back what was not committed, inner guards too. Keeps the session's error. */
 PRAX_API void prax_tx_end(prax_tx *tx);
-/* Runs fn in a transaction: its result if >= 0 and committed, else the error's code. */
+/* Runs fn in a transaction: its result if >= 0 and committed, else the error's code. fn is run
+ * again, up to .retries times and after a growing pause, when all it did was undone by a conflict
+ * (ESERIAL, ECONFLICT), a lock (EBUSY) or a connection that broke before COMMIT; within another
+ * transaction never. */
 PRAX_API PRAX_MUST int prax_tx_run_with(prax_session *s, prax_tx_fn fn, void *arg,
                                         const prax_tx_opts *o);
 // clang-format off

@@ -1,6 +1,7 @@
 /* heap_trouble.c - what programs do that is hard on who watches their heap. Compiled without
  * builtins; every figure is known.
  *
+ *     wait MODE ...  a line from stdin first, then what follows
  *     cross          1,000 x malloc(100) in one thread, freed in another
  *     forks N        N children, each with a malloc(32) that is never freed
  *     small          a thread with the smallest stack: 1,000 x malloc(24), freed
@@ -8,6 +9,7 @@
  *     corrupt        100 x malloc(1000), then free of what is no block: the C library aborts
  *     hold           100 x malloc(1000), then a line, then it waits for a signal
  *     grow N         N x malloc(40) that are kept
+ *     churn N KEPT   KEPT x malloc(40) that are kept, then N x malloc(24), each freed at once
  */
 #include <limits.h>
 #include <pthread.h>
@@ -80,6 +82,12 @@ static void hold(void)
 
 int main(int argc, char **argv)
 {
+    if (argc > 2 && strcmp(argv[1], "wait") == 0) {
+        while (getchar() != '\n')
+            ;
+        argc--;
+        argv++;
+    }
     const char *what = argc > 1 ? argv[1] : "";
     const long n = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
     if (strcmp(what, "cross") == 0)
@@ -96,6 +104,13 @@ int main(int argc, char **argv)
     if (strcmp(what, "grow") == 0) {
         for (long i = 0; i < n; i++)
             work(40);
+        return 0;
+    }
+    if (strcmp(what, "churn") == 0) {
+        for (long i = argc > 3 ? strtol(argv[3], NULL, 10) : 0; i > 0; i--)
+            work(40);
+        for (long i = 0; i < n; i++)
+            free(work(24));
         return 0;
     }
     hold();

@@ -57,6 +57,21 @@ enum prax_phase {
     PRAX_PHASES
 };
 
+/* What libprax allocates memory for, in the order of usdt/purposes.def. */
+enum prax_purpose {
+    PRAX_PURPOSE_OTHER, /* one that is not in this list */
+    PRAX_PURPOSE_HANDLE,
+    PRAX_PURPOSE_POOL,
+    PRAX_PURPOSE_DRIVER,
+    PRAX_PURPOSE_STATEMENTS,
+    PRAX_PURPOSE_PLANS,
+    PRAX_PURPOSE_SESSIONS,
+    PRAX_PURPOSE_CURSORS,
+    PRAX_PURPOSE_ROWS,
+    PRAX_PURPOSE_SCRATCH,
+    PRAX_PURPOSES /* how many, other included */
+};
+
 enum {
     PRAX_OP_TIMED = 1,  /* phases and start_ns are filled: a __done probe was on when it began */
     PRAX_OP_CACHED = 2, /* the plan was in the cache */
@@ -100,7 +115,8 @@ struct prax_op_record {
  * counts on in the same block: blocks are never freed, unlinked or cleared, so a list that was read
  * once only grows at its head. operations[0] is not used; errors[n] counts code -n, errors[0] codes
  * beyond the table. Times are not kept here, but for that of waiting, which is never short. */
-#define PRAX_STATS_ERRORS 32
+#define PRAX_STATS_ERRORS   32
+#define PRAX_STATS_PURPOSES 16
 struct prax_stats {
     uint64_t next;          /* struct prax_stats *: the list; 0 = end */
     uint32_t size;          /* bytes of this struct */
@@ -118,6 +134,8 @@ struct prax_stats {
     uint64_t pool_wait_ns;     /* of all pool_waits: those that found no connection at once */
     uint64_t connect_failures; /* connects that failed, each attempt */
     uint64_t reconnects;       /* connections opened in place of one that broke or was too old */
+    /* gauges: of allocs and alloc_bytes what is live, by enum prax_purpose */
+    int64_t purpose_blocks[PRAX_STATS_PURPOSES], purpose_bytes[PRAX_STATS_PURPOSES];
 };
 #define PRAX_STATS_SIZE_MIN 496 /* bytes of the smallest, which ends with arena_bytes */
 
