@@ -66,6 +66,7 @@ struct pxi_pg_stmt {
     bool streams; /* the next start is for a cursor */
     bool stale;   /* to be prepared again */
     bool retried;
+    bool unchecked; /* its columns may be others than were described */
     /* what the server says of it */
     PGresult *desc;
     unsigned n_params, n_columns;
@@ -253,8 +254,9 @@ int pxi_pg_take(struct pxi_pg_stmt *st, PGresult *res);
 void pxi_pg_collect(struct pxi_pg_stmt *st);
 /* Its answer has been read: the connection is free again, what went wrong stays with st. */
 void pxi_pg_done(struct pxi_pg_stmt *st, int rc);
-/* Rows to be read, from the first one; takes res. */
-void pxi_pg_hold(struct pxi_pg_stmt *st, PGresult *res);
+/* Rows to be read, from the first one; takes res. ESCHEMA: they are not those that were described.
+ */
+int pxi_pg_hold(struct pxi_pg_stmt *st, PGresult *res);
 /* A query of the driver's own with text parameters; NULL and *rc < 0 if it failed. */
 PGresult *pxi_pg_ask(struct pxi_pg_conn *c, const char *sql, const char *const *values, int n,
                      int *rc);

@@ -341,6 +341,7 @@ int pxi_pg_start(struct pxi_stmt *stmt, const struct pxi_value *v, unsigned n)
     st->n_rows = 0;
     st->code = 0;
     st->retried = false;
+    st->unchecked = !st->name[0];
     if (rc == 0 && __builtin_expect(st->stale, 0))
         rc = prepare_again(st);
     if (rc == 0)
@@ -370,14 +371,6 @@ void pxi_pg_count(struct pxi_pg_conn *c, PGresult *res)
     }
 }
 
-void pxi_pg_hold(struct pxi_pg_stmt *st, PGresult *res)
-{
-    PQclear(st->res);
-    st->res = res;
-    st->row = -1;
-    st->n_rows = PQntuples(res);
-}
-
 /* COPY as a statement: there is nobody to give it data, or to take them. */
 static int refuse_copy(struct pxi_pg_conn *c, ExecStatusType status)
 {
@@ -403,21 +396,34 @@ static bool is_copy(ExecStatusType status)
     return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
 }
 
-/* Behind a pooler a text may come to mean other tables; a named statement cannot change. */
+/* A statement with a name cannot change. A text behind a pooler, or a cursor's, which is parsed
+ * where it is opened, may have come to mean other tables. */
 static int check_columns(struct pxi_pg_stmt *st, const PGresult *res)
 {
     if ((unsigned)PQnfields(res) != st->n_columns) {
-        st->n_rows = 0;
         st->stale = true;
         return pxi_pg_fail_text(st->c, PRAX_ESCHEMA, "the statement returns other columns now");
     }
-    for (unsigned i = 0; !st->name[0] && i < st->n_columns; i++) {
+    for (unsigned i = 0; st->unchecked && i < st->n_columns; i++) {
         if (PQftype(res, (int)i) != st->columns[i].oid) {
             st->columns[i] = pxi_pg_type_of(PQftype(res, (int)i));
             st->program = NULL;
         }
     }
+    st->unchecked = false;
     return 0;
+}
+
+int pxi_pg_hold(struct pxi_pg_stmt *st, PGresult *res)
+{
+    PQclear(st->res);
+    st->res = res;
+    st->row = -1;
+    st->n_rows = 0;
+    int rc = check_columns(st, res);
+    if (rc == 0)
+        st->n_rows = PQntuples(res);
+    return rc;
 }
 
 int pxi_pg_take(struct pxi_pg_stmt *st, PGresult *res)
@@ -427,8 +433,7 @@ int pxi_pg_take(struct pxi_pg_stmt *st, PGresult *res)
     switch (status) {
     case PGRES_TUPLES_OK:
         pxi_pg_count(c, res);
-        pxi_pg_hold(st, res);
-        return check_columns(st, res);
+        return pxi_pg_hold(st, res);
     case PGRES_COMMAND_OK:
         pxi_pg_count(c, res);
         PQclear(res);
@@ -502,7 +507,10 @@ void pxi_pg_collect(struct pxi_pg_stmt *st)
         PGresult *res = pxi_pg_result(c, &rc);
         if (rc == 0 && st->streams && PQresultStatus(res) != PGRES_FATAL_ERROR) {
             st->state = PXI_PG_STREAM;
-            pxi_pg_hold(st, res);
+            if (pxi_pg_hold(st, res) < 0) {
+                pxi_pg_stream_end(st);
+                st->code = check_columns(st, st->res); /* said again, in the end */
+            }
             return;
         }
         ExecStatusType status = PQresultStatus(res);

@@ -196,14 +196,15 @@ static int open_portal(struct pxi_pg_stmt *st, PGresult **rows)
 }
 
 /* The rows of a FETCH; fewer than were asked for are the last. */
-static void hold_fetched(struct pxi_pg_stmt *st, PGresult *rows)
+static int hold_fetched(struct pxi_pg_stmt *st, PGresult *rows)
 {
-    pxi_pg_hold(st, rows);
+    int rc = pxi_pg_hold(st, rows);
     if (st->n_rows < st->fetch) {
         st->fetch = 0;
     } else if (st->fetch < FETCH_MAX && PQresultMemorySize(rows) < FETCH_BYTES / 2) {
         st->fetch *= 2;
     }
+    return rc;
 }
 
 int pxi_pg_portal_open(struct pxi_pg_stmt *st)
@@ -214,14 +215,14 @@ int pxi_pg_portal_open(struct pxi_pg_stmt *st)
     st->fetch = FETCH_FIRST;
     st->depth = c->depth;
     st->gone = false;
+    st->unchecked = true;
     int rc = open_portal(st, &rows);
     if (rc < 0)
         return rc;
-    hold_fetched(st, rows);
     st->state = PXI_PG_PORTAL;
     st->next_portal = c->portals;
     c->portals = st;
-    return 0;
+    return hold_fetched(st, rows);
 }
 
 static int fetch(struct pxi_pg_stmt *st, PGresult **rows)
@@ -265,9 +266,9 @@ static int next_of_portal(struct pxi_pg_stmt *st)
     int rc = fetch(st, &rows);
     if (rc < 0)
         return rc;
-    hold_fetched(st, rows);
+    rc = hold_fetched(st, rows);
     st->row = 0;
-    return st->n_rows > 0;
+    return rc < 0 ? rc : st->n_rows > 0;
 }
 
 /* ---- reading on, and stopping ---- */
@@ -277,10 +278,10 @@ int pxi_pg_stream_next(struct pxi_pg_stmt *st)
     PGresult *res = NULL;
     int rc;
     if (st->aside) {
-        pxi_pg_hold(st, st->aside);
+        rc = pxi_pg_hold(st, st->aside);
         st->aside = NULL;
         st->row = 0;
-        return 1;
+        return rc < 0 ? rc : 1;
     }
     st->row = st->n_rows;
     if (st->state == PXI_PG_PORTAL)
@@ -293,9 +294,9 @@ int pxi_pg_stream_next(struct pxi_pg_stmt *st)
     rc = next_result(st, &res);
     if (rc != 1)
         return rc;
-    pxi_pg_hold(st, res);
+    rc = pxi_pg_hold(st, res);
     st->row = 0;
-    return 1;
+    return rc < 0 ? rc : 1;
 }
 
 void pxi_pg_stream_end(struct pxi_pg_stmt *st)
@@ -375,7 +376,9 @@ void pxi_pg_portals_after(struct pxi_pg_conn *c, const char *sql)
 {
     unsigned to = number_of(sql, "ROLLBACK TO "), released = number_of(sql, "RELEASE ");
     unsigned begun = number_of(sql, "SAVEPOINT ");
-    if (!pxi_pg_in_tx(&c->conn)) {
+    bool ended = strncasecmp(sql, "COMMIT", 6) == 0 ||
+                 (strncasecmp(sql, "ROLLBACK", 8) == 0 && strncasecmp(sql, "ROLLBACK TO", 11) != 0);
+    if (ended || !pxi_pg_in_tx(&c->conn)) { /* another one may have begun in the same text */
         portals_gone(c, 0);
         c->portals = NULL;
         c->depth = 0;

@@ -838,6 +838,55 @@ static void test_stale_plans(void **state)
     d->drop(st);
 }
 
+/* The same for cursors, whose texts are parsed again where they are opened. */
+static void test_stale_cursors(void **state)
+{
+    struct fixture *f = *state;
+    struct pxi_value zero = i64(0);
+    ok(f, d->exec(f->c, "CREATE TABLE t (a int); INSERT INTO t VALUES (5), (6)"));
+    struct pxi_stmt *st = prepare(f, "SELECT * FROM t WHERE a > $1 ORDER BY a");
+    ok(f, d->exec(f->c, "BEGIN; ALTER TABLE t ADD b text"));
+    d->stream(st);
+    int rc = d->start(st, &zero, 1);
+    assert_int_equal(rc, PRAX_ESCHEMA);
+    assert_non_null(strstr(why(f, rc)->message, "columns"));
+    d->finish(st);
+    ok(f, d->exec(f->c, "ROLLBACK; BEGIN; ALTER TABLE t ALTER a TYPE text"));
+    struct pxi_stmt *all = prepare(f, "SELECT * FROM t WHERE $1 > 0");
+    ok(f, d->exec(f->c, "ALTER TABLE t ALTER a TYPE int8 USING 7"));
+    d->stream(all);
+    ok(f, d->start(all, &zero, 1));
+    d->finish(all);
+    struct pxi_value one = i64(1);
+    d->stream(all);
+    ok(f, d->start(all, &one, 1));
+    assert_int_equal(d->step(all), 1);
+    assert_int_equal(d->column(all, 0).kind, PXI_INT);
+    assert_int_equal(d->column(all, 0).u.i, 7);
+    d->drop(all);
+    ok(f, d->exec(f->c, "ROLLBACK"));
+    d->drop(st);
+    /* without a name, rows as they come */
+    char url[2 * PG_URL];
+    snprintf(url, sizeof url, "%s&prax_prepare=off", f->url);
+    d->close(f->c);
+    f->c = connect_to(url);
+    st = prepare(f, "SELECT * FROM t WHERE a > $1 ORDER BY a");
+    ok(f, d->exec(f->c, "ALTER TABLE t ADD b text"));
+    d->stream(st);
+    ok(f, d->start(st, &zero, 1));
+    rc = d->step(st);
+    assert_int_equal(rc, PRAX_ESCHEMA);
+    assert_non_null(strstr(why(f, rc)->message, "columns"));
+    d->finish(st);
+    d->stream(st);
+    ok(f, d->start(st, &zero, 1)); /* it has been described again */
+    assert_int_equal(d->step(st), 1);
+    assert_int_equal(d->columns(st), 2);
+    d->finish(st);
+    d->drop(st);
+}
+
 static void test_names_are_dropped(void **state)
 {
     struct fixture *f = *state;
@@ -1136,6 +1185,7 @@ int main(void)
         T(test_reset),
         T(test_open),
         T(test_stale_plans),
+        T(test_stale_cursors),
         T(test_names_are_dropped),
         T(test_without_names),
         T(test_copy),
