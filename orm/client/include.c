@@ -456,14 +456,10 @@ bool pxi_wants_relations(const prax_model *m, const void *select, const void *in
     return false;
 }
 
-const void *pxi_op_select(const struct pxi_op *op, const void *select, const void *include)
+const void *pxi_op_select_some(const struct pxi_op *op, const void *select, const void *include)
 {
     const prax_model *m = op->m;
-    bool any = false, narrow = (m->traits & PRAX_M_OMIT) != 0;
-    for (unsigned i = 0; select && i < m->fields_size; i++)
-        narrow |= ((const uint8_t *)select)[i] != 0;
-    if (!narrow)
-        return NULL;
+    bool any = false;
     uint8_t *bits = pxi_arena_zero(&op->s->scratch, 1, m->fields_size);
     for (unsigned i = 0; bits && i < m->n_columns; i++) {
         bool wanted = pxi_has_bit(select, i);
