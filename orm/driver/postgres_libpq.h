@@ -13,25 +13,21 @@
 #include <libpq-fe.h>
 
 /* Every function of libpq that the driver calls. */
-#define PXI_LIBPQ(X)                                                                              \
-    X(PQcancel)                                                                                   \
-    X(PQclear)                                                                                    \
-    X(PQcmdStatus) X(PQcmdTuples) X(PQconndefaults) X(PQconnectPoll) X(PQconnectStartParams)      \
-        X(PQconnectdbParams) X(PQconninfoFree) X(PQconninfoParse) X(PQconsumeInput)               \
-            X(PQcopyResult) X(PQenterPipelineMode) X(PQerrorMessage) X(PQexitPipelineMode)        \
-                X(PQfinish) X(PQflush) X(PQfname) X(PQfreeCancel) X(PQfreemem) X(PQftype)         \
-                    X(PQgetCancel) X(PQgetCopyData) X(PQgetResult) X(PQgetisnull) X(PQgetlength)  \
-                        X(PQgetvalue) X(PQgssEncInUse) X(PQisBusy) X(PQnfields) X(PQnparams)      \
-                            X(PQntuples) X(PQparameterStatus) X(PQparamtype) X(PQpipelineSync)    \
-                                X(PQputCopyData) X(PQputCopyEnd) X(PQresultErrorField)            \
-                                    X(PQresultErrorMessage) X(PQresultMemorySize)                 \
-                                        X(PQresultStatus) X(PQsendDescribePrepared)               \
-                                            X(PQsendPrepare) X(PQsendQuery) X(PQsendQueryParams)  \
-                                                X(PQsendQueryPrepared) X(PQserverVersion)         \
-                                                    X(PQsetNoticeReceiver) X(PQsetSingleRowMode)  \
-                                                        X(PQsetnonblocking) X(PQsetvalue)         \
-                                                            X(PQsocket) X(PQsslInUse) X(PQstatus) \
-                                                                X(PQtransactionStatus)
+// clang-format off
+#define PXI_LIBPQ(X) \
+    X(PQcancel) X(PQclear) X(PQcmdStatus) X(PQcmdTuples) X(PQconndefaults) X(PQconnectPoll) \
+    X(PQconnectStartParams) X(PQconnectdbParams) X(PQconninfoFree) X(PQconninfoParse) \
+    X(PQconsumeInput) X(PQcopyResult) X(PQenterPipelineMode) X(PQerrorMessage) \
+    X(PQexitPipelineMode) X(PQfinish) X(PQflush) X(PQfname) X(PQfreeCancel) X(PQfreemem) \
+    X(PQftype) X(PQgetCancel) X(PQgetCopyData) X(PQgetResult) X(PQgetisnull) X(PQgetlength) \
+    X(PQgetvalue) X(PQgssEncInUse) X(PQisBusy) X(PQnfields) X(PQnparams) X(PQntuples) \
+    X(PQparameterStatus) X(PQparamtype) X(PQpipelineSync) X(PQputCopyData) X(PQputCopyEnd) \
+    X(PQresultErrorField) X(PQresultErrorMessage) X(PQresultMemorySize) X(PQresultStatus) \
+    X(PQsendDescribePrepared) X(PQsendPrepare) X(PQsendQuery) X(PQsendQueryParams) \
+    X(PQsendQueryPrepared) X(PQserverVersion) X(PQsetNoticeReceiver) X(PQsetSingleRowMode) \
+    X(PQsetnonblocking) X(PQsetvalue) X(PQsocket) X(PQsslInUse) X(PQstatus) \
+    X(PQtransactionStatus)
+// clang-format on
 /* Of newer ones than the oldest that will do: NULL where this libpq has none. */
 #ifdef LIBPQ_HAS_CHUNK_MODE
 #define PXI_LIBPQ_NEWER(X) X(PQsetChunkedRowsMode) /* 17 */
