@@ -206,7 +206,15 @@ int pxi_include(const struct pxi_op *op, const void *select, const void *include
                 size_t count);
 /* The columns that are read for a M_fields (or NULL) and a M_include (or NULL): bits in scratch
  * memory, or NULL for all. If there is no memory it is all of them, too. */
-const void *pxi_op_select(const struct pxi_op *op, const void *select, const void *include);
+const void *pxi_op_select_some(const struct pxi_op *op, const void *select, const void *include);
+static inline const void *pxi_op_select(const struct pxi_op *op, const void *select,
+                                        const void *include)
+{
+    bool narrow = (op->m->traits & PRAX_M_OMIT) != 0;
+    for (unsigned i = 0; select && i < op->m->fields_size; i++)
+        narrow |= ((const uint8_t *)select)[i] != 0;
+    return __builtin_expect(narrow, 0) ? pxi_op_select_some(op, select, include) : NULL;
+}
 
 /* Clears what is behind the columns of a row: relations that nobody has read yet. */
 static inline void pxi_row_clear_relations(const prax_model *m, char *row)

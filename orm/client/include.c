@@ -348,9 +348,11 @@ static void hang(const struct level *l, unsigned relation, const struct pxi_rows
     }
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion, readability-non-const-parameter): the rows are written to */
+/* The rows are written to. */
+/* NOLINTBEGIN(misc-no-recursion, readability-non-const-parameter) */
 static int include_one(const struct pxi_op *above, unsigned relation, const void *query,
                        char *items, size_t count)
+/* NOLINTEND(misc-no-recursion, readability-non-const-parameter) */
 {
     prax_session *s = above->s;
     struct level l = { .m = above->m,
@@ -454,14 +456,10 @@ bool pxi_wants_relations(const prax_model *m, const void *select, const void *in
     return false;
 }
 
-const void *pxi_op_select(const struct pxi_op *op, const void *select, const void *include)
+const void *pxi_op_select_some(const struct pxi_op *op, const void *select, const void *include)
 {
     const prax_model *m = op->m;
-    bool any = false, narrow = (m->traits & PRAX_M_OMIT) != 0;
-    for (unsigned i = 0; select && i < m->fields_size; i++)
-        narrow |= ((const uint8_t *)select)[i] != 0;
-    if (!narrow)
-        return NULL;
+    bool any = false;
     uint8_t *bits = pxi_arena_zero(&op->s->scratch, 1, m->fields_size);
     for (unsigned i = 0; bits && i < m->n_columns; i++) {
         bool wanted = pxi_has_bit(select, i);
