@@ -81,9 +81,9 @@ int pxi_raw_start(struct pxi_op *op, const char *sql, size_t size, const prax_va
     pxi_op_shape(op, &sh);
     for (size_t i = 0; i < n && !sh.code; i++)
         put_value(&sh, &v[i], i);
+    struct pxi_plans *plans = flags & PXI_RAW_KEEP ? &op->s->db->plans : NULL;
     if (!sh.code)
-        plan =
-            pxi_raw_plan(flags & PXI_RAW_KEEP ? &op->s->db->plans : NULL, &sh, sql, size, &cached);
+        plan = pxi_raw_plan(plans, &sh, sql, size, &cached);
     if (!plan)
         return sh.code;
     op->check = flags & PXI_RAW_ROWS ? check_rows : check_values;

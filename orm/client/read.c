@@ -23,9 +23,10 @@ int pxi_query_check(const struct pxi_op *op, const prax_query_head *q, bool rows
     if (q->lock && (!rows || q->total == PRAX_TOTAL_ONLY))
         return pxi_op_fail(op, PRAX_EINVAL, "lock where there are no rows");
     int rc = q->lock ? check_lock(op, q->lock) : 0;
-    if (rc == 0 && op->m->n_relations)
+    if (rc == 0 && op->m->n_relations) {
         rc = pxi_include_check(op, (const char *)q + op->m->query_select_off,
                                pxi_query_include(op->m, q));
+    }
     return rc;
 }
 
@@ -289,9 +290,10 @@ const void *prax_gen_find_many(prax_session *s, const prax_model *m, const void 
         return no_row(&op, pxi_op_full(&op, &s->arena));
     *list = (prax_any_list){ .total = -1 };
     rc = find(&op, &r, list, q->total);
-    if (rc == 0 && list->count && m->n_relations)
+    if (rc == 0 && list->count && m->n_relations) {
         rc = pxi_include(&op, (const char *)query + m->query_select_off,
                          pxi_query_include(m, query), (char *)list->items, list->count);
+    }
     if (rc < 0)
         pxi_arena_release(&s->arena, mark);
     return pxi_op_end(&op, rc, rc == 0 ? list->count : 0) < 0 ? NULL : list;

@@ -39,16 +39,20 @@ static int64_t run_all(struct pxi_op *op, const char *sql)
     return n;
 }
 
+static int64_t run_script(struct pxi_op *op, const char *sql)
+{
+    if (!sql)
+        return pxi_op_fail(op, PRAX_EINVAL, "no script");
+    int rc = pxi_op_connect(op);
+    return rc < 0 ? rc : run_all(op, sql);
+}
+
 int64_t prax_sql_script(prax_session *s, const char *sql)
 {
     struct pxi_op op;
     int64_t rc = pxi_op_begin(&op, s, NULL, PRAX_RAW_EXEC, NULL);
-    if (rc == 0 && !sql)
-        rc = pxi_op_fail(&op, PRAX_EINVAL, "no script");
     if (rc == 0)
-        rc = pxi_op_connect(&op);
-    if (rc == 0)
-        rc = run_all(&op, sql);
+        rc = run_script(&op, sql);
     return pxi_op_end(&op, rc, 0);
 }
 
@@ -101,14 +105,21 @@ static struct pxi_plan *mapped(struct pxi_op *op)
     return p;
 }
 
-static int read_mapped(struct pxi_op *op, prax_any_list *list)
+/* Starts the statement; its rows go to *list. */
+static int read_mapped(struct pxi_op *op, const char *sql, const prax_val *v, size_t n,
+                       prax_any_list *list)
 {
     struct pxi_rows rows = { .size = op->m->row_size };
+    if (!sql || (n && !v))
+        return pxi_op_fail(op, PRAX_EINVAL, "no statement");
+    int rc = pxi_raw_start(op, sql, strlen(sql), v, n, PXI_RAW_KEEP | PXI_RAW_ROWS);
+    if (rc < 0)
+        return rc;
     struct pxi_plan *known = op->plan, *mine = mapped(op);
     if (!mine)
         return op->s->err.e.code;
     op->plan = mine;
-    int rc = pxi_read_rows(op, &rows, 0);
+    rc = pxi_read_rows(op, &rows, 0);
     __atomic_store_n(&known->rows_hint, mine->rows_hint, __ATOMIC_RELAXED);
     *list = (prax_any_list){ .items = rows.items, .count = rows.count, .total = -1 };
     return rc;
@@ -121,15 +132,12 @@ const void *prax_gen_from_sql(prax_session *s, const prax_model *m, const char *
     struct pxi_mark mark = pxi_arena_mark(&s->arena);
     prax_any_list *list = NULL;
     int rc = pxi_op_begin(&op, s, m, PRAX_RAW_QUERY, NULL);
-    if (rc == 0 && (!sql || (n && !v)))
-        rc = pxi_op_fail(&op, PRAX_EINVAL, "no statement");
-    if (rc == 0 && !(list = pxi_arena_get(&s->arena, sizeof *list, 16)))
-        rc = pxi_op_full(&op, &s->arena);
-    if (rc == 0)
-        rc = pxi_raw_start(&op, sql, strlen(sql), v, n, PXI_RAW_KEEP | PXI_RAW_ROWS);
-    if (rc == 0)
-        rc = read_mapped(&op, list);
+    if (rc == 0) {
+        list = pxi_arena_get(&s->arena, sizeof *list, 16);
+        rc = list ? read_mapped(&op, sql, v, n, list) : pxi_op_full(&op, &s->arena);
+    }
     if (rc < 0)
         pxi_arena_release(&s->arena, mark);
-    return pxi_op_end(&op, rc, rc == 0 ? list->count : 0) < 0 ? NULL : list;
+    uint64_t rows = rc == 0 && list ? list->count : 0;
+    return pxi_op_end(&op, rc, rows) < 0 ? NULL : list;
 }
