@@ -63,12 +63,18 @@ void pg_schema_new(char url[PG_URL])
     }
 }
 
-void pg_schema_drop(const char *url)
+const char *pg_schema_name(const char *url)
 {
     const char *at = strstr(url, options);
+    return at ? at + strlen(options) : NULL;
+}
+
+void pg_schema_drop(const char *url)
+{
+    const char *name = pg_schema_name(url);
     char sql[80];
-    if (!at)
+    if (!name)
         return;
-    snprintf(sql, sizeof sql, "DROP SCHEMA %s CASCADE", at + strlen(options));
+    snprintf(sql, sizeof sql, "DROP SCHEMA %s CASCADE", name);
     pg_exec(sql);
 }

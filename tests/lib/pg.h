@@ -14,6 +14,8 @@ enum { PG_URL = 256 };
 const char *pg_missing(void);
 /* Makes an empty schema and writes the URL that leads to it. What fails ends the program. */
 void pg_schema_new(char url[PG_URL]);
+/* The schema's name within such a URL; NULL: it has none. */
+const char *pg_schema_name(const char *url);
 /* Drops the schema of such a URL with all that is in it. */
 void pg_schema_drop(const char *url);
 /* Runs a statement beside the library, as the server's owner: false, and its message on standard
