@@ -47,8 +47,8 @@ struct pxi_cli_queries {
     struct pxi_diags diags;
     const pxi_typed_list *list; /* NULL: the schema has none */
 };
-/* 0, PXI_EXIT_SCHEMA after its diagnostics were shown, or PXI_EXIT_TROUBLE with a message. Close it
- * in all cases. */
+/* 0, PXI_EXIT_SCHEMA if there are diagnostics (not shown yet), or PXI_EXIT_TROUBLE with a message.
+ * Close it in all cases. */
 int pxi_cli_queries_open(struct pxi_cli_queries *q, const struct pxi_cli_schema *s);
 void pxi_cli_queries_close(struct pxi_cli_queries *q);
 

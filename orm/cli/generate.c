@@ -195,6 +195,8 @@ static int write_all(const struct job *job, const struct pxi_cli_schema *s)
     struct run r = { .job = job, .tree = s->tree, .source = base_name(s->source.file) };
     struct pxi_cli_queries q;
     int status = pxi_cli_queries_open(&q, s);
+    if (status == PXI_EXIT_SCHEMA)
+        pxi_cli_complain(&q.source, &q.diags);
     r.queries = q.list;
     folder(&r.dir, job, s);
     if (status) {

@@ -36,10 +36,8 @@ int pxi_cli_queries_open(struct pxi_cli_queries *q, const struct pxi_cli_schema 
     q->source.text = q->text.data ? q->text.data : "";
     q->source.size = q->text.size;
     q->list = pxi_typed_read(&q->diags, &q->source, s->tree);
-    if (q->diags.count) {
-        pxi_cli_complain(&q->source, &q->diags);
+    if (q->diags.count)
         return PXI_EXIT_SCHEMA;
-    }
     return q->list ? 0 : pxi_cli_fail("%s: out of memory", q->path.data);
 }
 

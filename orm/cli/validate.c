@@ -1,4 +1,5 @@
-/* validate.c - prax validate: what is wrong with a schema, for people or for editors. */
+/* validate.c - prax validate: what is wrong with a schema and its typed SQL, for people or for
+ * editors. */
 #include "orm/cli/cli.h"
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +29,7 @@ static int parse_args(struct job *job, int argc, char **argv)
 }
 
 /* {"file": ..., "models": n, "enums": n, "errors": [...]} */
-static int print_json(const struct pxi_cli_schema *s)
+static int print_json(const struct pxi_cli_schema *s, const struct pxi_cli_queries *q)
 {
     struct pxi_buf text = { 0 };
     struct pxi_json out = { .out = &text, .indent = 2 };
@@ -43,10 +44,12 @@ static int print_json(const struct pxi_cli_schema *s)
     pxi_json_begin(&out, '[');
     for (uint32_t i = 0; i < s->diags.count; i++)
         pxi_diag_json(&out, &s->source, &s->diags.items[i]);
+    for (uint32_t i = 0; i < q->diags.count; i++)
+        pxi_diag_json(&out, &q->source, &q->diags.items[i]);
     pxi_json_end(&out, ']');
     pxi_json_end(&out, '}');
     pxi_buf_char(&text, '\n');
-    int status = s->diags.count ? PXI_EXIT_SCHEMA : PXI_EXIT_DONE;
+    int status = s->diags.count || q->diags.count ? PXI_EXIT_SCHEMA : PXI_EXIT_DONE;
     if (pxi_buf_ok(&text)) {
         fwrite(text.data, 1, text.size, stdout);
     } else {
@@ -56,10 +59,14 @@ static int print_json(const struct pxi_cli_schema *s)
     return status;
 }
 
-static int print_text(const struct pxi_cli_schema *s)
+static int print_text(const struct pxi_cli_schema *s, const struct pxi_cli_queries *q)
 {
     if (s->diags.count > 0) {
         pxi_cli_schema_complain(s);
+        return PXI_EXIT_SCHEMA;
+    }
+    if (q->diags.count > 0) {
+        pxi_cli_complain(&q->source, &q->diags);
         return PXI_EXIT_SCHEMA;
     }
     fprintf(stderr, "prax: %s: good: %u models, %u enums\n", s->source.file, s->tree->models.count,
@@ -71,11 +78,15 @@ int pxi_cli_validate(int argc, char **argv)
 {
     struct job job = { 0 };
     struct pxi_cli_schema s;
+    struct pxi_cli_queries q = { .list = NULL };
     if (parse_args(&job, argc, argv))
         return PXI_EXIT_TROUBLE;
     int status = pxi_cli_schema_open(&s, job.schema);
-    if (!status)
-        status = job.json ? print_json(&s) : print_text(&s);
+    if (!status && s.diags.count == 0)
+        status = pxi_cli_queries_open(&q, &s);
+    if (status != PXI_EXIT_TROUBLE)
+        status = job.json ? print_json(&s, &q) : print_text(&s, &q);
+    pxi_cli_queries_close(&q);
     pxi_cli_schema_close(&s);
     return status;
 }

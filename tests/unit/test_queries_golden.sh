@@ -27,6 +27,8 @@ for f in "$golden"/bad/*.sql; do
     fi
     diff "${f%.sql}.out" "$dir/said" >&2 && [ $status -eq 1 ] && [ ! -e "$dir/out" ]
     result $? "bad/$(basename "$f")"
+    diff "${f%.sql}.out" <(cd "$dir" && "$prax" validate schema.prax 2>&1) >&2
+    result $? "bad/$(basename "$f"): validate says the same"
 done
 [ "${1:-}" = --write ] && exit
 
@@ -34,6 +36,12 @@ for code in $(grep -o '"Q[0-9]*"' orm/schema/diagnostics.def | tr -d '"'); do
     grep -qF "error[$code]" "$golden"/bad/*.out
     result $? "$code has an example"
 done
+(cd "$dir" && "$prax" validate --json schema.prax) >"$dir/said"
+python3 -c '
+import json, sys
+d = json.load(sys.stdin)
+sys.exit(not d["errors"] or {e["file"] for e in d["errors"]} != {"queries.sql"})' <"$dir/said"
+result $? "validate --json: with their file"
 rm "$dir/queries.sql"
 (cd "$dir" && "$prax" generate -q -o out schema.prax) >&2 && [ -s "$dir/out/shop.h" ]
 result $? "no queries.sql: none"
