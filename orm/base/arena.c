@@ -76,7 +76,7 @@ static bool reuse_spare(struct pxi_arena *a, size_t size)
 static size_t next_size(const struct pxi_arena *a, size_t need)
 {
     size_t size = a->held + sizeof(struct pxi_block) < PXI_ARENA_FIRST ? PXI_ARENA_FIRST : a->held;
-    if (a->large && size >= 4 * PXI_ARENA_LARGE) {
+    if (a->large && size >= (size_t)4 * PXI_ARENA_LARGE) {
         size = PXI_ARENA_LARGE;
     } else if (size > PXI_ARENA_BLOCK) {
         size = PXI_ARENA_BLOCK;

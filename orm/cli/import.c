@@ -48,10 +48,11 @@ static void print_notes(const struct job *job, const struct pxi_import *import)
                 n->changed ? "changed" : "left out", size, n->what, n->what[size] ? "..." : "",
                 n->why);
     }
-    if (import->n_notes)
+    bool one = import->n_notes == 1;
+    if (import->n_notes) {
         fprintf(stderr, "prax: %s: %u thing%s could not be carried as %s\n", job->file,
-                import->n_notes, import->n_notes == 1 ? "" : "s",
-                import->n_notes == 1 ? "it is" : "they are");
+                import->n_notes, one ? "" : "s", one ? "it is" : "they are");
+    }
 }
 
 static int write_result(const struct job *job, const struct pxi_buf *out)

@@ -13,7 +13,7 @@ const struct prisma_block *prisma_find(const struct prisma *p, const char *name)
 {
     for (uint32_t i = 0; i < p->blocks.count; i++) {
         const struct prisma_block *b = &p->blocks.items[i];
-        if (b->kind >= PRISMA_MODEL && !strcmp(b->name, name))
+        if (b->kind >= PRISMA_MODEL && b->name && !strcmp(b->name, name))
             return b;
     }
     return NULL;
@@ -59,7 +59,9 @@ static const char *shaped(struct prisma *p, const char *name)
     if (name[0] == '_' || (name[0] >= '0' && name[0] <= '9'))
         *to++ = 'x';
     for (; *name; name++) {
-        char c = *name == '-' || *name == '.' ? '_' : *name;
+        char c = *name;
+        if (c == '-' || c == '.')
+            c = '_';
         if (c != '_' || to == out || to[-1] != '_')
             *to++ = c;
     }
@@ -204,9 +206,10 @@ static void follow_keys(struct prisma *p)
         moved = false;
         for (uint32_t i = 0; i < p->blocks.count; i++) {
             const struct prisma_block *b = &p->blocks.items[i];
-            for (uint32_t j = 0; j < b->items.count; j++)
-                moved |=
-                    b->items.items[j].kind == PRISMA_FIELD && follow_key(b, &b->items.items[j]);
+            for (uint32_t j = 0; j < b->items.count; j++) {
+                const struct prisma_item *f = &b->items.items[j];
+                moved |= f->kind == PRISMA_FIELD && follow_key(b, f);
+            }
         }
     }
 }

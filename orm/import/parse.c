@@ -4,6 +4,7 @@
  * its own, the rest come after it.
  */
 #include "orm/import/prisma.h"
+#include "orm/schema/names.h"
 #include "orm/schema/text.h"
 #include <string.h>
 
@@ -48,6 +49,7 @@ static bool want(struct parser *ps, char c, const char *what)
 
 static bool parse_values(struct parser *ps, prisma_values *values, char close, int depth);
 
+/* NOLINTNEXTLINE(misc-no-recursion): depth is at most DEPTH_MAX */
 static bool parse_plain(struct parser *ps, struct prisma_value *v, int depth)
 {
     v->text = ps->t.text;
@@ -78,6 +80,7 @@ static bool parse_plain(struct parser *ps, struct prisma_value *v, int depth)
 }
 
 /* [ NAME ":" ] value */
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static bool parse_value(struct parser *ps, struct prisma_value *v, int depth)
 {
     if (depth > DEPTH_MAX)
@@ -93,6 +96,7 @@ static bool parse_value(struct parser *ps, struct prisma_value *v, int depth)
     return good;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static bool parse_values(struct parser *ps, prisma_values *values, char close, int depth)
 {
     while (ps->t.kind != close) {
@@ -138,31 +142,37 @@ static bool parse_property(struct parser *ps, struct prisma_item *item)
     return want(ps, '=', "'=' was expected here") && parse_value(ps, &item->value, 1);
 }
 
+/* NAME [ "(" values ")" ] [ "[" "]" ] [ "?" ] */
+static bool parse_type(struct parser *ps, struct prisma_item *item)
+{
+    if (ps->t.kind != PRISMA_T_NAME || ps->t.first)
+        return fail(ps, "the field's type was expected here");
+    item->type = ps->t.text;
+    advance(ps);
+    if (ps->t.kind == '(') {
+        advance(ps);
+        if (!parse_values(ps, &item->type_args, ')', 1))
+            return false;
+    }
+    if (ps->t.kind == '[') {
+        advance(ps);
+        item->list = true;
+        if (!want(ps, ']', "']' was expected here"))
+            return false;
+    }
+    item->optional = ps->t.kind == '?';
+    if (item->optional)
+        advance(ps);
+    return true;
+}
+
 static bool parse_field(struct parser *ps, struct prisma_item *item, bool label)
 {
     item->kind = PRISMA_FIELD;
     item->name = ps->t.text;
     advance(ps);
-    if (!label) {
-        if (ps->t.kind != PRISMA_T_NAME || ps->t.first)
-            return fail(ps, "the field's type was expected here");
-        item->type = ps->t.text;
-        advance(ps);
-        if (ps->t.kind == '(') {
-            advance(ps);
-            if (!parse_values(ps, &item->type_args, ')', 1))
-                return false;
-        }
-        if (ps->t.kind == '[') {
-            advance(ps);
-            item->list = true;
-            if (!want(ps, ']', "']' was expected here"))
-                return false;
-        }
-        item->optional = ps->t.kind == '?';
-        if (item->optional)
-            advance(ps);
-    }
+    if (!label && !parse_type(ps, item))
+        return false;
     while (ps->t.kind == PRISMA_T_ATTR && ps->t.text[1] != '@') {
         if (!parse_attr(ps, &item->attrs))
             return false;
@@ -184,20 +194,13 @@ static bool parse_item(struct parser *ps, struct prisma_item *item, enum prisma_
     return config ? parse_property(ps, item) : parse_field(ps, item, kind == PRISMA_ENUM);
 }
 
-static const char *joined(struct pxi_arena *arena, const char *a, const char *b)
+/* The first n comments are in the tree. */
+static void forget(struct parser *ps, uint32_t n)
 {
-    const char *both = NULL;
-    if (!a)
-        return b;
-    size_t n = strlen(a), m = strlen(b);
-    char *text = pxi_arena_get(arena, n + m + 2, 1);
-    if (text) {
-        memcpy(text, a, n);
-        text[n] = ' ';
-        memcpy(text + n + 1, b, m + 1);
-        both = text;
-    }
-    return both;
+    struct prisma_token *all = ps->comments.items;
+    ps->comments.count -= n;
+    if (n && ps->comments.count)
+        memmove(all, all + n, ps->comments.count * sizeof *all);
 }
 
 /* The comments in front of the current token that begin before `end` become lines of the block. */
@@ -207,28 +210,25 @@ static void flush(struct parser *ps, struct prisma_block *b, uint32_t end)
     for (; n < ps->comments.count && ps->comments.items[n].start < end; n++) {
         const struct prisma_token *t = &ps->comments.items[n];
         struct prisma_item *item = pxi_list_add(ps->p->arena, &b->items);
-        if (item)
-            *item = (struct prisma_item){ .kind = PRISMA_COMMENT,
-                                          .node = { t->start, t->end, NULL, NULL },
-                                          .gap = t->gap,
-                                          .text = t->text };
+        if (!item)
+            return;
+        item->kind = PRISMA_COMMENT;
+        item->node = (struct prisma_node){ t->start, t->end, NULL, NULL };
+        item->gap = t->gap;
+        item->text = t->text;
     }
-    ps->comments.count -= n;
-    if (n)
-        memmove(ps->comments.items, ps->comments.items + n,
-                ps->comments.count * sizeof *ps->comments.items);
+    forget(ps, n);
 }
 
 /* Those that stand on the line that has just been read. */
 static void take_behind(struct parser *ps, struct prisma_item *item)
 {
     uint32_t n = 0;
-    for (; n < ps->comments.count && !ps->comments.items[n].first; n++)
-        item->behind = joined(ps->p->arena, item->behind, ps->comments.items[n].text);
-    ps->comments.count -= n;
-    if (n)
-        memmove(ps->comments.items, ps->comments.items + n,
-                ps->comments.count * sizeof *ps->comments.items);
+    for (; n < ps->comments.count && !ps->comments.items[n].first; n++) {
+        item->behind = pxi_concat(ps->p->arena, item->behind ? item->behind : "",
+                                  item->behind ? " " : "", ps->comments.items[n].text);
+    }
+    forget(ps, n);
 }
 
 static bool parse_line(struct parser *ps, struct prisma_block *b)

@@ -44,10 +44,10 @@ static bool calls(const struct prisma_item *f, const char *function)
 static void convert_decimal(struct prisma *p, struct prisma_item *f,
                             const struct prisma_attr *native)
 {
-    bool digits = is_native(native, "Decimal") && native->args.count == 2;
-    const char *a = digits ? native->args.items[0].text : "18";
-    const char *b = digits ? native->args.items[1].text : "4";
-    if (atoi(a) <= 18 && digits) {
+    bool digits = native && is_native(native, "Decimal") && native->args.count == 2;
+    const char *a = digits ? native->args.items[0].text : "65";
+    const char *b = digits ? native->args.items[1].text : "30";
+    if (digits && strtol(a, NULL, 10) <= 18) {
         f->our_type = pxi_concat(p->arena, "Decimal(", a, ", ", b, ")");
     } else if (prisma_is_postgres(p)) {
         f->our_type = "Numeric";
@@ -60,19 +60,30 @@ static void convert_decimal(struct prisma *p, struct prisma_item *f,
     }
 }
 
+/* uuid() and uuid(4), without a native type. */
+static bool makes_uuid(const struct prisma_item *f)
+{
+    const struct prisma_attr *d = prisma_attr(f, "@default");
+    const struct prisma_value *call = d ? prisma_arg(&d->args, NULL) : NULL;
+    if (!call || call->kind != PRISMA_CALL || strcmp(call->text, "uuid") != 0)
+        return false;
+    return call->items.count == 0 || !strcmp(call->items.items[0].text, "4");
+}
+
 static void convert_string(struct prisma *p, struct prisma_item *f,
                            const struct prisma_attr *native)
 {
-    bool uuid = is_native(native, "Uuid"), ulid = calls(f, "ulid");
-    bool made = calls(f, "uuid") && !native;
-    const struct prisma_attr *d = prisma_attr(f, "@default");
-    const struct prisma_value *call = d ? prisma_arg(&d->args, NULL) : NULL;
-    if (made && call->items.count > 0 && strcmp(call->items.items[0].text, "4") != 0)
-        made = false;
-    f->our_type = uuid || made ? "Uuid" : ulid && !native ? "Ulid" : "String";
-    if ((made || (ulid && !native)) && prisma_is_postgres(p))
+    bool uuid = !native && makes_uuid(f), ulid = !native && calls(f, "ulid");
+    f->our_type = "String";
+    if (uuid || is_native(native, "Uuid")) {
+        f->our_type = "Uuid";
+    } else if (ulid) {
+        f->our_type = "Ulid";
+    }
+    if ((uuid || ulid) && prisma_is_postgres(p)) {
         f->node.changed = "Prisma keeps it as text, we as uuid; a database that exists needs "
                           "ALTER TABLE ... ALTER COLUMN ... TYPE uuid";
+    }
 }
 
 static const char *time_type(const struct prisma_attr *native)
@@ -82,24 +93,34 @@ static const char *time_type(const struct prisma_attr *native)
     return is_native(native, "Time") || is_native(native, "Timetz") ? "Time" : "DateTime";
 }
 
+/* A model, an enum, or what was left out. */
+static void convert_target(struct prisma_item *f)
+{
+    f->our_type = f->target->our_name;
+    if (f->target->kind == PRISMA_VIEW || f->target->kind == PRISMA_TYPE)
+        f->node.left_out = "its type was left out";
+    if (prisma_attr(f, "@ignore") && f->target->kind == PRISMA_MODEL)
+        f->node.left_out = "relations cannot be ignored: without the field there is none";
+}
+
+static const char *same_type(const char *type)
+{
+    static const char *const same[] = { "Boolean", "BigInt", "Float", "Json", "Bytes" };
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        if (!strcmp(same[i], type))
+            return same[i];
+    }
+    return NULL;
+}
+
 /* What Prisma's type is in PostgreSQL is said where ours is another: DateTime, Decimal. */
 void prisma_convert_type(struct prisma *p, struct prisma_item *f)
 {
-    static const char *const same[] = { "Boolean", "BigInt", "Float", "Json", "Bytes" };
     const struct prisma_attr *native = native_of(f);
+    f->our_type = same_type(f->type);
     if (f->target) {
-        f->our_type = f->target->our_name;
-        if (f->target->kind == PRISMA_VIEW || f->target->kind == PRISMA_TYPE)
-            f->node.left_out = "its type was left out";
-        if (prisma_attr(f, "@ignore") && f->target->kind == PRISMA_MODEL)
-            f->node.left_out = "relations cannot be ignored: without the field there is none";
-        return;
-    }
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
-        if (!strcmp(same[i], f->type))
-            f->our_type = same[i];
-    }
-    if (!strcmp(f->type, "String")) {
+        convert_target(f);
+    } else if (!strcmp(f->type, "String")) {
         convert_string(p, f, native);
     } else if (!strcmp(f->type, "Int")) {
         f->our_type = is_native(native, "SmallInt") ? "SmallInt" : "Int";

@@ -89,9 +89,10 @@ static void add_code(const struct writer *w, struct prisma_item *item)
         pxi_buf_text(w->out, item->more ? item->more : "");
     } else {
         pxi_buf_text(w->out, item->our_name);
-        if (item->our_type)
+        if (item->our_type) {
             pxi_buf_fmt(w->out, " %s%s%s", item->our_type, item->list ? "[]" : "",
                         item->optional ? "?" : "");
+        }
         add_attrs(w, item);
         if (item->more)
             pxi_buf_fmt(w->out, " %s", item->more);

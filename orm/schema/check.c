@@ -345,8 +345,12 @@ static void sort_fields(struct pxi_checker *k, struct pxi_model *m)
     for (uint32_t i = 0; i < m->columns.count; i++) {
         struct pxi_column *c = &m->columns.items[i];
         pxi_columns *list = list_of(k, c, &ignored);
-        struct pxi_column *room =
-            list ? pxi_list_add(&k->scratch, list) : &m->columns.items[columns++];
+        struct pxi_column *room = NULL;
+        if (list) {
+            room = pxi_list_add(&k->scratch, list);
+        } else {
+            room = &m->columns.items[columns++];
+        }
         if (room && room != c)
             *room = *c;
     }

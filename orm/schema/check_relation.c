@@ -274,8 +274,7 @@ static void check_passive(struct pxi_checker *k, struct pxi_side *s, const struc
     const struct pxi_relation_args args = pxi_side_args(s);
     const struct pxi_value *const given[] = { args.fields, args.references, args.on_delete,
                                               args.on_update, args.map };
-    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
-    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!given[i])
             continue;
         pxi_diag(k->diags, RELATION_SIDE, given[i]->at, names[i], pxi_side_text(k, s),

@@ -262,20 +262,15 @@ static void set_actions(struct pxi_checker *k, struct pxi_side *own,
 
 /* ---- the whole key ---- */
 
-/* ours[n] refers to theirs[n]; the other side sees it the other way round. */
-static bool store(struct pxi_checker *k, struct pxi_relation *own, struct pxi_relation *other,
-                  const uint16_t *ours, const uint16_t *theirs, uint32_t n)
+static bool copy_columns(struct pxi_checker *k, struct pxi_relation *r, const uint16_t *columns,
+                         const uint16_t *references, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        uint16_t *rooms[] = { pxi_list_add(k->arena, &own->columns),
-                              pxi_list_add(k->arena, &own->references),
-                              pxi_list_add(k->arena, &other->columns),
-                              pxi_list_add(k->arena, &other->references) };
-        if (!rooms[0] || !rooms[1] || !rooms[2] || !rooms[3])
-            return false;
-        *rooms[0] = *rooms[3] = ours[i];
-        *rooms[1] = *rooms[2] = theirs[i];
-    }
+    r->columns.items = pxi_arena_copy(k->arena, columns, n * sizeof *columns);
+    r->references.items = pxi_arena_copy(k->arena, references, n * sizeof *references);
+    if (!r->columns.items || !r->references.items)
+        return false;
+    r->columns.count = r->columns.capacity = n;
+    r->references.count = r->references.capacity = n;
     return true;
 }
 
@@ -301,7 +296,8 @@ void pxi_check_owner(struct pxi_relation_job *job, struct pxi_side *own, struct 
     } else if (!other->relation->field.list && !is_unique(own->model, ours, n)) {
         pxi_diag(k->diags, RELATION_ONE_KEY, own->relation->field.name.at, pxi_side_text(k, own),
                  key_to_add(k, own->model, ours, n));
-    } else if (store(k, own->relation, other->relation, ours, theirs, n)) {
+    } else if (copy_columns(k, own->relation, ours, theirs, n) &&
+               copy_columns(k, other->relation, theirs, ours, n)) {
         set_actions(k, own, &args);
     }
 }

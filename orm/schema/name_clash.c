@@ -116,14 +116,37 @@ static bool has_prefixed_field(const struct pxi_schema *schema)
     return false;
 }
 
+static void add_enum_stems(struct namer *n, const struct pxi_enum *e, const void *value)
+{
+    static const struct {
+        const char *mid, *suffix;
+    } stems[] = {
+#define PXI_ENUM_NAME(mid, suffix) { mid, suffix },
+#include "orm/schema/names.def"
+    };
+    for (size_t i = 0; i < sizeof stems / sizeof *stems && e->c_name; i++) {
+        if (!*stems[i].suffix)
+            add_stem(n, stems[i].mid, e->c_name, value);
+    }
+}
+
+static void add_schema_stems(struct namer *n)
+{
+    static const char *const stems[] = {
+#define PXI_SCHEMA_NAME(name) name,
+#include "orm/schema/names.def"
+    };
+    for (size_t i = 0; i < sizeof stems / sizeof *stems; i++)
+        add_stem(n, "", stems[i], NULL);
+}
+
 static void find_suspects(struct namer *n)
 {
     const struct pxi_schema *schema = n->schema;
     uint32_t models = schema->models.count;
     bool all = has_prefixed_field(schema);
     pxi_symbols_reserve(&n->stems, models);
-#define PXI_SCHEMA_NAME(name) add_stem(n, "", name, NULL);
-#include "orm/schema/names.def"
+    add_schema_stems(n);
     for (uint32_t i = 0; i < models; i++) {
         const struct pxi_model *m = &schema->models.items[i];
         n->suspect[i] |= all || is_odd_model(m);
@@ -133,10 +156,7 @@ static void find_suspects(struct namer *n)
     for (uint32_t i = 0; i < schema->enums.count; i++) {
         const struct pxi_enum *e = &schema->enums.items[i];
         n->suspect[models + i] |= all || is_odd_enum(n, e);
-#define PXI_ENUM_NAME(mid, suffix) \
-    if (e->c_name && !*suffix)     \
-        add_stem(n, mid, e->c_name, stem_value(models + i));
-#include "orm/schema/names.def"
+        add_enum_stems(n, e, stem_value(models + i));
     }
     for (uint32_t i = 0; i < n->stems.size; i++) {
         if (n->stems.table[i])

@@ -274,8 +274,12 @@ static void parse_config(struct pxi_parser *p, bool generator)
         if (!parse_property(p, &config))
             skip_line(p, start);
     }
-    struct pxi_config *room = generator ? pxi_list_add(p->arena, &p->schema->generators)
-                                        : pxi_list_add(p->arena, &p->schema->datasources);
+    struct pxi_config *room = NULL;
+    if (generator) {
+        room = pxi_list_add(p->arena, &p->schema->generators);
+    } else {
+        room = pxi_list_add(p->arena, &p->schema->datasources);
+    }
     if (room)
         *room = config;
 }
@@ -396,8 +400,9 @@ static void parse_sql(struct pxi_parser *p)
         skip_line(p, start);
         return;
     }
-    struct pxi_sql_block *room =
-        p->block_attrs.count ? pxi_list_add(p->arena, &p->schema->sqls) : NULL;
+    struct pxi_sql_block *room = NULL;
+    if (p->block_attrs.count)
+        room = pxi_list_add(p->arena, &p->schema->sqls);
     if (room)
         *room = (struct pxi_sql_block){ .attr = p->block_attrs.items[0] };
 }
