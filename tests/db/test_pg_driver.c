@@ -975,6 +975,40 @@ static void test_copy(void **state)
     free(v);
 }
 
+/* At its beginning, and while the server takes rows: it waits there for a lock of another's. */
+static void test_deadline_in_a_copy(void **state)
+{
+    struct fixture *f = *state;
+    struct pxi_watch w = { 0 };
+    enum { ROWS = 20000 };
+    ok(f, d->exec(f->c, "CREATE TABLE u (id int PRIMARY KEY); CREATE TABLE t (id int REFERENCES u);"
+                        " INSERT INTO u VALUES (1); SET lock_timeout = 0"));
+    struct pxi_conn *other = connect_to(f->url);
+    struct pxi_value *v = calloc(ROWS, sizeof *v);
+    for (int i = 0; i < ROWS; i++)
+        v[i] = i64(1);
+    d->watch(f->c, &w);
+    for (int late = 0; late < 2; late++) {
+        assert_int_equal(d->exec(other, late ? "BEGIN; DELETE FROM u" : "BEGIN; LOCK t"), 0);
+        w.deadline_ns = pxi_clock_ns() + (late ? 800000000 : 50000000);
+        int64_t rc = d->copy_begin(f->c, "\"t\"", "\"id\"");
+        if (rc == 0)
+            rc = d->copy_rows(f->c, v, ROWS);
+        if (late) {
+            assert_true(rc == 0 || rc == PRAX_ETIMEOUT);
+            rc = d->copy_end(f->c, rc == 0);
+        }
+        if (rc != PRAX_ETIMEOUT)
+            fail_msg("%d: %lld: %s", late, (long long)rc, why(f, (int)rc)->message);
+        w.deadline_ns = 0;
+        assert_int_equal(d->exec(other, "ROLLBACK"), 0);
+        assert_int_equal(number(f, "SELECT count(*) FROM t"), 0);
+    }
+    d->watch(f->c, NULL);
+    d->close(other);
+    free(v);
+}
+
 /* ---- pipelines ---- */
 
 static void wait_for(struct fixture *f, const struct pxi_async *as)
@@ -1189,6 +1223,7 @@ int main(void)
         T(test_names_are_dropped),
         T(test_without_names),
         T(test_copy),
+        T(test_deadline_in_a_copy),
         T(test_pipeline),
         T(test_pipeline_groups),
         T(test_pipeline_cancel_and_loss),
