@@ -215,7 +215,7 @@ static char *put_text(char *to, const char *text)
     if (!text)
         return put4(to, -1);
     size_t n = strlen(text);
-    memcpy(put4(to, (int64_t)n), text, n);
+    memcpy(put4(to, (int64_t)n), text, n); /* NOLINT(bugprone-not-null-terminated-result) */
     return to + 4 + n;
 }
 

@@ -67,11 +67,12 @@ static void add_model(struct pxi_buf *b, unsigned i, bool last)
                     "    note        String    @default(\"nothing to say\")\n"
                     "    createdAt   DateTime  @default(now()) @map(\"created_at\")\n"
                     "    deletedAt   DateTime? @map(\"deleted_at\")\n");
-    if (i > 0)
+    if (i > 0) {
         pxi_buf_fmt(b,
                     "    before      Branch%u?  @relation(fields: [beforeId], references: [id])\n"
                     "    beforeId    Int?      @map(\"before_id\")\n",
                     i - 1);
+    }
     if (!last)
         pxi_buf_fmt(b, "    after       Branch%u[]\n", i + 1);
     pxi_buf_fmt(b,
@@ -86,7 +87,7 @@ static void make_schema(struct pxi_buf *b, size_t bytes, unsigned models)
     pxi_buf_clear(b);
     pxi_buf_text(b, head);
     for (unsigned i = 0;; i++) {
-        bool last = models ? i + 1 == models : b->size + 2 * MODEL_BYTES > bytes;
+        bool last = models ? i + 1 == models : b->size + (size_t)2 * MODEL_BYTES > bytes;
         add_model(b, i, last);
         if (last)
             break;
