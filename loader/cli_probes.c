@@ -5,12 +5,14 @@
 #include "loader/cli.h"
 #include "loader/probe_help.h"
 #include "loader/target/file.h"
+#include "loader/target/needed.h"
 #include "loader/target/notes.h"
 #include "loader/target/praxabi.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +74,30 @@ static size_t show_probes(const struct elf_file *f, const char *path, pid_t pid,
     return n;
 }
 
+/* Keeps the name of the library, and stops there. */
+static bool is_not_prax(void *ctx, const char *name)
+{
+    char *prax = ctx;
+    if (strncmp(name, "libprax.so", 10) != 0)
+        return true;
+    (void)snprintf(prax, NAME_MAX, "%s", name);
+    return false;
+}
+
+static void note_none(const struct elf_file *f, const char *path)
+{
+    char prax[NAME_MAX] = "";
+    (void)needed__each(f, is_not_prax, prax);
+    if (*prax) {
+        cli__note(path,
+                  "no probes in it; those of Prax are in %s, which it uses: name that file, "
+                  "or a running process (-p)",
+                  prax);
+    } else {
+        cli__note(path, "no probes in it");
+    }
+}
+
 static int probes_of_file(const char *path)
 {
     struct elf_file f;
@@ -83,10 +109,9 @@ static int probes_of_file(const char *path)
         return cli__fail(CLI_CANNOT, path, "%s",
                          err == -ENOEXEC ? "not an ELF file of this machine" : strerror(-err));
     }
-    size_t n = show_probes(&f, path, 0, 0);
+    if (show_probes(&f, path, 0, 0) == 0)
+        note_none(&f, path);
     elf_file__close(&f);
-    if (n == 0)
-        cli__note(path, "no probes in it");
     return CLI_OK;
 }
 

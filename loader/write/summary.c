@@ -98,6 +98,22 @@ static void counted(struct pxi_buf *out, uint64_t n, const char *one, const char
 /* ---- queries -----------------------------------------------------------------------------------
  */
 
+/* A statement on one line, however many it was written on. */
+static void put_statement(struct page *g, const char *sql, size_t room)
+{
+    struct pxi_buf line = { 0 };
+    bool blank = true;
+    for (; *sql; sql++) {
+        bool is_blank = strchr(" \t\r\n", *sql) != NULL;
+        if (!is_blank || !blank)
+            pxi_buf_char(&line, is_blank ? ' ' : *sql);
+        blank = is_blank;
+    }
+    g->out->broken |= !pxi_buf_ok(&line);
+    put(g, DIM, line.data ? line.data : "", room);
+    pxi_buf_free(&line);
+}
+
 static void add_query(struct page *g, uint32_t op, const struct op_sum *s, uint64_t all_ns)
 {
     const struct query_stats *q = s->stats;
@@ -122,7 +138,7 @@ static void add_query(struct page *g, uint32_t op, const struct op_sum *s, uint6
     pxi_buf_char(g->out, '\n');
     if (g->p->ops[op].sql) {
         pxi_buf_fmt(g->out, "%*s", 10, "");
-        put(g, DIM, g->p->ops[op].sql, g->width - 10);
+        put_statement(g, g->p->ops[op].sql, g->width - 10);
         pxi_buf_char(g->out, '\n');
     }
 }

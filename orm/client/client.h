@@ -202,7 +202,7 @@ static inline const void *pxi_query_include(const prax_model *m, const void *que
 /* Whether what a M_fields and a M_include ask for can be done: EINVAL, ELIMIT. Then it is read into
  * rows[count] of the operation's model, whose statement must be finished. */
 int pxi_include_check(const struct pxi_op *op, const void *select, const void *include);
-int pxi_include(const struct pxi_op *op, const void *select, const void *include, char *rows,
+int pxi_include(struct pxi_op *op, const void *select, const void *include, char *rows,
                 size_t count);
 /* The columns that are read for a M_fields (or NULL) and a M_include (or NULL): bits in scratch
  * memory, or NULL for all. If there is no memory it is all of them, too. */

@@ -380,7 +380,7 @@ static int include_one(const struct pxi_op *above, unsigned relation, const void
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion) */
-int pxi_include(const struct pxi_op *op, const void *select, const void *include, char *rows,
+int pxi_include(struct pxi_op *op, const void *select, const void *include, char *rows,
                 size_t count)
 {
     for (unsigned i = 0; i < op->m->n_relations; i++) {
@@ -389,6 +389,7 @@ int pxi_include(const struct pxi_op *op, const void *select, const void *include
             continue;
         if (count > UINT32_MAX)
             return pxi_op_fail(op, PRAX_ELIMIT, "relations of more than 2^32 rows");
+        pxi_op_phase(op, PRAX_PHASE_OTHER); /* the level has a record of its own */
         int rc = include_one(op, i, query, rows, count);
         if (rc < 0)
             return rc;

@@ -172,17 +172,20 @@ static void explain_result(struct pxi_pg_conn *c, int code, const PGresult *res,
         err->e.retryable = true;
 }
 
-/* libpq's texts end in newlines. */
+/* libpq's texts are of several lines, indented by tabs, and end in newlines. */
 static void set_trimmed(struct pxi_error *err, int code, const char *what, const char *text)
 {
     int size = (int)strlen(text);
     while (size > 0 && text[size - 1] == '\n')
         size--;
     pxi_error_set(err, code, "%s%.*s", what, size, text);
-    for (char *p = err->message; *p; p++) {
-        if (*p == '\n')
-            *p = ' ';
+    char *to = err->message;
+    for (const char *p = to; *p; p++) {
+        bool blank = *p == '\n' || *p == '\t';
+        if (!blank || (to > err->message && to[-1] != ' '))
+            *to++ = blank ? ' ' : *p;
     }
+    *to = '\0';
 }
 
 void pxi_pg_explain(struct pxi_conn *conn, int code, struct pxi_error *err)

@@ -28,6 +28,10 @@ is "the catalogue: every verb" "$(grep -c '__done .*sql, ns, rows, status' "$tmp
 "$bpf" probes "$victims/query_fire" >"$tmp/out"
 is "a file's probes" $? 0
 is "a file's probes: all verbs" "$(grep -c '^prax:.*__done .*rows, status' "$tmp/out")" 7
+echo 'int main(void) { return 0; }' >"$tmp/shared.c"
+"${CC:-cc}" -o "$tmp/shared" "$tmp/shared.c" -Wl,--no-as-needed -L"$B" -lprax
+"$bpf" probes "$tmp/shared" >"$tmp/out" 2>"$tmp/err"
+check "a program of the shared library: where they are" grep -q "in libprax.so.0, which" "$tmp/err"
 "$victims/attach_loop" >"$tmp/loop" &
 pid=$!
 wait_for test -s "$tmp/loop"

@@ -2,6 +2,7 @@
 #include "social.h"
 #define DB_CREATE_TABLES social_create_tables
 #include "db.h"
+#include "orm/client/client.h"
 #include "usdt/context.h"
 
 /* ann (happy) mentors bob and cid, cid mentors dora; posts p0-p8 of ann, bob, cid in turn with
@@ -393,9 +394,11 @@ static void test_view(void **state)
     assert_int_equal(n, 2);
 }
 
-/* Every level is an operation, with the one above as its parent; a failure is seen at each. */
+/* Every level is an operation, with the one above as its parent; a failure is seen at each. Its
+ * time is in no phase of the one above. */
 struct seen {
-    int n;
+    const prax_session *s;
+    int n, phases[8]; /* of the session's operation */
     const char *models[8];
     uint64_t ids[8], parents[8];
 };
@@ -406,6 +409,7 @@ static void on_event(void *ctx, const prax_event *ev)
     if (seen->n == 8)
         return;
     seen->models[seen->n] = ev->model;
+    seen->phases[seen->n] = seen->s->rec.phase;
     seen->ids[seen->n] = pxi_context->op_id;
     seen->parents[seen->n++] = pxi_context->parent_id;
 }
@@ -418,6 +422,7 @@ static void test_events(void **state)
     assert_int_equal(social_create_tables(f->db), 0);
     f->s = prax_session_open(f->db);
     prax_session *s = f->s;
+    seen.s = s;
     assert_non_null(social_person_create(s, .name = "ann"));
     assert_non_null(social_post_create(s, .title = "t", .author_id = 1));
     exec(s, "DROP TABLE profiles");
@@ -428,6 +433,7 @@ static void test_events(void **state)
     assert_string_equal(seen.models[0], "Profile");
     assert_string_equal(seen.models[1], "Person");
     assert_string_equal(seen.models[2], "Post");
+    assert_int_equal(seen.phases[0], PRAX_PHASE_OTHER);
     assert_int_equal(seen.parents[0], seen.ids[1]);
     assert_int_equal(seen.parents[1], seen.ids[2]);
     assert_int_equal(seen.parents[2], 0);

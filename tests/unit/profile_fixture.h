@@ -105,7 +105,7 @@ static inline struct profile *fixture_small(void)
     uint32_t s_kernel = profile__stack(p, in, 1, PXB_END_OK, true);
     uint32_t many = profile__op(p, PRAX_USDT_QUERY_MANY, "Post",
                                 "SELECT id, title FROM posts WHERE author_id = ?", 47, 0x1234abcd);
-    uint32_t raw = profile__op(p, PRAX_USDT_RAW_EXECUTE, "", "PRAGMA optimize", 15, 0x77);
+    uint32_t raw = profile__op(p, PRAX_USDT_RAW_EXECUTE, "", "PRAGMA\noptimize", 15, 0x77);
     for (int i = 0; i < 6; i++)
         profile__cpu(p, blog, s_deep, 0, many, PRAX_PHASE_EXECUTE);
     for (int i = 0; i < 2; i++)
