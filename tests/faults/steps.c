@@ -375,7 +375,7 @@ int main(int argc, char **argv)
         return 2;
     }
     pg_schema_new(url);
-    const char *schema = strstr(url, "%3D") + 3;
+    const char *schema = strrchr(url, '%') + 3; /* ...%3DNAME */
     snprintf(server, sizeof server, "%s", strstr(url, "host=") + 5);
     *strchr(server, '&') = '\0';
     make_tables(url);
