@@ -34,10 +34,11 @@ struct pxi_waiter *pxi_wait_first(const struct pxi_pool *p)
 
 void pxi_wait_tell(struct pxi_waiter *w)
 {
-    if (w->fd >= 0)
+    if (w->fd >= 0) {
         eventfd_write(w->fd, 1); /* fails only where it is readable already */
-    else
+    } else {
         pthread_cond_signal(&w->wake);
+    }
 }
 
 void pxi_wait_wake(struct pxi_pool *p)
