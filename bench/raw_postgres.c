@@ -215,8 +215,9 @@ static char *put_text(char *to, const char *text)
     if (!text)
         return put4(to, -1);
     size_t n = strlen(text);
-    memcpy(put4(to, (int64_t)n), text, n);
-    return to + 4 + n;
+    to = put4(to, (int64_t)n);
+    memcpy(to, text, n); /* NOLINT(bugprone-not-null-terminated-result): its size is in front */
+    return to + n;
 }
 
 /* One dimension of RAW_PG_BULK items from 1. */

@@ -459,45 +459,55 @@ bool pxi_decimal_rescale(prax_decimal d, unsigned scale, enum pxi_round round, i
     return true;
 }
 
-/* One more digit at the end; units stay below 0 so that INT64_MIN can be reached. */
+/* Digits on their way to units at a scale. Units stay below 0, so that INT64_MIN can be reached. */
+struct digits {
+    int64_t units;
+    unsigned places, scale; /* places: digits behind the point so far */
+    bool point, any, up, exact;
+};
+
 static bool more_digit(int64_t *units, int digit)
 {
     return !__builtin_mul_overflow(*units, 10, units) &&
            !__builtin_sub_overflow(*units, digit, units);
 }
 
+/* false: no digit, or too many. */
+static bool take_digit(struct digits *d, char c)
+{
+    if (c < '0' || c > '9')
+        return false;
+    d->any = true;
+    if (!d->point || d->places < d->scale) {
+        d->places += d->point;
+        return more_digit(&d->units, c - '0');
+    }
+    if (d->places++ == d->scale)
+        d->up = c >= '5';
+    d->exact = d->exact && c == '0';
+    return true;
+}
+
 bool pxi_decimal_read(const char *text, size_t size, unsigned scale, int64_t *units, bool *exact)
 {
     const char *p = text, *end = text + size;
-    bool negative = p < end && *p == '-', point = false, any = false, up = false;
-    unsigned places = 0;
-    int64_t x = 0;
-    *exact = true;
+    bool negative = p < end && *p == '-';
+    struct digits d = { .scale = scale, .exact = true };
     for (p += negative; p < end; p++) {
-        if (*p == '.' && !point) {
-            point = true;
-            continue;
-        }
-        if (*p < '0' || *p > '9')
-            return false;
-        any = true;
-        if (!point || places < scale) {
-            places += point;
-            if (!more_digit(&x, *p - '0'))
-                return false;
-        } else {
-            up = places++ == scale ? *p >= '5' : up;
-            *exact = *exact && *p == '0';
-        }
-    }
-    for (; places < scale; places++) {
-        if (!more_digit(&x, 0))
+        bool point = *p == '.' && !d.point;
+        d.point |= point;
+        if (!point && !take_digit(&d, *p))
             return false;
     }
-    if (up && __builtin_sub_overflow(x, 1, &x))
+    for (; d.places < scale; d.places++) {
+        if (!more_digit(&d.units, 0))
+            return false;
+    }
+    if (d.up && __builtin_sub_overflow(d.units, 1, &d.units))
         return false;
-    *units = negative ? x : 0;
-    return any && (negative || !__builtin_sub_overflow((int64_t)0, x, units));
+    *exact = d.exact;
+    *units = d.units;
+    return d.any && (negative || !__builtin_sub_overflow((int64_t)0, d.units, units));
 }
 
 int prax_decimal_parse(const char *text, prax_decimal *out)

@@ -274,6 +274,7 @@ static int create(struct pxi_op *op, const char *new_row, char *row)
     struct given g;
     char *id_at = NULL;
     int64_t rc = pxi_op_may_write(op);
+    g.partial = false;
     pxi_op_shape(op, &sh);
     if (rc == 0)
         rc = fill(op, &sh, new_row, row, &g, &id_at);
@@ -334,7 +335,7 @@ static void plan_many(const struct pxi_shape *sh, struct many *w)
         w->to = i + 1;
     }
     w->arrays = sh->d->engine == PXI_POSTGRES && !lists;
-    size_t values = CHUNK_VALUES / m->n_columns;
+    size_t values = m->n_columns ? CHUNK_VALUES / m->n_columns : CHUNK_ROWS;
     w->most = w->arrays ? CHUNK_ARRAYS : values < CHUNK_ROWS ? values : CHUNK_ROWS;
 }
 

@@ -39,16 +39,20 @@ static int64_t run_all(struct pxi_op *op, const char *sql)
     return n;
 }
 
+static int64_t run_script(struct pxi_op *op, const char *sql)
+{
+    if (!sql)
+        return pxi_op_fail(op, PRAX_EINVAL, "no script");
+    int rc = pxi_op_connect(op);
+    return rc < 0 ? rc : run_all(op, sql);
+}
+
 int64_t prax_sql_script(prax_session *s, const char *sql)
 {
     struct pxi_op op;
     int64_t rc = pxi_op_begin(&op, s, NULL, PRAX_RAW_EXEC, NULL);
-    if (rc == 0 && !sql)
-        rc = pxi_op_fail(&op, PRAX_EINVAL, "no script");
     if (rc == 0)
-        rc = pxi_op_connect(&op);
-    if (rc == 0)
-        rc = run_all(&op, sql);
+        rc = run_script(&op, sql);
     return pxi_op_end(&op, rc, 0);
 }
 
@@ -114,6 +118,15 @@ int pxi_read_mapped(struct pxi_op *op, prax_any_list *list)
     return rc;
 }
 
+static int start_mapped(struct pxi_op *op, const char *sql, const prax_val *v, size_t n,
+                        prax_any_list *list)
+{
+    if (!sql || (n && !v))
+        return pxi_op_fail(op, PRAX_EINVAL, "no statement");
+    int rc = pxi_raw_start(op, sql, strlen(sql), v, n, PXI_RAW_KEEP | PXI_RAW_ROWS);
+    return rc < 0 ? rc : pxi_read_mapped(op, list);
+}
+
 const void *prax_gen_from_sql(prax_session *s, const prax_model *m, const char *sql,
                               const prax_val *v, size_t n)
 {
@@ -121,15 +134,12 @@ const void *prax_gen_from_sql(prax_session *s, const prax_model *m, const char *
     struct pxi_mark mark = pxi_arena_mark(&s->arena);
     prax_any_list *list = NULL;
     int rc = pxi_op_begin(&op, s, m, PRAX_RAW_QUERY, NULL);
-    if (rc == 0 && (!sql || (n && !v)))
-        rc = pxi_op_fail(&op, PRAX_EINVAL, "no statement");
-    if (rc == 0 && !(list = pxi_arena_get(&s->arena, sizeof *list, 16)))
-        rc = pxi_op_full(&op, &s->arena);
-    if (rc == 0)
-        rc = pxi_raw_start(&op, sql, strlen(sql), v, n, PXI_RAW_KEEP | PXI_RAW_ROWS);
-    if (rc == 0)
-        rc = pxi_read_mapped(&op, list);
+    if (rc == 0) {
+        list = pxi_arena_get(&s->arena, sizeof *list, 16);
+        rc = list ? start_mapped(&op, sql, v, n, list) : pxi_op_full(&op, &s->arena);
+    }
     if (rc < 0)
         pxi_arena_release(&s->arena, mark);
-    return pxi_op_end(&op, rc, rc == 0 ? list->count : 0) < 0 ? NULL : list;
+    uint64_t rows = rc == 0 && list ? list->count : 0;
+    return pxi_op_end(&op, rc, rows) < 0 ? NULL : list;
 }

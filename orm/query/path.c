@@ -98,9 +98,10 @@ int pxi_value_path(struct pxi_shape *sh, const prax_column *c, const char *path,
         if (!made)
             return pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
     }
-    if (!steps(&x))
-        return pxi_shape_fail(sh, c, PRAX_EINVAL, "no JSON path at byte %zu: $.key, $[0], $[#-1]",
-                              (size_t)(x.p - path));
+    bool good = steps(&x);
+    size_t at = (size_t)(x.p - path);
+    if (!good)
+        return pxi_shape_fail(sh, c, PRAX_EINVAL, "no JSON path at byte %zu: $.key, $[0]", at);
     *v = (struct pxi_value){ .kind = PXI_TEXT,
                              .type = PRAX_T_String,
                              .size = (uint32_t)(made ? (size_t)(x.to - made) : size),

@@ -28,13 +28,10 @@ static const char *behind(const char *p, const char *end, const char *stop)
 static const char *behind_quote(const char *p, const char *end, char quote, bool escapes)
 {
     for (; p < end; p++) {
-        if (escapes && *p == '\\') {
-            p++;
-        } else if (*p == quote && !(p + 1 < end && p[1] == quote)) {
+        bool doubled = *p == quote && p + 1 < end && p[1] == quote;
+        if (*p == quote && !doubled)
             return p + 1;
-        } else if (*p == quote) {
-            p++;
-        }
+        p += doubled || (escapes && *p == '\\');
     }
     return end;
 }
@@ -95,6 +92,13 @@ const char *pxi_scan_quoted(enum pxi_engine engine, const char *p, const char *e
     return engine == PXI_POSTGRES ? postgres_quoted(p, end, before) : sqlite_quoted(p, end);
 }
 
+static char in_front_of(const char *p, const char *start)
+{
+    if (p == start)
+        return '\0';
+    return p[-1];
+}
+
 /* ---- question marks ---- */
 
 struct out {
@@ -114,6 +118,7 @@ static bool is_dollar_mark(const char *p, const char *end, char before)
     return *p == '$' && !is_word(before) && p + 1 < end && p[1] >= '0' && p[1] <= '9';
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written to, by put */
 size_t pxi_scan_marks(enum pxi_engine engine, const char *sql, size_t size, struct pxi_marks *marks,
                       char *to, size_t room)
 {
@@ -121,7 +126,7 @@ size_t pxi_scan_marks(enum pxi_engine engine, const char *sql, size_t size, stru
     const char *p = sql, *end = sql + size;
     *marks = (struct pxi_marks){ 0 };
     while (p < end) {
-        char before = p > sql ? p[-1] : '\0';
+        char before = in_front_of(p, sql);
         const char *next = pxi_scan_quoted(engine, p, end, before);
         if (next == p && *p == '?') {
             char number[16];
@@ -210,7 +215,7 @@ bool pxi_script_next(struct pxi_script *s, struct pxi_statement *st)
     st->text = start;
     st->line = s->line;
     while (p < s->end && !(*p == ';' && b.depth == 0)) {
-        const char *next = pxi_scan_quoted(s->engine, p, s->end, p > start ? p[-1] : '\0');
+        const char *next = pxi_scan_quoted(s->engine, p, s->end, in_front_of(p, start));
         if (next == p && is_word(*p)) {
             next = behind_word(p, s->end);
             see_word(&b, p, (size_t)(next - p));
