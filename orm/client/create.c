@@ -216,13 +216,20 @@ static bool store_list(struct pxi_arena *a, const prax_column *c, const void *sr
     return made != NULL;
 }
 
+/* NULL, or what comes later. */
+static void store_null(const prax_column *c, char *row)
+{
+    unsigned opt_val = c->flags & PRAX_C_NULL ? pxi_layout_of(c)->opt_val : 0;
+    memset(row + c->row_off, 0, pxi_layout_of(c)->size + opt_val);
+}
+
 static bool store(struct pxi_arena *a, const prax_column *c, const void *src,
                   const struct pxi_value *v, char *row)
 {
     char *to = row + c->row_off;
     unsigned opt_val = c->flags & PRAX_C_NULL ? pxi_layout_of(c)->opt_val : 0;
-    if (!src) { /* NULL, or a row id that comes later */
-        memset(to, 0, pxi_layout_of(c)->size + opt_val);
+    if (!src) {
+        store_null(c, row);
         return true;
     }
     if (opt_val) {
@@ -243,7 +250,7 @@ static int fill(struct pxi_op *op, struct pxi_shape *sh, const char *new_row, ch
     for (unsigned i = 0; i < m->n_columns; i++) {
         const prax_column *c = &m->columns[i];
         if (is_left(sh, c, new_row)) {
-            store(&op->s->arena, c, NULL, NULL, row);
+            store_null(c, row);
             leave(g, m, i);
             continue;
         }

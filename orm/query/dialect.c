@@ -51,7 +51,8 @@ void pxi_sql_name(struct pxi_sql *q, const char *name)
 void pxi_sql_number(struct pxi_sql *q, int64_t x)
 {
     char digits[24];
-    pxi_sql_add_n(q, digits, (size_t)snprintf(digits, sizeof digits, "%" PRId64, x));
+    snprintf(digits, sizeof digits, "%" PRId64, x);
+    pxi_sql_add(q, digits);
 }
 
 void pxi_sql_param(struct pxi_sql *q)

@@ -118,9 +118,8 @@ static bool is_dollar_mark(const char *p, const char *end, char before)
     return *p == '$' && !is_word(before) && p + 1 < end && p[1] >= '0' && p[1] <= '9';
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): it is written to, by put */
 size_t pxi_scan_marks(enum pxi_engine engine, const char *sql, size_t size, struct pxi_marks *marks,
-                      char *to, size_t room)
+                      char *to /* NOLINT(readability-non-const-parameter) */, size_t room)
 {
     struct out o = { .to = to, .room = room };
     const char *p = sql, *end = sql + size;
