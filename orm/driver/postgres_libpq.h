@@ -36,7 +36,7 @@
 #endif
 
 struct pxi_libpq {
-#define PXI_LIBPQ_MEMBER(f) __typeof__(f) *f;
+#define PXI_LIBPQ_MEMBER(f) __typeof__(f) *f; // NOLINT(bugprone-macro-parentheses)
     PXI_LIBPQ(PXI_LIBPQ_MEMBER) PXI_LIBPQ_NEWER(PXI_LIBPQ_MEMBER)
 #undef PXI_LIBPQ_MEMBER
 };
