@@ -90,7 +90,7 @@ record pages --heap=pages "$victims/heap_pages" cost 1000
 is "pages: status" $status 0
 said "pages" pages "pages: not watched any more"
 limit=0.01
-record queries --queries "$victims/query_fire" 200000
+record queries --queries "$victims/query_fire" 2000000
 said "queries" queries "queries: probes taken out"
 limit=0.1
 record cpu --cpu=4999 "$trouble" churn 40000000 0
