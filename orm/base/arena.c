@@ -218,3 +218,14 @@ void pxi_arena_join(struct pxi_arena *to, struct pxi_arena *from)
     to->held += from->held;
     pxi_arena_init(from, from->alloc, from->max);
 }
+
+void pxi_arena_lend(struct pxi_arena *to, struct pxi_arena *from)
+{
+    size_t bytes = 0;
+    for (const struct pxi_block *b = from->spare; b; b = b->prev)
+        bytes += sizeof *b + b->size;
+    to->spare = join_lists(from->spare, to->spare);
+    from->spare = NULL;
+    to->held += bytes;
+    from->held -= bytes;
+}

@@ -45,6 +45,7 @@ prax_batch *prax_batch_open(prax_session *s)
     pxi_error_clear(&b->why);
     pxi_error_clear(&b->last);
     pxi_arena_init(&b->arena, s->arena.alloc, 0);
+    pxi_arena_lend(&b->arena, &s->arena); /* so that a loop of batches asks for no memory */
     pxi_db_ref(s->db);
     s->batch = b;
     return b;
@@ -193,7 +194,10 @@ void pxi_batch_fail(prax_batch *b, struct pxi_entries *list)
             b->writes -= e->writes;
         if (e->done)
             continue;
-        pxi_op_reenter(&e->op);
+        if (list == &b->sent)
+            pxi_op_back(&e->op);
+        else
+            pxi_op_reenter(&e->op);
         pxi_error_copy_all(&b->s->err, &b->why);
         if (!told)
             told = keep_error(b);
@@ -310,7 +314,8 @@ static int run_in_tx(struct pxi_entry *e)
 static int run_entry(struct pxi_entry *e)
 {
     struct pxi_op *op = &e->op;
-    int rc = pxi_op_resume(op);
+    pxi_op_reenter(op);
+    int rc = pxi_op_poisoned(op);
     if (rc == 0)
         rc = pxi_op_connect(op);
     if (rc < 0)

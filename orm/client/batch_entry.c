@@ -365,7 +365,7 @@ static int read_change(struct pxi_entry *e, const struct pxi_part *part)
 
 int pxi_entry_read(struct pxi_entry *e, const struct pxi_part *part)
 {
-    pxi_op_phase(&e->op, PRAX_PHASE_MAP);
+    pxi_op_phase(&e->op, PRAX_PHASE_EXECUTE);
     switch ((int)e->op.verb) {
     case PRAX_GET:
     case PRAX_FIND_FIRST:

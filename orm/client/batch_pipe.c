@@ -194,7 +194,8 @@ static int state_of(const struct pxi_entry *e, struct pxi_piped **failed)
 /* An entry whose statement could not be prepared. */
 static void refuse(prax_batch *b, struct pxi_entry *e, const struct pxi_piped *failed)
 {
-    int rc = pxi_op_resume(&e->op);
+    pxi_op_reenter(&e->op);
+    int rc = pxi_op_poisoned(&e->op);
     e->op.link = b->link;
     if (rc == 0 && failed->err) {
         pxi_error_copy_all(&b->s->err, failed->err);
@@ -249,7 +250,8 @@ static void push_failure(prax_batch *b, struct pxi_entry *e)
 static void push(prax_batch *b, struct pxi_entry *e)
 {
     struct pxi_op *op = &e->op;
-    int rc = pxi_op_resume(op);
+    pxi_op_reenter(op);
+    int rc = pxi_op_poisoned(op);
     e->out = e->answered = 0;
     op->link = b->link;
     op->piped = true;
@@ -263,7 +265,7 @@ static void push(prax_batch *b, struct pxi_entry *e)
             push_failure(b, e);
     } else {
         pxi_op_phase(op, PRAX_PHASE_EXECUTE);
-        pxi_op_suspend(op);
+        pxi_op_away(op);
     }
     if (e->out) {
         pxi_entries_add(&b->sent, e);
@@ -334,6 +336,8 @@ static bool wants_again(const prax_batch *b, const struct pxi_entry *e, struct p
 static void put_again(prax_batch *b, struct pxi_entry *e)
 {
     e->again = false;
+    pxi_op_back(&e->op);
+    pxi_op_suspend(&e->op);
     for (struct pxi_part *p = e->parts; p; p = p->next)
         p->piped = NULL;
     b->writes += e->writes;
@@ -357,7 +361,8 @@ static void answer(prax_batch *b, struct pxi_entry *e, struct pxi_stmt *st, int 
         }
         return;
     }
-    int code = pxi_op_resume(op);
+    pxi_op_back(op);
+    int code = pxi_op_poisoned(op);
     op->stmt = st;
     op->plan = part->plan;
     if (code == 0 && rc < 0) {
@@ -370,7 +375,7 @@ static void answer(prax_batch *b, struct pxi_entry *e, struct pxi_stmt *st, int 
     if (code < 0 || e->answered == e->out)
         pxi_entry_done(e, code, NULL);
     else
-        pxi_op_suspend(op);
+        pxi_op_away(op);
 }
 
 static struct pxi_piped *preparing(const prax_batch *b, const struct pxi_stmt *st)

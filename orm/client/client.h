@@ -112,6 +112,11 @@ int64_t pxi_op_end(struct pxi_op *op, int64_t rc, uint64_t rows);
 void pxi_op_suspend(struct pxi_op *op);
 void pxi_op_reenter(struct pxi_op *op);
 int pxi_op_resume(struct pxi_op *op);
+/* The same of one whose answer is on its way: its clock goes on. */
+void pxi_op_away(struct pxi_op *op);
+void pxi_op_back(struct pxi_op *op);
+/* EABORTED if its transaction has failed. */
+int pxi_op_poisoned(const struct pxi_op *op);
 /* Keeps an error of our own: "text". Returns code. */
 int pxi_op_fail(const struct pxi_op *op, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

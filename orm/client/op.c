@@ -92,6 +92,17 @@ static void start_clock(struct pxi_op *op, const struct prax_stats *st)
     memset(r->phase_ns, 0, sizeof r->phase_ns);
 }
 
+int pxi_op_poisoned(const struct pxi_op *op)
+{
+    prax_session *s = op->s;
+    if (!s->tx.poison_depth)
+        return 0;
+    int code = pxi_op_fail(op, PRAX_EABORTED, "the transaction has failed before: %s",
+                           prax_strerror(s->tx.poison));
+    s->err.e.cause = s->tx.poison;
+    return code;
+}
+
 static int refuse(const struct pxi_op *op)
 {
     prax_session *s = op->s;
@@ -109,12 +120,8 @@ static int refuse(const struct pxi_op *op)
         s->kept_error = 0;
         return pxi_op_fail(op, code, "prax_keep before it: %s", prax_strerror(code));
     }
-    if (s->tx.poison_depth) {
-        int code = pxi_op_fail(op, PRAX_EABORTED, "the transaction has failed before: %s",
-                               prax_strerror(s->tx.poison));
-        s->err.e.cause = s->tx.poison;
-        return code;
-    }
+    if (s->tx.poison_depth)
+        return pxi_op_poisoned(op);
     if (s->in_batch) /* what cancels it is looked for once a step */
         return 0;
     if (s->batched) {
@@ -178,6 +185,16 @@ void pxi_op_reenter(struct pxi_op *op)
     op->outer = pxi_context_swap(op->rec);
     if (op->timed)
         op->start_ns = op->phase_ns = pxi_clock_ns();
+}
+
+void pxi_op_away(struct pxi_op *op)
+{
+    pxi_context_swap(op->outer);
+}
+
+void pxi_op_back(struct pxi_op *op)
+{
+    op->outer = pxi_context_swap(op->rec);
 }
 
 int pxi_op_resume(struct pxi_op *op)

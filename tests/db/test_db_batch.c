@@ -3,6 +3,8 @@
  * a connection that work. */
 #include "social.h"
 #include "tests/db/db.h"
+#include "tests/lib/proxy.h"
+#include "usdt/stats.h"
 #include <poll.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -829,17 +831,259 @@ static void test_killed(void **state)
     assert_int_equal(blog_user_count(s), 0);
 }
 
+/* A network that is silent for a while: steps do not wait for it, only poll does. */
+static void test_silent_network(void **state)
+{
+    struct fixture *f = *state;
+    char server[108], dir[64], url[PG_URL + 64];
+    if (!on_postgres())
+        return;
+    assert_non_null(strstr(f->url, "host="));
+    snprintf(server, sizeof server, "%s", strstr(f->url, "host=") + 5);
+    server[strcspn(server, "&")] = '\0';
+    proxy_start(server, dir);
+    snprintf(url, sizeof url, "postgresql://postgres@/postgres?host=%s%s", dir,
+             strchr(strstr(f->url, "host="), '&'));
+    PRAX_DB db = NULL;
+    assert_int_equal(prax_db_open(&db, .url = url, .pool_max = 2), 0);
+    PRAX_SESSION s = prax_session_open(db);
+    assert_int_equal(blog_user_count(s), 0);
+    struct loop l;
+    for (unsigned at = 1; at < 6; at++) {
+        PRAX_BATCH b = prax_batch_open(s);
+        const blog_user_result *r[50];
+        proxy_set(&(struct proxy_rules){ .chunk = 100, .delay_us = 200 });
+        for (int i = 0; i < 50; i++)
+            r[i] = blog_user_in(b, PRAX_GET, .key = blog_user_by_id(i));
+        MUST(s, run_loop(b, &l, 20000));
+        is_done(r[49], 0);
+        assert_in_range(l.slept, 0, 5);
+        proxy_set(&(struct proxy_rules){ .event = PROXY_HOLE, .at = at, .hole_ms = 300 });
+        for (int i = 0; i < 50; i++)
+            r[i] = blog_user_in(b, PRAX_GET, .key = blog_user_by_id(i));
+        int rc = run_loop(b, &l, 20000);
+        assert_in_range(l.slept, 0, 5);
+        assert_true(rc == 0 || rc == PRAX_ECONN);
+        for (int i = 0; i < 50; i++)
+            assert_true(r[i]->status == 0 || r[i]->status == PRAX_ECONN);
+        proxy_set(&(struct proxy_rules){ .event = PROXY_PASS });
+        int64_t n;
+        for (int tries = 0; (n = blog_user_count(s)) < 0 && tries < 10;)
+            tries++;
+        assert_int_equal(n, 0);
+    }
+    prax_session_close(s);
+    prax_db_close(db);
+    s = NULL;
+    db = NULL;
+    proxy_stop();
+}
+
+/* ---- memory ---- */
+
+struct counter {
+    size_t calls, fail_at; /* atomic: connections are opened by threads of their own */
+    int64_t live;
+};
+
+static void *counted(void *ctx, void *p, size_t old_size, size_t size)
+{
+    struct counter *c = ctx;
+    if (size == 0) {
+        __atomic_sub_fetch(&c->live, (int64_t)(p ? old_size : 0), __ATOMIC_RELAXED);
+        free(p);
+        return NULL;
+    }
+    if (__atomic_add_fetch(&c->calls, 1, __ATOMIC_RELAXED) == c->fail_at)
+        return NULL;
+    void *q = realloc(p, size);
+    if (q)
+        __atomic_add_fetch(&c->live, (int64_t)size - (int64_t)(p ? old_size : 0), __ATOMIC_RELAXED);
+    return q;
+}
+
+static int memory_or(const void *handle, int64_t count)
+{
+    const prax_result *r = handle;
+    if (r->status == PRAX_ENOMEM) {
+        assert_int_equal(r->error->code, PRAX_ENOMEM);
+        return PRAX_ENOMEM;
+    }
+    is_done(r, count);
+    return 0;
+}
+
+/* The first error, which must be ENOMEM. */
+static int use_batch(prax_session *s)
+{
+    const blog_user_new two[] = { { .email = "c" }, { .email = "d" } };
+    PRAX_BATCH b = prax_batch_open(s);
+    if (!b) {
+        ASSERT_CODE(s, PRAX_ENOMEM);
+        return PRAX_ENOMEM;
+    }
+    const blog_user_result *many = blog_user_in(b, PRAX_CREATE_MANY, .create = two, .n = 2);
+    int rc = many->status < 0 ? many->status : prax_batch_run(b);
+    if (rc == 0)
+        rc = memory_or(many, 2);
+    for (int i = 0; i < 10 && rc == 0; i++) {
+        blog_user_query q = { .size = sizeof q, .take = 1, .skip = (uint32_t)i % 2 };
+        q.select.email = i > 4;
+        const blog_user_result *first = blog_user_in(b, PRAX_FIND_MANY, .query = &q);
+        const blog_user_result *get = blog_user_in(b, PRAX_GET, .key = blog_user_by_email("c"));
+        if (first->status == PRAX_ENOMEM || get->status == PRAX_ENOMEM)
+            return PRAX_ENOMEM;
+        rc = prax_batch_run(b);
+        if (rc == 0 && (rc = memory_or(first, 1)) == 0)
+            rc = memory_or(get, 1);
+    }
+    return rc;
+}
+
+static int use_all(const char *url, const prax_alloc *alloc)
+{
+    PRAX_DB db = NULL;
+    int rc = prax_db_open(&db, .url = url, .alloc = alloc, .stmt_cache = 3);
+    if (rc == 0)
+        rc = blog_create_tables(db);
+    if (rc < 0)
+        return rc;
+    PRAX_SESSION s = prax_session_open(db);
+    return s ? use_batch(s) : PRAX_ENOMEM;
+}
+
+static void test_every_allocation_fails(void **state)
+{
+    size_t n = 0;
+    int rc;
+    (void)state;
+    do {
+        struct counter c = { .fail_at = ++n };
+        const prax_alloc alloc = { counted, &c };
+        void *place = NULL;
+        assert_int_equal(db_setup_own(&place), 0);
+        rc = use_all(((struct fixture *)place)->url, &alloc);
+        db_teardown(&place);
+        if (c.live != 0)
+            fail_msg("allocation %zu failed: %lld bytes are left", n, (long long)c.live);
+        assert_true(rc == 0 || rc == PRAX_ENOMEM);
+        if (rc == 0 && c.calls >= n)
+            rc = PRAX_ENOMEM; /* something did without it */
+    } while (rc == PRAX_ENOMEM);
+    assert_true(n > 10);
+}
+
+/* What a batch returns belongs to the session when it is closed: a mark frees it. */
+static void test_marks(void **state)
+{
+    struct fixture *f = *state;
+    struct counter c = { 0 };
+    const prax_alloc alloc = { counted, &c };
+    PRAX_DB db = NULL;
+    assert_int_equal(prax_db_open(&db, .url = f->url, .alloc = &alloc), 0);
+    assert_int_equal(blog_create_tables(db), 0);
+    PRAX_SESSION s = prax_session_open(db, .arena_max = 1 << 20);
+    int64_t live = 0;
+    for (int i = 0; i < 20; i++) {
+        PRAX_SCOPE(s);
+        PRAX_BATCH b = prax_batch_open(s);
+        const blog_user_result *r[20];
+        for (int k = 0; k < 20; k++) {
+            PRAX_SCOPE(s); /* takes nothing from a batch that is open */
+            assert_non_null(prax_keep(s, "mine", 5));
+            r[k] = blog_user_in(b, PRAX_COUNT, .query = blog_user_q(.where.email = prax_eq("x")));
+        }
+        MUST(s, prax_batch_run(b));
+        for (int k = 0; k < 20; k++)
+            is_done(r[k], 0);
+        live = i == 1 ? c.live : live;
+        assert_true(i < 2 || c.live == live);
+    }
+    PRAX_BATCH b = prax_batch_open(s);
+    const blog_user_result *r;
+    do { /* the session's limit holds for both together */
+        r = blog_user_in(b, PRAX_COUNT, .query = blog_user_q(.take = 0));
+    } while (r->status == 1);
+    has_failed(r, PRAX_ELIMIT);
+}
+
+/* ---- observers ---- */
+
+struct logged {
+    int n, code;
+    enum prax_verb verb;
+    char sql[100];
+};
+
+static void log_last(void *ctx, const prax_event *ev)
+{
+    struct logged *l = ctx;
+    l->n++;
+    l->code = ev->code;
+    l->verb = ev->verb;
+    snprintf(l->sql, sizeof l->sql, "%s", ev->sql ? ev->sql : "");
+}
+
+static void test_observed(void **state)
+{
+    struct fixture *f = *state;
+    struct logged log = { 0 };
+    PRAX_DB db = NULL;
+    assert_int_equal(
+        prax_db_open(&db, .url = f->url, .log = log_last, .log_ctx = &log, .slow_ms = 80), 0);
+    assert_int_equal(blog_create_tables(db), 0);
+    PRAX_SESSION s = prax_session_open(db);
+    const struct prax_stats *st = pxi_stats_here();
+    uint64_t creates = st->operations[PRAX_USDT_INSERT];
+    uint64_t errors = st->errors[-PRAX_EUNIQUE];
+    PRAX_BATCH b = prax_batch_open(s);
+    const blog_user_result *r[3];
+    for (int i = 0; i < 3; i++)
+        r[i] = blog_user_in(b, PRAX_CREATE, .create = &(blog_user_new){ .email = i ? "a" : "b" });
+    log.n = 0;
+    MUST(s, prax_batch_run(b));
+    has_failed(r[2], PRAX_EUNIQUE);
+    assert_string_equal(r[2]->error->table, "users");
+    assert_non_null(r[2]->error->sql);
+    assert_int_equal(log.code, PRAX_EUNIQUE);
+    assert_int_equal(log.verb, PRAX_CREATE);
+    assert_memory_equal(log.sql, "INSERT", 6);
+    assert_int_equal(st->operations[PRAX_USDT_INSERT] - creates, 3);
+    assert_int_equal(st->errors[-PRAX_EUNIQUE] - errors, 1);
+    if (!on_postgres())
+        return;
+    const prax_result *slow = prax_sql_in(b, "SELECT pg_sleep(0.1)");
+    MUST(s, prax_batch_run(b));
+    is_done(slow, 0);
+    assert_int_equal(log.code, 0);
+    assert_int_equal(log.verb, PRAX_RAW_EXEC);
+}
+
 static const struct CMUnitTest tests[] = {
-    DB_TEST(test_reads),          DB_TEST(test_writes),
-    DB_TEST(test_errors_outside), DB_TEST(test_tx),
-    DB_TEST(test_tx_fails),       DB_TEST(test_tx_savepoint),
-    DB_TEST(test_tx_ends_early),  DB_TEST(test_refused),
-    DB_TEST(test_cursor_beside),  DB_TEST(test_session_closes_first),
-    DB_TEST(test_thousand),       DB_TEST(test_many_statements),
-    DB_TEST(test_create_many),    DB_OWN(test_social),
-    DB_TEST(test_stale),          DB_OWN(test_pool_is_empty),
-    DB_OWN(test_connects_apart),  DB_TEST(test_timeout),
-    DB_TEST(test_cancel),         DB_TEST(test_close_early),
+    DB_TEST(test_reads),
+    DB_TEST(test_writes),
+    DB_TEST(test_errors_outside),
+    DB_TEST(test_tx),
+    DB_TEST(test_tx_fails),
+    DB_TEST(test_tx_savepoint),
+    DB_TEST(test_tx_ends_early),
+    DB_TEST(test_refused),
+    DB_TEST(test_cursor_beside),
+    DB_TEST(test_session_closes_first),
+    DB_TEST(test_thousand),
+    DB_TEST(test_many_statements),
+    DB_TEST(test_create_many),
+    DB_OWN(test_social),
+    DB_TEST(test_stale),
+    DB_OWN(test_pool_is_empty),
+    DB_OWN(test_connects_apart),
+    DB_TEST(test_timeout),
+    DB_TEST(test_cancel),
+    DB_TEST(test_close_early),
     DB_TEST(test_killed),
+    DB_TEST(test_silent_network),
+    DB_OWN(test_every_allocation_fails),
+    DB_OWN(test_marks),
+    DB_OWN(test_observed),
 };
 DB_MAIN(tests)
