@@ -1,11 +1,12 @@
 # Benches: bench/NAME.c is a program on the harness in bench/lib. `make bench` runs them all.
 -include bench/*/module.mk
-BENCH_NAMES := sqlite_operations postgres_operations pool_operations schema_parsing probe_cost
+BENCH_NAMES := sqlite_operations postgres_operations postgres_batch pool_operations schema_parsing probe_cost
 BENCHES     += $(BENCH_NAMES:%=$(B)/bench/%)
 BENCHES     += bench/generated_code.sh
 BENCH_LIB   := $(call obj,$(wildcard bench/lib/*.c))
 
-$(eval $(call prax_generate,bench/app.prax,app,$(call obj,bench/sqlite_operations.c bench/postgres_operations.c)))
+$(eval $(call prax_generate,bench/app.prax,app,$(call obj,bench/sqlite_operations.c bench/postgres_operations.c \
+    bench/postgres_batch.c)))
 
 $(B)/bench/sqlite_operations: $(call obj,bench/sqlite_operations.c bench/raw_sqlite.c) $(B)/gen/app.o \
     $(BENCH_LIB) $(B)/libprax.a
@@ -14,6 +15,7 @@ $(B)/bench/sqlite_operations: $(call obj,bench/sqlite_operations.c bench/raw_sql
 # libzdb is a peer where it is installed.
 ZDB := $(shell pkg-config --exists zdb 2>/dev/null && echo 1)
 CFLAGS_bench/postgres_operations := $(shell pkg-config --cflags libpq)
+CFLAGS_bench/postgres_batch      := $(CFLAGS_bench/postgres_operations)
 CFLAGS_bench/raw_postgres        := $(CFLAGS_bench/postgres_operations)
 CFLAGS_bench/peer_zdb := $(if $(ZDB),-DBENCH_ZDB $(shell pkg-config --cflags zdb) -Wno-clobbered)
 
@@ -21,6 +23,10 @@ $(B)/bench/postgres_operations: $(call obj,bench/postgres_operations.c bench/raw
     bench/peer_zdb.c) $(B)/gen/app.o $(BENCH_LIB) $(B)/libprax.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PRAX_LIBS) -lpq \
 	    $(if $(ZDB),$(shell pkg-config --libs zdb))
+
+$(B)/bench/postgres_batch: $(call obj,bench/postgres_batch.c bench/raw_postgres.c) $(B)/gen/app.o \
+    $(BENCH_LIB) $(B)/libprax.a
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PRAX_LIBS)
 
 $(B)/bench/pool_operations: $(call obj,bench/pool_operations.c) $(BENCH_LIB) $(B)/libprax.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PRAX_LIBS)

@@ -194,3 +194,38 @@ void pxi_arena_release(struct pxi_arena *a, struct pxi_mark m)
     PXI_POISON(a->next, (size_t)(a->end - a->next));
     a->serial++;
 }
+
+/* Hangs list `b` in front of `before`. */
+static struct pxi_block *join_lists(struct pxi_block *b, struct pxi_block *before)
+{
+    struct pxi_block *first = b;
+    if (!b)
+        return before;
+    while (b->prev)
+        b = b->prev;
+    b->prev = before;
+    return first;
+}
+
+void pxi_arena_join(struct pxi_arena *to, struct pxi_arena *from)
+{
+    if (from->block) {
+        to->block = join_lists(from->block, to->block);
+        to->next = from->next;
+        to->end = from->end;
+    }
+    to->spare = join_lists(from->spare, to->spare);
+    to->held += from->held;
+    pxi_arena_init(from, from->alloc, from->max);
+}
+
+void pxi_arena_lend(struct pxi_arena *to, struct pxi_arena *from)
+{
+    size_t bytes = 0;
+    for (const struct pxi_block *b = from->spare; b; b = b->prev)
+        bytes += sizeof *b + b->size;
+    to->spare = join_lists(from->spare, to->spare);
+    from->spare = NULL;
+    to->held += bytes;
+    from->held -= bytes;
+}

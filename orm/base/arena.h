@@ -84,6 +84,12 @@ struct pxi_mark pxi_arena_mark(const struct pxi_arena *a);
 /* Everything since the mark is free again; blocks go to the spare list. */
 void pxi_arena_release(struct pxi_arena *a, struct pxi_mark m);
 
+/* All that `from` holds becomes the newest part of `to`, as if it had been allocated there; from is
+ * empty then. Both have one allocator. */
+void pxi_arena_join(struct pxi_arena *to, struct pxi_arena *from);
+/* Gives the blocks that hold nothing to another arena of the same allocator. */
+void pxi_arena_lend(struct pxi_arena *to, struct pxi_arena *from);
+
 /* malloc behind the prax_alloc interface. */
 extern const prax_alloc pxi_malloc;
 

@@ -64,6 +64,10 @@ struct prax_session {
     bool holds;            /* it works for us; else it rests, and somebody may have taken it */
     bool suspect;          /* an operation failed on it: it does not rest, it goes to the pool */
     struct prax_cursor *cursors;
+    struct prax_batch *batch; /* the open one */
+    unsigned batched;         /* its entries that are not done: no other verb may run */
+    bool in_batch;            /* the batch works */
+    bool piped;               /* and its answers are awaited on our connection */
     struct pxi_tx tx;
     struct pxi_watch watch;
     int kept_error;  /* of a prax_keep that failed: the next operation fails with it */
@@ -88,6 +92,7 @@ struct pxi_op {
     struct pxi_arena *keep; /* a cursor's: values and plan must outlive the call that gives them */
     bool stmt_new, timed, started; /* started: VERB__start was fired */
     bool nested; /* within another one, whose connection and scratch memory it uses */
+    bool piped;  /* its connection is a pipeline, and cannot be asked anything else */
     enum prax_verb verb;
     const struct prax_op_record *outer;
     uint64_t start_ns, phase_ns; /* when the operation and its phase began, if timed */
@@ -107,6 +112,11 @@ int64_t pxi_op_end(struct pxi_op *op, int64_t rc, uint64_t rows);
 void pxi_op_suspend(struct pxi_op *op);
 void pxi_op_reenter(struct pxi_op *op);
 int pxi_op_resume(struct pxi_op *op);
+/* The same of one whose answer is on its way: its clock goes on. */
+void pxi_op_away(struct pxi_op *op);
+void pxi_op_back(struct pxi_op *op);
+/* EABORTED if its transaction has failed. */
+int pxi_op_poisoned(const struct pxi_op *op);
 /* Keeps an error of our own: "text". Returns code. */
 int pxi_op_fail(const struct pxi_op *op, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -137,6 +147,16 @@ int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_reque
 int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *plan, bool cached);
 /* VERB__start fires, the first time. */
 void pxi_op_launch(struct pxi_op *op);
+/* The plan of a request, its values in the shape. NULL: sh->code. */
+struct pxi_plan *pxi_op_plan(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r,
+                             bool *cached);
+/* Copies into op->keep what the caller lent, and what lies in scratch memory: the texts of the
+ * values, and a plan for one use. */
+int pxi_op_keep(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan **plan);
+/* As they are counted: what goes to the database. */
+uint64_t pxi_values_bytes(const struct pxi_value *v, unsigned n);
+/* Scratch memory is free again. */
+void pxi_op_trim(struct pxi_arena *scratch);
 /* Tells observers which statement the operation is about. */
 void pxi_op_show(struct pxi_op *op, struct pxi_plan *p);
 /* EINVAL, ELIMIT and EPERM; rows: the verb brings some. */
@@ -158,7 +178,7 @@ int pxi_op_full(const struct pxi_op *op, struct pxi_arena *a);
 
 static inline bool pxi_session_pinned(const prax_session *s)
 {
-    return s->tx.depth != 0 || s->cursors != NULL;
+    return s->tx.depth != 0 || s->cursors != NULL || s->piped;
 }
 /* Lets the connection rest, or gives it to those who wait. */
 void pxi_session_unpin(prax_session *s);
@@ -178,6 +198,47 @@ int pxi_rows_begin(struct pxi_op *op, struct pxi_rows *rows, uint32_t take);
 int pxi_rows_next(struct pxi_op *op, struct pxi_rows *rows);
 /* All rows of a started statement into the session's arena; take: at most so many come, or 0. */
 int pxi_read_rows(struct pxi_op *op, struct pxi_rows *rows, uint32_t take);
+
+/* What a get asks for; select and include: of the M_fetch, or NULL. EINVAL, ELIMIT. */
+int pxi_get_request(struct pxi_op *op, const void *key, const void *fetch, struct pxi_request *r,
+                    const char **select, const char **include);
+
+/* ---- writes (write.c, create.c) ---- */
+
+/* Of update, delete and their _many, once it is known that they may: all: .all of the arguments.
+ * NULL: sh->code, or the operation's error. */
+struct pxi_plan *pxi_change_plan(struct pxi_op *op, struct pxi_shape *sh,
+                                 const struct pxi_request *r, bool all, bool *cached);
+/* Whether a M_set, which may be NULL, wants a version. */
+bool pxi_wants_version(const prax_model *m, const void *set);
+int pxi_version_conflict(const struct pxi_op *op); /* ECONFLICT */
+
+/* A new row that is being made. */
+struct pxi_created {
+    char *row;     /* row_size bytes in the session's arena */
+    char *id_at;   /* where SQLite's row id belongs; or NULL */
+    bool returned; /* the statement returns the columns that the database decides */
+};
+/* Its plan, and its values in the shape and in the row. NULL: sh->code, or the operation's error.
+ */
+struct pxi_plan *pxi_create_plan(struct pxi_op *op, struct pxi_shape *sh, const void *new_row,
+                                 struct pxi_created *c, bool *cached);
+/* The answer to the started statement: the row is whole then. */
+int pxi_create_read(struct pxi_op *op, const struct pxi_created *c);
+
+/* Many new rows, in as few statements as can be. */
+struct pxi_many {
+    const char *rows; /* rows[n] of M_new */
+    size_t n, done;
+    bool skip;         /* duplicates */
+    bool arrays;       /* PostgreSQL, and no column is an array */
+    size_t most;       /* rows a statement */
+    unsigned from, to; /* the columns that a row may leave are from .. to - 1; from == to: none */
+};
+void pxi_many_begin(const struct pxi_shape *sh, struct pxi_many *w);
+/* The next statement, of the rows from w->done on, which goes past them. NULL as above. */
+struct pxi_plan *pxi_many_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_many *w,
+                               bool *cached);
 
 /* ---- relations (include.c) ---- */
 
@@ -245,6 +306,10 @@ int pxi_raw_start_shape(struct pxi_op *op, struct pxi_shape *sh, const char *sql
 int64_t pxi_raw_exec(struct pxi_op *op, struct pxi_shape *sh, const char *sql);
 /* The rows of a started statement as those of the operation's model, by their columns' names. */
 int pxi_read_mapped(struct pxi_op *op, prax_any_list *list);
+/* Values of raw SQL into the shape. */
+void pxi_raw_values(struct pxi_shape *sh, const prax_val *v, size_t n);
+/* Of a prepared statement: EINVAL unless n values are what it wants, EPERM. */
+int pxi_raw_check(const struct pxi_op *op, size_t n);
 /* EINVAL if the statement has begun or ended a transaction; `before`: whether one was open. */
 int pxi_raw_check_tx(const struct pxi_op *op, bool before);
 

@@ -239,13 +239,13 @@ static bool store(struct pxi_arena *a, const prax_column *c, const void *src,
     return c->flags & PRAX_C_LIST ? store_list(a, c, src, v, to) : store_plain(a, c, src, v, to);
 }
 
-/* Values into the shape, the row into the arena. *id_at: where the row id belongs, or NULL. */
-static int fill(struct pxi_op *op, struct pxi_shape *sh, const char *new_row, char *row,
-                struct given *g, char **id_at)
+/* Values into the shape and into the row. */
+static int fill(struct pxi_op *op, struct pxi_shape *sh, const char *new_row,
+                struct pxi_created *made, struct given *g)
 {
     const prax_model *m = op->m;
     struct source from = { .now = { .us = 0 } };
-    *id_at = NULL;
+    char *row = made->row;
     g->partial = false;
     for (unsigned i = 0; i < m->n_columns; i++) {
         const prax_column *c = &m->columns[i];
@@ -257,7 +257,7 @@ static int fill(struct pxi_op *op, struct pxi_shape *sh, const char *new_row, ch
         if (source_of(sh, c, new_row, &from) < 0 || bind(sh, c, &from, pxi_shape_value(sh)) < 0)
             return sh->code;
         if ((c->flags & PRAX_C_ROWID) && !from.src)
-            *id_at = row + c->row_off;
+            made->id_at = row + c->row_off;
         if (!store(&op->s->arena, c, from.src, &sh->values[sh->n_values - 1], row))
             return pxi_op_full(op, &op->s->arena);
     }
@@ -275,60 +275,68 @@ static int returned(struct pxi_op *op, char *row)
     return rc < 0 ? rc : (int)pxi_op_change(op);
 }
 
-static int create(struct pxi_op *op, const char *new_row, char *row)
+struct pxi_plan *pxi_create_plan(struct pxi_op *op, struct pxi_shape *sh, const void *new_row,
+                                 struct pxi_created *c, bool *cached)
 {
-    struct pxi_shape sh;
     struct given g;
-    char *id_at = NULL;
-    int64_t rc = pxi_op_may_write(op);
     g.partial = false;
-    pxi_op_shape(op, &sh);
-    if (rc == 0)
-        rc = fill(op, &sh, new_row, row, &g, &id_at);
+    *c = (struct pxi_created){ .row = pxi_arena_get(&op->s->arena, op->m->row_size, 16) };
+    if (!c->row) {
+        sh->code = pxi_op_full(op, &op->s->arena);
+        return NULL;
+    }
+    if ((sh->code = fill(op, sh, new_row, c, &g)) < 0)
+        return NULL;
     struct pxi_request r = { .m = op->m, .verb = PRAX_CREATE, .rows = 1 };
     r.given = g.partial ? g.bits : NULL;
-    if (rc == 0)
-        rc = pxi_op_start(op, &sh, &r);
-    if (rc == 0)
-        rc = g.partial ? returned(op, row) : pxi_op_change(op);
+    c->returned = g.partial;
+    return pxi_op_plan(op, sh, &r, cached);
+}
+
+int pxi_create_read(struct pxi_op *op, const struct pxi_created *c)
+{
+    int64_t rc = c->returned ? returned(op, c->row) : pxi_op_change(op);
     if (rc < 0)
         return (int)rc;
-    if (id_at) {
+    if (c->id_at) {
         int64_t id = op->link->driver->last_id(op->link->conn);
-        memcpy(id_at, &id, sizeof id);
+        memcpy(c->id_at, &id, sizeof id);
     }
-    memcpy(row + op->m->loaded_off, op->plan->loaded, op->m->fields_size);
-    pxi_row_clear_relations(op->m, row);
+    memcpy(c->row + op->m->loaded_off, op->plan->loaded, op->m->fields_size);
+    pxi_row_clear_relations(op->m, c->row);
     return 0;
+}
+
+static int create(struct pxi_op *op, const void *new_row, struct pxi_created *c)
+{
+    struct pxi_shape sh;
+    bool cached;
+    int rc = pxi_op_may_write(op);
+    if (rc < 0)
+        return rc;
+    pxi_op_shape(op, &sh);
+    struct pxi_plan *plan = pxi_create_plan(op, &sh, new_row, c, &cached);
+    rc = plan ? pxi_op_start_plan(op, &sh, plan, cached) : sh.code;
+    return rc < 0 ? rc : pxi_create_read(op, c);
 }
 
 const void *prax_gen_create(prax_session *s, const prax_model *m, const void *new_row)
 {
     struct pxi_op op;
     struct pxi_mark mark = pxi_arena_mark(&s->arena);
-    char *row = NULL;
+    struct pxi_created c = { .row = NULL };
     int rc = pxi_op_begin(&op, s, m, PRAX_CREATE, NULL);
     if (rc == 0) {
-        row = pxi_arena_get(&s->arena, m->row_size, 16);
-        rc = row ? create(&op, new_row, row) : pxi_op_full(&op, &s->arena);
+        rc = create(&op, new_row, &c);
         if (rc < 0)
             pxi_arena_release(&s->arena, mark);
     }
-    return pxi_op_end(&op, rc, rc == 0) < 0 ? NULL : row;
+    return pxi_op_end(&op, rc, rc == 0) < 0 ? NULL : c.row;
 }
 
 /* ---- create_many ---- */
 
-struct many {
-    const char *rows; /* rows[n] of M_new */
-    size_t n;
-    bool skip;         /* duplicates */
-    bool arrays;       /* PostgreSQL, and no column is an array */
-    size_t most;       /* rows a statement */
-    unsigned from, to; /* the columns that a row may leave are from .. to - 1; from == to: none */
-};
-
-static void plan_many(const struct pxi_shape *sh, struct many *w)
+void pxi_many_begin(const struct pxi_shape *sh, struct pxi_many *w)
 {
     const prax_model *m = sh->m;
     bool lists = false;
@@ -355,7 +363,7 @@ static bool any_given(const struct given *g, const prax_model *m)
     return false;
 }
 
-static bool leave_the_same(const struct pxi_shape *sh, const struct many *w, const char *a,
+static bool leave_the_same(const struct pxi_shape *sh, const struct pxi_many *w, const char *a,
                            const char *b)
 {
     const prax_column *c = sh->m->columns;
@@ -367,7 +375,8 @@ static bool leave_the_same(const struct pxi_shape *sh, const struct many *w, con
 }
 
 /* How many rows from `at` on leave what this one leaves. */
-static size_t alike(const struct pxi_shape *sh, const struct many *w, size_t at, struct given *g)
+static size_t alike(const struct pxi_shape *sh, const struct pxi_many *w, size_t at,
+                    struct given *g)
 {
     size_t size = sh->m->new_size, n = 1;
     const char *row = w->rows + at * size;
@@ -427,42 +436,46 @@ static int put_columns(struct pxi_shape *sh, const char *rows, size_t n, const s
     return sh->code;
 }
 
-static int64_t insert_chunk(struct pxi_op *op, const struct many *w, size_t at, size_t n,
-                            const struct given *g)
+struct pxi_plan *pxi_many_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_many *w,
+                               bool *cached)
 {
-    struct pxi_shape sh;
+    struct given g;
+    size_t n = alike(sh, w, w->done, &g);
     struct pxi_request r = { .m = op->m,
                              .verb = PRAX_CREATE_MANY,
                              .rows = w->arrays ? 1 : (unsigned)n,
                              .arrays = w->arrays,
                              .skip_duplicates = w->skip,
-                             .given = g->partial ? g->bits : NULL };
-    const char *rows = w->rows + at * op->m->new_size;
+                             .given = g.partial ? g.bits : NULL };
+    const char *rows = w->rows + w->done * op->m->new_size;
+    w->done += n;
+    int rc = w->arrays ? put_columns(sh, rows, n, &g) : put_rows(sh, rows, n, &g);
+    return rc < 0 ? NULL : pxi_op_plan(op, sh, &r, cached);
+}
+
+static int64_t insert_chunk(struct pxi_op *op, struct pxi_many *w)
+{
+    struct pxi_shape sh;
+    bool cached;
     pxi_op_shape(op, &sh);
-    int64_t changed = w->arrays ? put_columns(&sh, rows, n, g) : put_rows(&sh, rows, n, g);
-    if (changed == 0)
-        changed = pxi_op_start(op, &sh, &r);
+    struct pxi_plan *plan = pxi_many_plan(op, &sh, w, &cached);
+    int64_t changed = plan ? pxi_op_start_plan(op, &sh, plan, cached) : sh.code;
     if (changed == 0)
         changed = pxi_op_change(op);
     pxi_op_finish(op);
     return changed;
 }
 
-static int64_t insert_all(struct pxi_op *op, const struct many *w)
+static int64_t insert_all(struct pxi_op *op, struct pxi_many *w)
 {
-    struct pxi_shape sh;
-    struct given g;
     int64_t sum = 0;
-    pxi_op_shape(op, &sh);
-    for (size_t done = 0; done < w->n;) {
-        size_t now = alike(&sh, w, done, &g);
+    while (w->done < w->n) {
         struct pxi_mark mark = pxi_arena_mark(&op->s->scratch);
-        int64_t changed = insert_chunk(op, w, done, now, &g);
+        int64_t changed = insert_chunk(op, w);
         if (changed < 0)
             return changed;
         pxi_arena_release(&op->s->scratch, mark);
         sum += changed;
-        done += now;
     }
     return sum;
 }
@@ -513,7 +526,7 @@ static struct copy *copy_of(struct pxi_op *op, const struct given *g)
     return c;
 }
 
-static int copy_rows(struct pxi_op *op, const struct many *w, const struct given *g)
+static int copy_rows(struct pxi_op *op, const struct pxi_many *w, const struct given *g)
 {
     int rc = 0;
     for (size_t done = 0, now; rc == 0 && done < w->n; done += now) {
@@ -530,7 +543,7 @@ static int copy_rows(struct pxi_op *op, const struct many *w, const struct given
     return rc;
 }
 
-static int64_t copy_all(struct pxi_op *op, const struct many *w, const struct given *g)
+static int64_t copy_all(struct pxi_op *op, const struct pxi_many *w, const struct given *g)
 {
     const struct pxi_driver *d = op->link->driver;
     struct copy *c = copy_of(op, g);
@@ -548,10 +561,10 @@ static int64_t copy_all(struct pxi_op *op, const struct many *w, const struct gi
     return sum;
 }
 
-static bool wants_copy(const struct pxi_shape *sh, const struct pxi_op *op, const struct many *w,
-                       struct given *g)
+static bool wants_copy(const struct pxi_shape *sh, const struct pxi_op *op,
+                       const struct pxi_many *w, struct given *g)
 {
-    struct many all = *w;
+    struct pxi_many all = *w;
     all.most = w->n;
     return op->link->driver->copy_begin && w->n >= COPY_ROWS && !w->skip &&
            alike(sh, &all, 0, g) == w->n;
@@ -559,7 +572,7 @@ static bool wants_copy(const struct pxi_shape *sh, const struct pxi_op *op, cons
 
 /* ---- create_many itself ---- */
 
-static int64_t in_one_go(struct pxi_op *op, struct many *w)
+static int64_t in_one_go(struct pxi_op *op, struct pxi_many *w)
 {
     int rc = pxi_op_connect(op);
     if (rc < 0)
@@ -569,7 +582,7 @@ static int64_t in_one_go(struct pxi_op *op, struct many *w)
     struct pxi_shape sh;
     struct given g;
     pxi_op_shape(op, &sh);
-    plan_many(&sh, w);
+    pxi_many_begin(&sh, w);
     if (wants_copy(&sh, op, w, &g))
         return copy_all(op, w, &g);
     if (op->s->tx.depth || alike(&sh, w, 0, &g) == w->n)
@@ -595,7 +608,7 @@ int64_t prax_gen_create_many(prax_session *s, const prax_model *m, const void *r
         rc = pxi_op_fail(&op, PRAX_EINVAL, "arguments are not initialised");
     if (rc == 0)
         rc = pxi_op_may_write(&op);
-    struct many w = { .rows = rows, .n = n, .skip = n && a->skip_duplicates };
+    struct pxi_many w = { .rows = rows, .n = n, .skip = n && a->skip_duplicates };
     if (rc == 0 && n)
         rc = in_one_go(&op, &w);
     return pxi_op_end(&op, rc, rc > 0 ? (uint64_t)rc : 0);

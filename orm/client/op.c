@@ -92,6 +92,17 @@ static void start_clock(struct pxi_op *op, const struct prax_stats *st)
     memset(r->phase_ns, 0, sizeof r->phase_ns);
 }
 
+int pxi_op_poisoned(const struct pxi_op *op)
+{
+    prax_session *s = op->s;
+    if (!s->tx.poison_depth)
+        return 0;
+    int code = pxi_op_fail(op, PRAX_EABORTED, "the transaction has failed before: %s",
+                           prax_strerror(s->tx.poison));
+    s->err.e.cause = s->tx.poison;
+    return code;
+}
+
 static int refuse(const struct pxi_op *op)
 {
     prax_session *s = op->s;
@@ -109,11 +120,14 @@ static int refuse(const struct pxi_op *op)
         s->kept_error = 0;
         return pxi_op_fail(op, code, "prax_keep before it: %s", prax_strerror(code));
     }
-    if (s->tx.poison_depth) {
-        int code = pxi_op_fail(op, PRAX_EABORTED, "the transaction has failed before: %s",
-                               prax_strerror(s->tx.poison));
-        s->err.e.cause = s->tx.poison;
-        return code;
+    if (s->tx.poison_depth)
+        return pxi_op_poisoned(op);
+    if (s->in_batch) /* what cancels it is looked for once a step */
+        return 0;
+    if (s->batched) {
+        return pxi_op_fail(op, PRAX_EINVAL,
+                           "a batch has %u entries that are not done: run it or close it first",
+                           s->batched);
     }
     if (__atomic_exchange_n(&s->watch.cancel, 0, __ATOMIC_RELAXED))
         return pxi_op_fail(op, PRAX_ECANCELED, "%s", prax_strerror(PRAX_ECANCELED));
@@ -126,7 +140,7 @@ static int enter(struct pxi_op *op)
     pxi_context_swap(op->rec);
     if (s->timeout_ms)
         s->watch.deadline_ns = pxi_clock_ns() + (uint64_t)s->timeout_ms * 1000000;
-    bool odd = s->db->forks != pxi_forks || s->kept_error || s->tx.poison_depth ||
+    bool odd = s->db->forks != pxi_forks || s->kept_error || s->tx.poison_depth || s->batched ||
                __atomic_load_n(&s->watch.cancel, __ATOMIC_RELAXED) ||
                (op->m && op->m->abi != PRAX_MODEL_ABI);
     return __builtin_expect(odd, 0) ? refuse(op) : 0;
@@ -145,7 +159,7 @@ int pxi_op_begin(struct pxi_op *op, prax_session *s, const prax_model *m, enum p
     op->stmt = NULL;
     op->keep = NULL;
     op->check = NULL;
-    op->timed = op->started = op->nested = false;
+    op->timed = op->started = op->nested = op->piped = false;
     op->spent_ns = 0;
     op->outer = pxi_context_swap(NULL);
     fill_record(op, st);
@@ -171,6 +185,16 @@ void pxi_op_reenter(struct pxi_op *op)
     op->outer = pxi_context_swap(op->rec);
     if (op->timed)
         op->start_ns = op->phase_ns = pxi_clock_ns();
+}
+
+void pxi_op_away(struct pxi_op *op)
+{
+    pxi_context_swap(op->outer);
+}
+
+void pxi_op_back(struct pxi_op *op)
+{
+    op->outer = pxi_context_swap(op->rec);
 }
 
 int pxi_op_resume(struct pxi_op *op)
@@ -236,7 +260,7 @@ int pxi_op_explain(const struct pxi_op *op, int rc)
     why_stopped(op->s);
     if (e->e.code == PRAX_EBUSY && pxi_pool_held_here(&op->s->db->pool, op->link))
         pxi_error_more(e, " (this thread works with another connection, in another session, too)");
-    if (e->e.code == PRAX_ESQL && op->m && op->m->table[0] &&
+    if (e->e.code == PRAX_ESQL && !op->piped && op->m && op->m->table[0] &&
         op->link->driver->has_table(op->link->conn, op->m->table) == 0)
         pxi_error_recode(e, PRAX_ESCHEMA);
     return e->e.code;
@@ -341,12 +365,12 @@ static uint64_t bytes_of(const struct pxi_value *v, uint32_t n)
     return bytes;
 }
 
-static uint64_t bytes_in(const struct pxi_shape *sh)
+uint64_t pxi_values_bytes(const struct pxi_value *v, unsigned n)
 {
-    uint64_t bytes = bytes_of(sh->values, sh->n_values);
-    for (unsigned i = 0; i < sh->n_values; i++) {
-        if (sh->values[i].kind == PXI_ARRAY)
-            bytes += bytes_of(sh->values[i].u.p, sh->values[i].size);
+    uint64_t bytes = bytes_of(v, n);
+    for (unsigned i = 0; i < n; i++) {
+        if (v[i].kind == PXI_ARRAY)
+            bytes += bytes_of(v[i].u.p, v[i].size);
     }
     return bytes;
 }
@@ -369,8 +393,7 @@ static bool keep_value(struct pxi_arena *a, struct pxi_value *v)
     return items != NULL;
 }
 
-/* A cursor outlives the call: what the caller lent, and what lies in scratch memory, is copied. */
-static int keep_all(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan **plan)
+int pxi_op_keep(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan **plan)
 {
     for (unsigned i = 0; i < sh->n_values; i++) {
         struct pxi_value *v = &sh->values[i];
@@ -395,7 +418,7 @@ int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *
     int rc = 0;
     if (op->keep) {
         pxi_op_show(op, plan); /* what is kept is charged to the statement */
-        rc = keep_all(op, sh, &plan);
+        rc = pxi_op_keep(op, sh, &plan);
     }
     if (rc == 0 && !op->link)
         rc = pxi_op_connect(op);
@@ -414,7 +437,7 @@ int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *
         return rc;
     pxi_op_launch(op);
     pxi_op_phase(op, PRAX_PHASE_BIND);
-    op->rec->bytes_in += bytes_in(sh);
+    op->rec->bytes_in += pxi_values_bytes(sh->values, sh->n_values);
     if (op->keep && op->link->driver->stream) /* a cursor's */
         op->link->driver->stream(op->stmt);
     rc = op->link->driver->start(op->stmt, sh->values, sh->n_values);
@@ -443,23 +466,31 @@ static struct pxi_recent *recent_of(prax_session *s, const struct pxi_request *r
     return fixed ? &s->recent[at % PXI_RECENT] : NULL;
 }
 
-int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r)
+struct pxi_plan *pxi_op_plan(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r,
+                             bool *cached)
 {
     struct pxi_plans *plans = &op->s->db->plans;
     uint64_t given = r->verb == PRAX_CREATE ? given_bits(r) : 0;
     struct pxi_recent *recent = recent_of(op->s, r, given);
-    bool cached = true;
     struct pxi_plan *plan;
+    *cached = true;
     if (recent && recent->m == r->m && recent->verb == r->verb && recent->by == r->by &&
         recent->given == given) {
         if (r->key)
             pxi_clause_key(sh, r->key, r->by);
         plan = sh->code ? NULL : recent->plan;
     } else {
-        plan = pxi_request_plan(plans, sh, r, &cached);
+        plan = pxi_request_plan(plans, sh, r, cached);
         if (recent && plan && plan->id != PXI_PLAN_ONCE)
             *recent = (struct pxi_recent){ r->m, plan, (uint16_t)r->verb, (uint16_t)r->by, given };
     }
+    return plan;
+}
+
+int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r)
+{
+    bool cached;
+    struct pxi_plan *plan = pxi_op_plan(op, sh, r, &cached);
     return __builtin_expect(plan != NULL, 1) ? pxi_op_start_plan(op, sh, plan, cached) : sh->code;
 }
 
@@ -559,7 +590,7 @@ static void show_done(struct pxi_op *op, int code)
     log_op(op, code, ns);
 }
 
-static void trim_scratch(struct pxi_arena *a)
+void pxi_op_trim(struct pxi_arena *a)
 {
     if (a->held > PXI_SCRATCH_KEPT) {
         pxi_arena_free(a);
@@ -600,7 +631,7 @@ int64_t pxi_op_end(struct pxi_op *op, int64_t rc, uint64_t rows)
     if (op->timed || (rc < 0 && s->db->log))
         show_done(op, rc < 0 && rc != PRAX_ENOTFOUND ? (int)rc : 0);
     if (s->scratch.block && !op->nested)
-        trim_scratch(&s->scratch);
+        pxi_op_trim(&s->scratch);
     if (!op->nested)
         pxi_session_unpin(s);
     pxi_context_swap(op->outer);

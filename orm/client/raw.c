@@ -55,7 +55,13 @@ static void put_value(struct pxi_shape *sh, const prax_val *v, size_t i)
 
 /* ---- statements ---- */
 
-static int check_values(const struct pxi_op *op, size_t n)
+void pxi_raw_values(struct pxi_shape *sh, const prax_val *v, size_t n)
+{
+    for (size_t i = 0; i < n && !sh->code; i++)
+        put_value(sh, &v[i], i);
+}
+
+int pxi_raw_check(const struct pxi_op *op, size_t n)
 {
     const struct pxi_driver *d = op->link->driver;
     unsigned marks = d->parameters(op->stmt);
@@ -69,7 +75,7 @@ static int check_rows(const struct pxi_op *op, size_t n)
 {
     if (op->link->driver->columns(op->stmt) == 0)
         return pxi_op_fail(op, PRAX_EINVAL, "the statement has no rows; use prax_sql_exec");
-    return check_values(op, n);
+    return pxi_raw_check(op, n);
 }
 
 int pxi_raw_start_shape(struct pxi_op *op, struct pxi_shape *sh, const char *sql, size_t size,
@@ -83,7 +89,7 @@ int pxi_raw_start_shape(struct pxi_op *op, struct pxi_shape *sh, const char *sql
     }
     if (!plan)
         return sh->code;
-    op->check = flags & PXI_RAW_ROWS ? check_rows : check_values;
+    op->check = flags & PXI_RAW_ROWS ? check_rows : pxi_raw_check;
     return pxi_op_start_plan(op, sh, plan, cached);
 }
 
@@ -92,8 +98,7 @@ int pxi_raw_start(struct pxi_op *op, const char *sql, size_t size, const prax_va
 {
     struct pxi_shape sh;
     pxi_op_shape(op, &sh);
-    for (size_t i = 0; i < n && !sh.code; i++)
-        put_value(&sh, &v[i], i);
+    pxi_raw_values(&sh, v, n);
     return pxi_raw_start_shape(op, &sh, sql, size, flags);
 }
 
@@ -144,8 +149,7 @@ int64_t prax_sql_exec_with(prax_session *s, const char *sql, const prax_val *v, 
         rc = pxi_op_fail(&op, PRAX_EINVAL, "no statement");
     } else if (rc == 0) {
         pxi_op_shape(&op, &sh);
-        for (size_t i = 0; i < n && !sh.code; i++)
-            put_value(&sh, &v[i], i);
+        pxi_raw_values(&sh, v, n);
         rc = pxi_raw_exec(&op, &sh, sql);
     }
     return pxi_op_end(&op, rc, rc > 0 ? (uint64_t)rc : 0);

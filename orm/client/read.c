@@ -81,27 +81,36 @@ static const void *no_row(struct pxi_op *op, int rc)
     return NULL;
 }
 
+int pxi_get_request(struct pxi_op *op, const void *key, const void *fetch, struct pxi_request *r,
+                    const char **select, const char **include)
+{
+    const prax_model *m = op->m;
+    const prax_fetch_head *f = fetch;
+    unsigned by = *(const unsigned *)key;
+    if (by == 0 || by > m->n_keys)
+        return pxi_op_fail(op, PRAX_EINVAL, "no key was chosen");
+    if (f && f->size == 0)
+        return pxi_op_fail(op, PRAX_EINVAL, "the fetch is not initialised: its size is 0");
+    *select = f ? (const char *)fetch + m->fetch_select_off : NULL;
+    *include = f && m->fetch_include_off != PRAX_NO_OFF ? (const char *)fetch + m->fetch_include_off
+                                                        : NULL;
+    int rc = *select && m->n_relations ? pxi_include_check(op, *select, *include) : 0;
+    if (rc == 0) {
+        *r = (struct pxi_request){ .m = m, .verb = PRAX_GET, .by = by, .key = key };
+        r->select = pxi_op_select(op, *select, *include);
+    }
+    return rc;
+}
+
 const void *prax_gen_get(prax_session *s, const prax_model *m, const void *key, const void *fetch)
 {
     struct pxi_op op;
-    const prax_fetch_head *f = fetch;
-    unsigned by = *(const unsigned *)key;
+    struct pxi_request r;
+    const char *select, *include;
     int rc = pxi_op_begin(&op, s, m, PRAX_GET, NULL);
-    if (rc == 0 && (by == 0 || by > m->n_keys))
-        rc = pxi_op_fail(&op, PRAX_EINVAL, "no key was chosen");
-    if (rc == 0 && f && f->size == 0)
-        rc = pxi_op_fail(&op, PRAX_EINVAL, "the fetch is not initialised: its size is 0");
-    if (rc < 0)
-        return no_row(&op, rc);
-    const char *select = f ? (const char *)fetch + m->fetch_select_off : NULL;
-    const char *include = f && m->fetch_include_off != PRAX_NO_OFF
-                              ? (const char *)fetch + m->fetch_include_off
-                              : NULL;
-    if (select && m->n_relations && (rc = pxi_include_check(&op, select, include)) < 0)
-        return no_row(&op, rc);
-    struct pxi_request r = { .m = m, .verb = PRAX_GET, .by = by, .key = key };
-    r.select = pxi_op_select(&op, select, include);
-    return one_row(&op, &r, select, include);
+    if (rc == 0)
+        rc = pxi_get_request(&op, key, fetch, &r, &select, &include);
+    return rc < 0 ? no_row(&op, rc) : one_row(&op, &r, select, include);
 }
 
 const void *prax_gen_find_first(prax_session *s, const prax_model *m, const void *query)

@@ -2,7 +2,7 @@
  * that a server which opens one a request does not ask the allocator at all.
  */
 #include "orm/base/fork.h"
-#include "orm/client/client.h"
+#include "orm/client/batch.h"
 #include "usdt/stats.h"
 #include <assert.h>
 #include <stdio.h>
@@ -100,6 +100,8 @@ void prax_session_close(prax_session *s)
     if (!s || s->db->forks != pxi_forks)
         return;
     prax_db *db = s->db;
+    if (s->batch)
+        pxi_batch_detach(s->batch);
     while (s->cursors)
         pxi_cursor_detach(s->cursors);
     if (s->tx.depth) {
@@ -124,10 +126,11 @@ void prax_session_close(prax_session *s)
 
 int prax_session_reset(prax_session *s)
 {
-    if (s->db->forks != pxi_forks || s->cursors || s->tx.depth) {
+    if (s->db->forks != pxi_forks || s->cursors || s->batch || s->tx.depth) {
         pxi_error_clear(&s->err);
         return pxi_error_set(&s->err, PRAX_EINVAL, "prax_session_reset: %s",
                              s->cursors    ? "a cursor is open"
+                             : s->batch    ? "a batch is open"
                              : s->tx.depth ? "a transaction is open"
                                            : "the handle was opened before fork");
     }

@@ -9,7 +9,7 @@
  * which the message names and nobody repeats.
  */
 #include "orm/base/fork.h"
-#include "orm/client/client.h"
+#include "orm/client/batch.h"
 #include "usdt/probe.h"
 #include "usdt/stats.h"
 #include <stdio.h>
@@ -250,6 +250,8 @@ void prax_tx_end(prax_tx *tx)
     tx->session = NULL;
     if (!s || s->db->forks != pxi_forks || tx->depth > s->tx.depth)
         return;
+    if (s->batch)
+        pxi_batch_abandon(s);
     if (tx->code == 0 && s->holds) {
         struct prax_stats *st = pxi_stats_here();
         rc = roll_back(s, tx->depth);

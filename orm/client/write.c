@@ -2,38 +2,54 @@
  * how many rows it were; create.c makes new ones. */
 #include "orm/client/client.h"
 
+struct pxi_plan *pxi_change_plan(struct pxi_op *op, struct pxi_shape *sh,
+                                 const struct pxi_request *r, bool all, bool *cached)
+{
+    if (r->set && pxi_validate_set(sh, r->set) < 0)
+        return NULL;
+    struct pxi_plan *plan = pxi_request_plan(&op->s->db->plans, sh, r, cached);
+    if (!plan || r->key || all != (sh->terms != 0))
+        return plan;
+    sh->code = pxi_op_fail(op, PRAX_EINVAL,
+                           all ? ".where and .all = true; one of them is meant"
+                               : "no condition; write .all = true for all rows");
+    return NULL;
+}
+
 static int64_t change(struct pxi_op *op, const struct pxi_request *r, bool all)
 {
     struct pxi_shape sh;
     bool cached;
     pxi_op_shape(op, &sh);
-    if (r->set && pxi_validate_set(&sh, r->set) < 0)
-        return sh.code;
-    struct pxi_plan *plan = pxi_request_plan(&op->s->db->plans, &sh, r, &cached);
-    if (!plan)
-        return sh.code;
-    if (!r->key && all == (sh.terms != 0)) {
-        return pxi_op_fail(op, PRAX_EINVAL,
-                           all ? ".where and .all = true; one of them is meant"
-                               : "no condition; write .all = true for all rows");
-    }
-    int rc = pxi_op_start_plan(op, &sh, plan, cached);
+    struct pxi_plan *plan = pxi_change_plan(op, &sh, r, all, &cached);
+    int rc = plan ? pxi_op_start_plan(op, &sh, plan, cached) : sh.code;
     return rc < 0 ? rc : pxi_op_change(op);
+}
+
+bool pxi_wants_version(const prax_model *m, const void *set)
+{
+    const char *at = set;
+    return at && m->set_version_off != PRAX_NO_OFF &&
+           ((const prax_opt_i64 *)(const void *)(at + m->set_version_off))->set;
+}
+
+int pxi_version_conflict(const struct pxi_op *op)
+{
+    return pxi_op_fail(op, PRAX_ECONFLICT, "the row has another version");
 }
 
 /* Nothing was changed: there is no such row, or it has another version. */
 static int64_t check_version(struct pxi_op *op, const struct pxi_request *r)
 {
     const prax_model *m = op->m;
-    if (m->set_version_off == PRAX_NO_OFF ||
-        !((const prax_opt_i64 *)(const void *)((const char *)r->set + m->set_version_off))->set)
+    if (!pxi_wants_version(m, r->set))
         return 0;
     struct pxi_plan *plan = op->plan;
     struct pxi_request there = { .m = m, .verb = PRAX_EXISTS, .by = r->by, .key = r->key };
     pxi_op_finish(op);
     int64_t rc = pxi_op_scalar(op, &there, 0);
     pxi_op_show(op, plan); /* the operation is known by its update */
-    return rc == 1 ? pxi_op_fail(op, PRAX_ECONFLICT, "the row has another version") : rc;
+    return rc == 1 ? pxi_version_conflict(op) : rc;
 }
 
 static int64_t run(struct pxi_op *op, int64_t rc, const struct pxi_request *r, bool all)

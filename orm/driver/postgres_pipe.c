@@ -176,7 +176,7 @@ static int settle(struct pxi_pg_conn *c, const struct pxi_pg_pipe_entry *e, PGre
         st->row = -1;
         st->n_rows = 0;
         st->code = pxi_pg_take(st, res);
-        st->stale = c->stale;
+        st->stale |= c->stale;
         st->state = PXI_PG_DONE;
         return st->code < 0 ? st->code : 1;
     }

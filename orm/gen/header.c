@@ -30,6 +30,7 @@ static const char intro[] =
     " *   delete            as update_with\n"
     " *   delete_many_with  as update_many_with\n"
     " *   open_with, next   a cursor: 1 row, 0 end, < 0 error; a row lives until the next one\n"
+    " *   in_with           into a batch: never NULL, a handle whose status says how it went\n"
     " *   where_keep        deep copy into the session: lists, nested filters, text\n"
     " *\n"
     " * A relation is read where .select has its bit or .include its query; unless its bit of\n"
@@ -285,15 +286,19 @@ static void emit_writes(struct pxi_emit *e)
         emit(e, "    prax_opt_i64 if_version; /* prax_some(row->$0), or else ECONFLICT */\n",
              pxi_version_column(e->model)->c_name);
     }
-    emit(
-        e,
-        "} $M_set;\n"
-        "typedef struct $M_create_many_args { size_t size; bool skip_duplicates; } "
-        "$M_create_many_args;\n"
-        "typedef struct $M_update_many_args { size_t size; bool all; $M_where where; $M_set set; } "
-        "$M_update_many_args;\n"
-        "typedef struct $M_delete_many_args { size_t size; bool all; $M_where where; } "
-        "$M_delete_many_args;\n\n");
+    emit(e, "} $M_set;\n");
+}
+
+/* What the verbs that write take, and a batch. */
+static void emit_arguments(struct pxi_emit *e)
+{
+    bool keys = e->model->unique_keys > 0;
+    if (!e->model->view) {
+        emit(e, "PRAX_WRITES($M);\n\n");
+        return;
+    }
+    emit(e, "typedef struct $M_op { size_t size; enum prax_verb verb; const $M_query *query;");
+    emit(e, keys ? " $M_key key; const $M_fetch *fetch; } $M_op;\n\n" : " } $M_op;\n\n");
 }
 
 static const char get_function[] =
@@ -307,7 +312,8 @@ static const char read_functions[] =
     "PRAX_API PRAX_MUST int $M_exists_with(prax_session *s, const $M_query *q);\n"
     "PRAX_API PRAX_MUST prax_cursor *$M_open_with(prax_session *s, const $M_query *q);\n"
     "PRAX_API PRAX_MUST int $M_next(prax_cursor *c, const $M **row);\n"
-    "PRAX_API PRAX_MUST const $M_where *$M_where_keep(prax_session *s, const $M_where *w);\n";
+    "PRAX_API PRAX_MUST const $M_where *$M_where_keep(prax_session *s, const $M_where *w);\n"
+    "PRAX_API PRAX_MUST const $M_result *$M_in_with(prax_batch *b, const $M_op *op);\n";
 static const char write_functions[] =
     "PRAX_API PRAX_MUST const $M *$M_create_with(prax_session *s, const $M_new *row);\n"
     "PRAX_API PRAX_MUST int64_t $M_create_many_with(prax_session *s, const $M_new *rows, size_t n, "
@@ -328,6 +334,7 @@ static const char read_macros[] =
     "#define $M_count(s, ...) $M_count_with((s), $M_q(__VA_ARGS__))\n"
     "#define $M_exists(s, ...) $M_exists_with((s), $M_q(__VA_ARGS__))\n"
     "#define $M_open(s, ...) $M_open_with((s), $M_q(__VA_ARGS__))\n"
+    "#define $M_in(b, v, ...) $M_in_with((b), PRAX_ARGS($M_op, .verb = (v), __VA_ARGS__))\n"
     "#define $M_each(u, s, ...) \\\n"
     "    for (prax_cursor *u##_c PRAX_CLEAN(prax_cursor_cleanup_) = $M_open((s), __VA_ARGS__), \\\n"
     "                     *u##_go = u##_c; \\\n"
@@ -352,6 +359,7 @@ static void emit_model(struct pxi_emit *e)
     emit_query(e);
     if (!m->view)
         emit_writes(e);
+    emit_arguments(e);
     emit(e, m->unique_keys ? get_function : "");
     emit(e, read_functions);
     emit(e, m->view ? "" : write_functions);

@@ -170,6 +170,19 @@ static const char write_functions[] =
     "int64_t $M_delete_many_with(prax_session *s, const $M_delete_many_args *a)\n"
     "{ return prax_gen_delete_many(s, &$M_model, a); }\n";
 
+static void emit_batch(struct pxi_emit *e)
+{
+    bool keys = e->model->unique_keys > 0;
+    if (!e->model->view) {
+        emit(e, "PRAX_IN_($M)\n");
+        return;
+    }
+    emit(e, "const $M_result *$M_in_with(prax_batch *b, const $M_op *op)\n"
+            "{ return prax_gen_in(b, &$M_model, !op ? NULL : &(const prax_any_op){ "
+            ".size = op->size, .verb = op->verb, .query = op->query");
+    emit(e, keys ? ", .key = &op->key, .fetch = op->fetch }); }\n" : " }); }\n");
+}
+
 static void emit_traits(struct pxi_emit *e)
 {
     const struct pxi_model *m = e->model;
@@ -232,6 +245,7 @@ static void emit_model(struct pxi_emit *e)
     emit(e, m->unique_keys ? get_function : "");
     emit(e, read_functions);
     emit(e, m->view ? "" : write_functions);
+    emit_batch(e);
 }
 
 /* Tables of other files that this model's point to, each once. */

@@ -46,6 +46,43 @@ static void test_alignment_and_contents(void **state)
     pxi_arena_free(&a);
 }
 
+static void test_join_and_lend(void **state)
+{
+    (void)state;
+    struct counter c = { 0 };
+    const prax_alloc alloc = { counted, &c };
+    struct pxi_arena a, b;
+    pxi_arena_init(&a, &alloc, 0);
+    char *old = pxi_arena_text(&a, "old", 3);
+    struct pxi_mark mark = pxi_arena_mark(&a);
+    for (int round = 0; round < 3; round++) {
+        size_t calls = c.calls;
+        pxi_arena_init(&b, &alloc, 0);
+        pxi_arena_lend(&b, &a);
+        char *text[200];
+        for (int i = 0; i < 200; i++)
+            text[i] = pxi_arena_copy(&b, "0123456789", 11);
+        for (int i = 0; i < 200; i++)
+            assert_non_null(pxi_arena_get(&b, 1000, 16));
+        pxi_arena_join(&a, &b);
+        assert_int_equal(a.held, c.live);
+        assert_int_equal(b.held, 0);
+        assert_null(b.block);
+        for (int i = 0; i < 200; i++)
+            assert_string_equal(text[i], "0123456789");
+        assert_non_null(pxi_arena_get(&a, 100, 16)); /* on top of what came */
+        pxi_arena_release(&a, mark);
+        assert_string_equal(old, "old");
+        assert_true(round == 0 || c.calls == calls);
+    }
+    pxi_arena_init(&b, &alloc, 0);
+    pxi_arena_join(&b, &a); /* into one that is empty */
+    assert_string_equal(old, "old");
+    pxi_arena_join(&b, &a); /* of one that is */
+    pxi_arena_free(&b);
+    assert_int_equal(c.live, 0);
+}
+
 static void test_marks_reuse(void **state)
 {
     (void)state;
@@ -132,6 +169,7 @@ static void test_extend(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_alignment_and_contents),
+    cmocka_unit_test(test_join_and_lend),
     cmocka_unit_test(test_marks_reuse),
     cmocka_unit_test(test_large),
     cmocka_unit_test(test_limit),

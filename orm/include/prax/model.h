@@ -157,6 +157,23 @@ typedef struct prax_model {
     .name = #field, .target = &to##_model, .row_off = offsetof(M, field), \
     .where_off = offsetof(M##_where, field), .include_off = offsetof(M##_include, field)
 
+#define PRAX_IN_(M)                                                                               \
+    const M##_result *M##_in_with(prax_batch *b, const M##_op *op)                                \
+    {                                                                                             \
+        return prax_gen_in(b, &M##_model,                                                         \
+                           !op ? NULL                                                             \
+                               : &(const prax_any_op){ .size = op->size,                          \
+                                                       .verb = op->verb,                          \
+                                                       .key = &op->key,                           \
+                                                       .query = op->query,                        \
+                                                       .fetch = op->fetch,                        \
+                                                       .create = op->create,                      \
+                                                       .set = op->set,                            \
+                                                       .n = op->n,                                \
+                                                       .all = op->all,                            \
+                                                       .skip_duplicates = op->skip_duplicates }); \
+    }
+
 /* Every M_query starts with this, so the library needs no offset for it. order_by values are
  * 4 * column + { 1 ASC, 2 DESC, 3 ASC_NULLS_FIRST, 4 DESC_NULLS_LAST }. */
 typedef struct prax_query_head {
@@ -204,6 +221,16 @@ PRAX_API int64_t prax_gen_delete_many(prax_session *s, const prax_model *m, cons
  * loaded. */
 PRAX_API const void *prax_gen_from_sql(prax_session *s, const prax_model *m, const char *sql,
                                        const prax_val *v, size_t n);
+/* What M_op says, as the library wants it; parts that a model has not are NULL. */
+typedef struct prax_any_op {
+    size_t size; /* of M_op: 0 = not initialised */
+    enum prax_verb verb;
+    const void *key, *query, *fetch, *create, *set;
+    size_t n;
+    bool all, skip_duplicates;
+} prax_any_op;
+/* Never NULL: the entry's M_result, which is laid out as prax_result. */
+PRAX_API const void *prax_gen_in(prax_batch *b, const prax_model *m, const prax_any_op *op);
 PRAX_API prax_cursor *prax_gen_open(prax_session *s, const prax_model *m, const void *query);
 PRAX_API int prax_gen_next(prax_cursor *c, const void **row);
 /* A statement of typed SQL: the row model's name is the query's; params are described as columns,
