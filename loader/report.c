@@ -58,7 +58,7 @@ static const struct cli_command report = {
         "  prax-bpf report profile\n"
         "  prax-bpf report profile --json | jq .queries",
     .options = (const struct cli_option[]){ { "--json", NULL, "the same as JSON, for scripts" },
-                                            { NULL } },
+                                            { NULL, NULL, NULL } },
     .run = cmd_report,
 };
 
@@ -146,7 +146,7 @@ static const struct cli_command export = {
             "  prax-bpf export profile --format svg -o cpu.svg",
     .options = (const struct cli_option[]){ { "--format", "F", "folded, svg or dhat" },
                                             { "-o", "FILE", "where to; - is stdout" },
-                                            { NULL } },
+                                            { NULL, NULL, NULL } },
     .run = cmd_export,
 };
 

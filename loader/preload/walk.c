@@ -15,12 +15,12 @@ struct frame {
 
 /* Of a slot's thread. */
 struct heap_walk {
-    struct pxb_walk w;
     uint64_t salt;                  /* the kept frames are of this list of mappings */
     uint32_t first;                 /* kept[first .. FRAMES), the innermost first; FRAMES: none */
     uint32_t met;                   /* where the last walk met them; FRAMES: nowhere */
     struct frame kept[FRAMES];      /* they end at the end, so that inner ones can change */
     struct frame fresh[FRAMES + 1]; /* of the walk at hand; w.n of them */
+    struct pxb_walk w;
 };
 
 static struct unwind_memory memory;

@@ -102,12 +102,14 @@ static void counted(struct pxi_buf *out, uint64_t n, const char *one, const char
 static void put_statement(struct page *g, const char *sql, size_t room)
 {
     struct pxi_buf line = { 0 };
-    bool blank = true;
+    char last = ' ';
     for (; *sql; sql++) {
-        bool is_blank = strchr(" \t\r\n", *sql) != NULL;
-        if (!is_blank || !blank)
-            pxi_buf_char(&line, is_blank ? ' ' : *sql);
-        blank = is_blank;
+        char c = *sql;
+        if (c == '\t' || c == '\r' || c == '\n')
+            c = ' ';
+        if (c != ' ' || last != ' ')
+            pxi_buf_char(&line, c);
+        last = c;
     }
     g->out->broken |= !pxi_buf_ok(&line);
     put(g, DIM, line.data ? line.data : "", room);

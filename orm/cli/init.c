@@ -50,7 +50,8 @@ static const char program_text[] =
 
 static const char makefile_text[] =
     "# make builds ./app; the schema is compiled first, whenever it has changed.\n"
-    "include $(shell pkg-config --variable=make_rules prax)\n"
+    "include $(or $(shell pkg-config --variable=make_rules prax),\\\n"
+    "    $(error pkg-config does not find prax: see PKG_CONFIG_PATH))\n"
     "\n"
     "CFLAGS ?= -O2 -g -Wall -Wextra\n"
     "CFLAGS += -std=gnu11 -Igen $(shell pkg-config --cflags prax)\n"

@@ -69,8 +69,9 @@ static int print_text(const struct pxi_cli_schema *s, const struct pxi_cli_queri
         pxi_cli_complain(&q->source, &q->diags);
         return PXI_EXIT_SCHEMA;
     }
-    fprintf(stderr, "prax: %s: good: %u models, %u enums\n", s->source.file, s->tree->models.count,
-            s->tree->enums.count);
+    uint32_t models = s->tree->models.count, enums = s->tree->enums.count;
+    fprintf(stderr, "prax: %s: good: %u model%s, %u enum%s\n", s->source.file, models,
+            models == 1 ? "" : "s", enums, enums == 1 ? "" : "s");
     return PXI_EXIT_DONE;
 }
 

@@ -350,7 +350,7 @@ void pxi_many_begin(const struct pxi_shape *sh, struct pxi_many *w)
         w->to = i + 1;
     }
     w->arrays = sh->d->engine == PXI_POSTGRES && !lists;
-    size_t values = m->n_columns ? CHUNK_VALUES / m->n_columns : CHUNK_ROWS;
+    size_t values = m->n_columns ? (size_t)CHUNK_VALUES / m->n_columns : CHUNK_ROWS;
     w->most = w->arrays ? CHUNK_ARRAYS : values < CHUNK_ROWS ? values : CHUNK_ROWS;
 }
 

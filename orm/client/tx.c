@@ -270,7 +270,7 @@ void prax_tx_end(prax_tx *tx)
 /* Between half of the pause and all of it, so that two that hindered each other part ways. */
 static void pause_before(const prax_session *s, unsigned tries)
 {
-    uint64_t ms = tries < 7 ? RETRY_PAUSE_MS << tries : RETRY_PAUSE_MAX_MS;
+    uint64_t ms = tries < 7 ? (uint64_t)RETRY_PAUSE_MS << tries : RETRY_PAUSE_MAX_MS;
     uint64_t ns = (ms < RETRY_PAUSE_MAX_MS ? ms : RETRY_PAUSE_MAX_MS) * MS_NS;
     uint64_t dice = (pxi_clock_ns() ^ (uintptr_t)s) * 0x9e3779b97f4a7c15u >> 32;
     ns = ns / 2 + ns / 2 * dice / UINT32_MAX;

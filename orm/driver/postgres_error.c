@@ -181,9 +181,11 @@ static void set_trimmed(struct pxi_error *err, int code, const char *what, const
     pxi_error_set(err, code, "%s%.*s", what, size, text);
     char *to = err->message;
     for (const char *p = to; *p; p++) {
-        bool blank = *p == '\n' || *p == '\t';
-        if (!blank || (to > err->message && to[-1] != ' '))
-            *to++ = blank ? ' ' : *p;
+        if (*p != '\n' && *p != '\t') {
+            *to++ = *p;
+        } else if (to > err->message && to[-1] != ' ') {
+            *to++ = ' ';
+        }
     }
     *to = '\0';
 }

@@ -315,7 +315,7 @@ static void emit_create_tables(struct pxi_emit *e)
     uint32_t n = emit_model_list(e);
     for (int db = 0; db < PXI_DATABASES; db++) {
         if (e->schema->database[db])
-            emit_ddl(e, db);
+            emit_ddl(e, (enum pxi_database)db);
     }
     emit(e, "static const prax_ddl $P_ddl = {\n");
     for (int db = 0; db < PXI_DATABASES; db++) {

@@ -32,7 +32,7 @@ static bool may_connect(const struct pxi_pool *p)
 
 static uint64_t pause_ns(unsigned failures)
 {
-    unsigned ms = failures < 7 ? RETRY_FIRST_MS << (failures - 1) : RETRY_MAX_MS;
+    unsigned ms = failures < 7 ? (unsigned)RETRY_FIRST_MS << (failures - 1) : RETRY_MAX_MS;
     return (uint64_t)(ms < RETRY_MAX_MS ? ms : RETRY_MAX_MS) * MS_NS;
 }
 

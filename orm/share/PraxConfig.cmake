@@ -4,8 +4,8 @@
 #   add_executable(app main.c)
 #   prax_generate(app SCHEMA schema.prax PREFIX app)
 #
-# prax_generate makes PREFIX.h, PREFIX.c and a PREFIX_model.c a model from SCHEMA (whose generator has
-# that prefix) in the build folder whenever the schema has changed, compiles them into the target and
+# prax_generate makes PREFIX.h, PREFIX.c and a PREFIX_model.c a model from SCHEMA (a file or a folder,
+# whose generator has that prefix) in the build folder whenever the schema has changed, compiles them into the target and
 # links it with the library. Which models there are is asked when CMake configures, which it does
 # again after a change of the schema.
 get_filename_component(PRAX_PREFIX_DIR "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
@@ -28,13 +28,16 @@ function(prax_generate target)
         message(FATAL_ERROR "prax_generate(TARGET SCHEMA file PREFIX word)")
     endif()
     get_filename_component(schema "${arg_SCHEMA}" ABSOLUTE)
-    set(queries "")
-    get_filename_component(folder "${schema}" DIRECTORY)
-    if(EXISTS "${folder}/queries.sql")
-        set(queries "${folder}/queries.sql")
+    if(IS_DIRECTORY "${schema}")
+        file(GLOB sources CONFIGURE_DEPENDS "${schema}/*.prax")
+        file(GLOB queries CONFIGURE_DEPENDS "${schema}/*.sql")
+    else()
+        get_filename_component(folder "${schema}" DIRECTORY)
+        set(sources "${schema}")
+        file(GLOB queries CONFIGURE_DEPENDS "${folder}/*.sql")
     endif()
     set(dir "${CMAKE_CURRENT_BINARY_DIR}/prax")
-    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${schema}")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sources})
     execute_process(
         COMMAND "${PRAX_EXECUTABLE}" generate --files -o "${dir}" "${schema}"
         OUTPUT_VARIABLE files OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE status)
@@ -48,7 +51,7 @@ function(prax_generate target)
         BYPRODUCTS ${files}
         COMMAND "${PRAX_EXECUTABLE}" generate -q -o "${dir}" "${schema}"
         COMMAND "${CMAKE_COMMAND}" -E touch "${stamp}"
-        DEPENDS "${schema}" ${queries} "${PRAX_EXECUTABLE}"
+        DEPENDS ${sources} ${queries} "${PRAX_EXECUTABLE}"
         COMMENT "prax generate ${arg_SCHEMA}"
         VERBATIM)
     target_sources(${target} PRIVATE "${stamp}" ${files})

@@ -46,6 +46,24 @@ printf 'model Broken {' >>app/schema.prax
 if make -s -C app 2>err; then fail "a bad schema stops make"; else pass "a bad schema stops make"; fi
 check "a bad schema: with its position" grep -q 'schema.prax:[0-9]*:[0-9]*: error\[S' err
 
+(PKG_CONFIG_PATH='' PKG_CONFIG_LIBDIR=/nowhere make -s -C app 2>err)
+check "no prax for pkg-config: said" grep -q 'pkg-config does not find prax' err
+
+# A folder as the schema, in $1, whose build is `make -s -C $2`.
+folder_changes() {
+    sleep 1.1 # CMake's make knows seconds only
+    printf 'model Cat {\n    id Int @id @auto\n}\n' >"$1/more.prax"
+    make -s -C "$2" >/dev/null 2>err && [ -e "$(find "$2" -name app_cat.o -o -name app_cat.c.o)" ] || return 1
+    sleep 1.1
+    printf 'model Dog {\n    id Int @id @auto\n}\n' >>"$1/more.prax"
+    make -s -C "$2" >/dev/null 2>err && [ -e "$(find "$2" -name app_dog.o -o -name app_dog.c.o)" ]
+}
+prax init many 2>/dev/null
+mkdir many/tables && mv many/schema.prax many/tables/a.prax
+sed -i 's/schema\.prax/tables/' many/Makefile
+check "a folder" make -s -C many
+check "a folder: a file more, and one that changes" folder_changes many/tables many
+
 if command -v cmake >/dev/null; then
     prax init cm 2>/dev/null
     cat >cm/CMakeLists.txt <<'EOF'
@@ -58,6 +76,10 @@ EOF
     check "CMake: configure" cmake --log-level=WARNING -S cm -B cm/out -DCMAKE_PREFIX_PATH="$root"
     check "CMake: build" make -s -C cm/out
     is "CMake: runs" "$(cm/out/app 2>&1)" "1 ada@example.org"
+    mkdir cm/tables && mv cm/schema.prax cm/tables/a.prax
+    sed -i 's/schema\.prax/tables/' cm/CMakeLists.txt
+    check "CMake: a folder" make -s -C cm/out
+    check "CMake: a folder: a file more, and one that changes" folder_changes cm/tables cm/out
 else
     skip "CMake" "cmake is not installed"
 fi
