@@ -11,9 +11,9 @@
 enum { CLIENTS = 4, JOBS = 3 };
 
 struct client {
-    int number;
     prax_session *s;
     prax_batch *b;
+    int number;
     enum { ORDERS, LOOKS, READY } stage;
     const jobs_job_result *made[JOBS], *list;
 };
@@ -21,10 +21,10 @@ struct client {
 static void order(struct client *c)
 {
     static const char *const titles[JOBS] = { "sweep", "polish", "report" };
-    for (int i = 0; i < JOBS; i++)
-        c->made[i] =
-            jobs_job_in(c->b, PRAX_CREATE,
-                        .create = &(jobs_job_new){ .client = c->number, .title = titles[i] });
+    for (int i = 0; i < JOBS; i++) {
+        const jobs_job_new job = { .client = c->number, .title = titles[i] };
+        c->made[i] = jobs_job_in(c->b, PRAX_CREATE, .create = &job);
+    }
     c->stage = ORDERS;
 }
 
@@ -34,10 +34,11 @@ static void look(struct client *c)
         jobs_job_in(c->b, PRAX_UPDATE, .key = jobs_job_by_id(c->made[0]->rows->items[0].id),
                     .set = &(jobs_job_set){ .done = prax_set(true) });
     (void)update; /* if it fails, the list below shows it */
-    c->list = jobs_job_in(c->b, PRAX_FIND_MANY,
-                          .query = jobs_job_q(.where.client = prax_eq(c->number),
-                                              .where.done = prax_eq(false),
-                                              .order_by = { JOBS_JOB_ID_ASC }));
+    const jobs_job_query to_do = { .size = sizeof to_do,
+                                   .where = { .client = prax_eq(c->number),
+                                              .done = prax_eq(false) },
+                                   .order_by = { JOBS_JOB_ID_ASC } };
+    c->list = jobs_job_in(c->b, PRAX_FIND_MANY, .query = &to_do);
     c->stage = LOOKS;
 }
 
@@ -109,10 +110,11 @@ static int run(prax_db *db)
         c->number = i + 1;
         c->s = prax_session_open(db, .timeout_ms = 5000);
         c->b = c->s ? prax_batch_open(c->s) : NULL;
-        if (c->b)
+        if (c->b) {
             order(c);
-        else
+        } else {
             rc = prax_fail(c->s, "open");
+        }
     }
     if (rc == 0)
         rc = loop(clients);

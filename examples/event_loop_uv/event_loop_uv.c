@@ -113,11 +113,12 @@ static void counted(struct watcher *w, int rc)
 {
     struct app *app = (struct app *)w;
     app->failed = rc < 0 || app->open->status < 0;
-    if (app->failed)
+    if (app->failed) {
         fprintf(stderr, "count: %s\n",
                 rc < 0 ? prax_error_get(app->s)->message : app->open->error->message);
-    else
+    } else {
         printf("%lld jobs to do\n", (long long)app->open->count);
+    }
     end(app);
 }
 
@@ -134,8 +135,8 @@ static void ordered(struct watcher *w, int rc)
         end(app);
         return;
     }
-    app->open =
-        uvjobs_job_in(w->b, PRAX_COUNT, .query = uvjobs_job_q(.where.done = prax_eq(false)));
+    const uvjobs_job_query to_do = { .size = sizeof to_do, .where = { .done = prax_eq(false) } };
+    app->open = uvjobs_job_in(w->b, PRAX_COUNT, .query = &to_do);
     w->done = counted;
     watch(w);
 }
