@@ -129,6 +129,8 @@ static void prepared(prax_batch *b, struct pxi_piped *p, int rc)
         drop_piped(b, p);
         p->state = PXI_PIPED_NEW;
     } else {
+        if (rc == PRAX_EINVAL)
+            pxi_error_plain(&b->s->err, rc, "one statement is wanted, not none and not more");
         int code = pxi_pipe_explain(b, rc);
         pxi_error_sql(&b->s->err, plan->sql);
         piped_failed(b, p, code);
