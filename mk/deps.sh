@@ -8,6 +8,7 @@ packages=(
     clang llvm bpftool libbpf-dev            # BPF programs and their loader
     libelf-dev libdw-dev zlib1g-dev          # ELF, DWARF
     libsqlite3-dev libpq-dev libxxhash-dev   # the ORM, and its benches
+    libuv1-dev                               # an example
     libcmocka-dev bpftrace valgrind postgresql # tests; the server is started by them, privately
     libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev
     sqlite3 python3

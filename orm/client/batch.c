@@ -194,10 +194,11 @@ void pxi_batch_fail(prax_batch *b, struct pxi_entries *list)
             b->writes -= e->writes;
         if (e->done)
             continue;
-        if (list == &b->sent)
+        if (list == &b->sent) {
             pxi_op_back(&e->op);
-        else
+        } else {
             pxi_op_reenter(&e->op);
+        }
         pxi_error_copy_all(&b->s->err, &b->why);
         if (!told)
             told = keep_error(b);
@@ -415,11 +416,10 @@ void pxi_batch_abandon(prax_session *s)
         return;
     uint64_t end = pxi_clock_ns() + (uint64_t)CLOSE_MS * MS_NS;
     struct pxi_error before;
-    int rc = 1;
     pxi_error_copy_all(&before, &s->err); /* a rollback keeps it */
     work_begin(b);
     pxi_batch_stop(b, PRAX_ECANCELED);
-    while (b->link && (rc = pxi_pipe_step(b)) == 1 && pxi_clock_ns() < end) {
+    while (b->link && pxi_pipe_step(b) == 1 && pxi_clock_ns() < end) {
         prax_interest i = pxi_pipe_interest(b);
         struct pollfd fd = { .fd = i.fd, .events = i.events };
         poll(&fd, 1, i.timeout_ms < 10 ? i.timeout_ms : 10);

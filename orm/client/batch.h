@@ -8,7 +8,8 @@
  *
  *   batch.c        life, steps, SQLite
  *   batch_entry.c  one entry: what is asked for, what was answered
- *   batch_pipe.c   PostgreSQL: the pipeline
+ *   batch_pipe.c   PostgreSQL: what is sent and what is answered
+ *   batch_link.c   PostgreSQL: the connection that it is sent on
  *
  * Invariants: an entry is in one of three lists (waiting; again, which goes in front of it; sent)
  * or done; s->batched counts those that are not done. The thread's context is an entry's record
@@ -143,6 +144,25 @@ void pxi_batch_detach(prax_batch *b);
 int pxi_entry_read(struct pxi_entry *e, const struct pxi_part *part);
 
 /* ---- batch_pipe.c ---- */
+
+static inline const struct pxi_async *pxi_async_of(const prax_batch *b)
+{
+    return b->db->pool.driver->async;
+}
+static inline bool pxi_batch_in_tx(const prax_batch *b)
+{
+    return b->s->tx.depth != 0;
+}
+/* What the driver says of its last failure, as the session's error: its code. */
+int pxi_pipe_explain(prax_batch *b, int rc);
+/* Prepares and sends all that can be sent now. */
+void pxi_pipe_send(prax_batch *b);
+/* Answers that were read; < 0: the connection is lost. */
+int pxi_pipe_receive(prax_batch *b);
+/* The statements, back to the connection's cache; or, of one that is given up, away. */
+void pxi_pipe_give_back(prax_batch *b, bool keep);
+
+/* ---- batch_link.c ---- */
 
 /* 1 not yet, 0 nothing is out any more. */
 int pxi_pipe_step(prax_batch *b);

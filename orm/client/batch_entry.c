@@ -78,9 +78,10 @@ static int check_find(struct pxi_entry *e, const prax_query_head *q)
     int rc = pxi_query_check(&e->op, q, true);
     if (rc < 0)
         return rc;
-    if (q->total == PRAX_TOTAL_ALSO && (q->take || q->skip) && e->op.verb == PRAX_FIND_MANY)
+    if (q->total == PRAX_TOTAL_ALSO && (q->take || q->skip) && e->op.verb == PRAX_FIND_MANY) {
         return pxi_op_fail(&e->op, PRAX_EINVAL,
                            "a batch gives no total beside a page: put a PRAX_COUNT beside it");
+    }
     return no_relations(e, (const char *)q + m->query_select_off, pxi_query_include(m, q));
 }
 
@@ -244,10 +245,13 @@ const void *prax_gen_in(prax_batch *b, const prax_model *m, const prax_any_op *o
     struct pxi_entry *e = pxi_entry_begin(b, m, known ? o->verb : PRAX_NO_VERB, &none);
     if (!e)
         return none;
-    int rc = e->rc;
-    if (rc == 0 && (!o || o->size == 0))
-        rc = pxi_op_fail(&e->op, PRAX_EINVAL, "the operation is not initialised: its size is 0");
-    return pxi_entry_put(e, rc < 0 ? rc : build(e, o));
+    if (e->rc < 0)
+        return pxi_entry_put(e, e->rc);
+    if (!o || o->size == 0) {
+        pxi_op_fail(&e->op, PRAX_EINVAL, "the operation is not initialised: its size is 0");
+        return pxi_entry_put(e, PRAX_EINVAL);
+    }
+    return pxi_entry_put(e, build(e, o));
 }
 
 /* ---- raw SQL ---- */

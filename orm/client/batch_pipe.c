@@ -1,5 +1,5 @@
-/* batch_pipe.c - a batch on a database behind a network: a connection, a pipeline, its answers, and
- * nothing that waits. struct pxi_async says what the driver does; this decides what is sent when.
+/* batch_pipe.c - a batch in a pipeline: what is sent when, and whose answer comes. struct pxi_async
+ * says what the driver does; batch_link.c has the connection.
  *
  * New statements of all entries at hand are prepared together, behind one sync; then the entries go
  * out in their order, up to the first whose statement is not there yet. Within a transaction one
@@ -14,30 +14,10 @@
 #include "orm/client/batch.h"
 #include "usdt/probe.h"
 #include "usdt/stats.h"
-#include <poll.h>
-#include <string.h>
 
-enum {
-    MS_NS = 1000000,
-    WINDOW = 1024,   /* entries on their way: what a cancel has to stop one by one */
-    SLICE_MS = 50,   /* a thread that cancels has no other way to be heard */
-    CHECK_MS = 2000, /* for a connection that rested long to say that it is there */
-    STOP_MS = 5000,  /* for the server to end what it was asked to */
-    PAUSE_MS = 20,   /* before it is asked again; doubled each time */
-};
+enum { WINDOW = 1024 }; /* entries on their way: what a cancel has to stop one by one */
 
-static const struct pxi_async *async_of(const prax_batch *b)
-{
-    return b->db->pool.driver->async;
-}
-
-static bool in_tx(const prax_batch *b)
-{
-    return b->s->tx.depth != 0;
-}
-
-/* What the driver says of its last failure, as the session's error. */
-static int explain(prax_batch *b, int rc)
+int pxi_pipe_explain(prax_batch *b, int rc)
 {
     struct pxi_error *err = &b->s->err;
     if (!err->e.code)
@@ -65,8 +45,7 @@ static void forget_piped(prax_batch *b, struct pxi_piped *p)
     b->spare = p;
 }
 
-/* Back to the connection's cache; or, of one that is given up, away. */
-static void give_back(prax_batch *b, bool keep)
+void pxi_pipe_give_back(prax_batch *b, bool keep)
 {
     while (b->piped) {
         struct pxi_piped *p = b->piped;
@@ -84,10 +63,11 @@ static void give_back(prax_batch *b, bool keep)
 static struct pxi_piped *new_piped(prax_batch *b, struct pxi_entry *e, struct pxi_plan *plan)
 {
     struct pxi_piped *p = b->spare;
-    if (p)
+    if (p) {
         b->spare = p->next;
-    else
+    } else {
         p = pxi_heap_zero(&b->db->sessions_heap, sizeof *p);
+    }
     if (!p)
         return NULL;
     *p = (struct pxi_piped){ .plan = plan, .rec = &e->rec, .next = b->piped };
@@ -127,10 +107,10 @@ static void prepare_one(prax_batch *b, struct pxi_piped *p)
     p->start_ns = PXI_PROBE_ON(stmt__prepare__done) ? pxi_clock_ns() : 0;
     pxi_stats_add(st, &st->prepares, 1);
     PXI_PROBE(stmt__prepare__start, p->rec, plan->sql, plan->fingerprint);
-    int rc = async_of(b)->prepare(b->link->conn, plan->sql, plan->sql_size,
-                                  plan->id != PXI_PLAN_ONCE, &p->stmt);
+    int rc = pxi_async_of(b)->prepare(b->link->conn, plan->sql, plan->sql_size,
+                                      plan->id != PXI_PLAN_ONCE, &p->stmt);
     if (rc < 0) {
-        piped_failed(b, p, explain(b, rc));
+        piped_failed(b, p, pxi_pipe_explain(b, rc));
         return;
     }
     p->state = PXI_PIPED_SENT;
@@ -145,11 +125,13 @@ static void prepared(prax_batch *b, struct pxi_piped *p, int rc)
               p->start_ns ? pxi_clock_ns() - p->start_ns : 0, rc < 0 ? rc : 0);
     if (rc >= 0) {
         p->state = PXI_PIPED_READY;
-    } else if (rc == PRAX_EABORTED && !in_tx(b) && !b->stop) { /* one before it failed */
+    } else if (rc == PRAX_EABORTED && !pxi_batch_in_tx(b) && !b->stop) { /* one before it failed */
         drop_piped(b, p);
         p->state = PXI_PIPED_NEW;
     } else {
-        int code = explain(b, rc);
+        if (rc == PRAX_EINVAL)
+            pxi_error_plain(&b->s->err, rc, "one statement is wanted, not none and not more");
+        int code = pxi_pipe_explain(b, rc);
         pxi_error_sql(&b->s->err, plan->sql);
         piped_failed(b, p, code);
     }
@@ -225,12 +207,12 @@ static int push_part(struct pxi_entry *e, struct pxi_part *p)
     op->started = true;
     pxi_op_phase(op, PRAX_PHASE_BIND);
     op->rec->bytes_in += pxi_values_bytes(p->values, p->n_values);
-    rc = async_of(b)->push(op->stmt, p->values, p->n_values);
+    rc = pxi_async_of(b)->push(op->stmt, p->values, p->n_values);
     if (rc == 0) {
         e->out++;
         return 0;
     }
-    explain(b, rc);
+    pxi_pipe_explain(b, rc);
     pxi_error_sql(&b->s->err, p->plan->sql);
     return b->s->err.e.code;
 }
@@ -261,7 +243,7 @@ static void push(prax_batch *b, struct pxi_entry *e)
     op->stmt = NULL;
     if (rc < 0) {
         pxi_entry_done(e, rc, NULL);
-        if (e->out && !in_tx(b))
+        if (e->out && !pxi_batch_in_tx(b))
             push_failure(b, e);
     } else {
         pxi_op_phase(op, PRAX_PHASE_EXECUTE);
@@ -288,10 +270,10 @@ static void splice_again(prax_batch *b)
 
 static void sync_group(prax_batch *b)
 {
-    b->cut |= async_of(b)->sync(b->link->conn) < 0;
+    b->cut |= pxi_async_of(b)->sync(b->link->conn) < 0;
 }
 
-static void send(prax_batch *b)
+void pxi_pipe_send(prax_batch *b)
 {
     bool open = false;
     splice_again(b);
@@ -301,7 +283,7 @@ static void send(prax_batch *b)
         struct pxi_entry *e = b->waiting.first;
         struct pxi_piped *failed;
         int state = state_of(e, &failed);
-        if (state == PXI_PIPED_NEW || (e->writes && b->shared && !in_tx(b)))
+        if (state == PXI_PIPED_NEW || (e->writes && b->shared && !pxi_batch_in_tx(b)))
             break;
         pxi_entries_pop(&b->waiting);
         b->writes -= e->writes;
@@ -312,8 +294,8 @@ static void send(prax_batch *b)
         push(b, e);
         if (!e->out)
             continue;
-        bool alone = !in_tx(b) && (e->writes || b->writes);
-        e->shared = !alone && !in_tx(b);
+        bool alone = !pxi_batch_in_tx(b) && (e->writes || b->writes);
+        e->shared = !alone && !pxi_batch_in_tx(b);
         b->shared += e->shared;
         open = !alone;
         if (alone)
@@ -328,9 +310,9 @@ static void send(prax_batch *b)
 /* It did not run; it has to be sent once more. */
 static bool wants_again(const prax_batch *b, const struct pxi_entry *e, struct pxi_stmt *st, int rc)
 {
-    if (in_tx(b) || b->stop || e->answered != 1)
+    if (pxi_batch_in_tx(b) || b->stop || e->answered != 1)
         return false;
-    return rc == PRAX_EABORTED || (rc == PRAX_ESCHEMA && !e->retried && async_of(b)->stale(st));
+    return rc == PRAX_EABORTED || (rc == PRAX_ESCHEMA && !e->retried && pxi_async_of(b)->stale(st));
 }
 
 static void put_again(prax_batch *b, struct pxi_entry *e)
@@ -366,16 +348,17 @@ static void answer(prax_batch *b, struct pxi_entry *e, struct pxi_stmt *st, int 
     op->stmt = st;
     op->plan = part->plan;
     if (code == 0 && rc < 0) {
-        code = explain(b, rc);
+        code = pxi_pipe_explain(b, rc);
         pxi_error_sql(&b->s->err, part->plan->sql);
     } else if (code == 0) {
         code = pxi_entry_read(e, part);
     }
     op->stmt = NULL;
-    if (code < 0 || e->answered == e->out)
+    if (code < 0 || e->answered == e->out) {
         pxi_entry_done(e, code, NULL);
-    else
+    } else {
         pxi_op_away(op);
+    }
 }
 
 static struct pxi_piped *preparing(const prax_batch *b, const struct pxi_stmt *st)
@@ -386,10 +369,9 @@ static struct pxi_piped *preparing(const prax_batch *b, const struct pxi_stmt *s
     return p;
 }
 
-/* Answers that were read; < 0: the connection is lost. */
-static int receive(prax_batch *b)
+int pxi_pipe_receive(prax_batch *b)
 {
-    const struct pxi_async *as = async_of(b);
+    const struct pxi_async *as = pxi_async_of(b);
     struct pxi_conn *c = b->link->conn;
     struct pxi_stmt *st;
     int n = 0, rc;
@@ -415,252 +397,4 @@ static int receive(prax_batch *b)
             put_again(b, e);
     }
     return n;
-}
-
-/* ---- the connection ---- */
-
-static void let_go(prax_batch *b, bool usable)
-{
-    prax_session *s = b->s;
-    struct pxi_link *l = b->link;
-    give_back(b, usable);
-    b->link = NULL;
-    b->checking = b->cut = false;
-    b->stop = 0;
-    b->out = b->shared = 0;
-    s->piped = false;
-    if (usable || in_tx(b)) { /* a transaction keeps a broken one to its end */
-        s->suspect |= !usable;
-        pxi_session_unpin(s);
-        return;
-    }
-    pxi_pool_drop(&s->db->pool, l);
-    s->link = NULL;
-    s->holds = false;
-}
-
-/* The connection is lost, with all that was sent on it. */
-static int lost(prax_batch *b)
-{
-    pxi_error_clear(&b->s->err);
-    int code = explain(b, PRAX_ECONN);
-    if (b->stop) { /* it is given up because it did not stop */
-        pxi_error_clear(&b->s->err);
-        code = pxi_error_plain(&b->s->err, b->stop, prax_strerror(b->stop));
-    }
-    pxi_batch_break(b, code);
-    if (in_tx(b))
-        pxi_tx_poison(b->s, code);
-    async_of(b)->end(b->link->conn);
-    let_go(b, false);
-    return 0;
-}
-
-void pxi_pipe_abort(prax_batch *b)
-{
-    if (b->link) {
-        lost(b);
-        return;
-    }
-    b->stop = 0;
-}
-
-/* No connection: 0 as all are done. */
-static int no_link(prax_batch *b, int code)
-{
-    pxi_batch_break(b, code);
-    return 0;
-}
-
-static int begin(prax_batch *b, struct pxi_link *l, bool doubtful)
-{
-    prax_session *s = b->s;
-    s->link = l;
-    s->holds = true;
-    s->piped = true;
-    b->link = l;
-    l->driver->watch(l->conn, &s->watch);
-    int rc = async_of(b)->begin(l->conn);
-    if (rc < 0)
-        return lost(b);
-    b->total = l->driver->total(l->conn);
-    b->checking = doubtful;
-    if (doubtful) {
-        b->check_until_ns = pxi_clock_ns() + (uint64_t)CHECK_MS * MS_NS;
-        async_of(b)->sync(l->conn);
-    }
-    return 1;
-}
-
-/* 1: not yet; 0: *l; < 0. */
-static int seek(prax_batch *b, struct pxi_link **l)
-{
-    prax_session *s = b->s;
-    struct pxi_wish wish = { .owner = (uintptr_t)s, .watch = &s->watch, .rec = &s->rec };
-    int rc = 0;
-    *l = s->link;
-    if (b->ask) {
-        rc = pxi_ask_poll(b->ask, l, &s->err);
-        b->ask = rc == 1 ? b->ask : NULL;
-    } else if (!*l || !pxi_link_take(*l, (uintptr_t)s)) {
-        s->link = NULL;
-        rc = pxi_pool_ask(&s->db->pool, &wish, l, &b->ask, &s->err);
-    }
-    return rc;
-}
-
-static int connect(prax_batch *b)
-{
-    prax_session *s = b->s;
-    if (s->holds)
-        return begin(b, s->link, false);
-    for (;;) {
-        struct pxi_link *l;
-        int rc = seek(b, &l);
-        if (rc != 0)
-            return rc < 0 ? no_link(b, rc) : 1;
-        enum pxi_fitness fitness = pxi_ask_fitness(&s->db->pool, l);
-        if (fitness != PXI_UNFIT)
-            return begin(b, l, fitness == PXI_DOUBTFUL);
-        s->link = NULL;
-        pxi_pool_drop(&s->db->pool, l);
-    }
-}
-
-/* Of one that rested long: 0 not yet, 1 it is there, < 0 it is not. */
-static int check(prax_batch *b)
-{
-    b->checking = async_of(b)->out(b->link->conn) != 0;
-    if (!b->checking)
-        return 1;
-    return pxi_clock_ns() < b->check_until_ns ? 0 : PRAX_ECONN;
-}
-
-/* Nothing but a sync was sent on it. */
-static void replace(prax_batch *b)
-{
-    async_of(b)->end(b->link->conn);
-    let_go(b, false);
-}
-
-/* ---- a stop ---- */
-
-void pxi_pipe_stop(prax_batch *b)
-{
-    uint64_t now = pxi_clock_ns();
-    if (b->ask) {
-        pxi_ask_forget(b->ask);
-        b->ask = NULL;
-    }
-    if (!b->link)
-        return;
-    b->stop_until_ns = now + (uint64_t)STOP_MS * MS_NS;
-    b->pause_ns = (uint64_t)PAUSE_MS * MS_NS;
-    b->ask_again_ns = now + b->pause_ns;
-    if (b->sent.first)
-        async_of(b)->cancel(b->link->conn);
-}
-
-/* A cancel that comes before its statement is ignored by the server, and stops one only. */
-static void stop_again(prax_batch *b)
-{
-    uint64_t now = pxi_clock_ns();
-    struct pxi_conn *c = b->link->conn;
-    if (!b->sent.first || now < b->ask_again_ns || async_of(b)->cancelling(c) != 0)
-        return;
-    b->pause_ns *= 2;
-    b->ask_again_ns = now + b->pause_ns;
-    async_of(b)->cancel(c);
-}
-
-/* ---- a step ---- */
-
-/* All is answered: an ordinary connection again. 1: a cancel is still under way. */
-static int land(prax_batch *b)
-{
-    const struct pxi_driver *d = b->link->driver;
-    struct pxi_conn *c = b->link->conn;
-    if (async_of(b)->cancelling(c) == 1 && pxi_clock_ns() < b->stop_until_ns)
-        return 1;
-    int rc = async_of(b)->end(c);
-    bool usable = rc == 0 && d->in_tx(c) == in_tx(b);
-    if (!usable && in_tx(b))
-        pxi_tx_poison(b->s, PRAX_ECONN);
-    let_go(b, usable);
-    return 0;
-}
-
-/* Sends and reads until there is nothing to do but to wait: 0; < 0: the connection is lost. */
-static int exchange(prax_batch *b)
-{
-    int n;
-    do {
-        if (!b->checking && !b->stop)
-            send(b);
-        async_of(b)->pump(b->link->conn);
-        n = b->cut ? PRAX_ECONN : receive(b);
-        if (n >= 0 && b->checking)
-            n = check(b);
-    } while (n > 0 && !b->stop && (b->waiting.first || b->again.first));
-    return n < 0 ? n : 0;
-}
-
-/* 1 not yet, 0 all is done, < 0: before anything was sent, the connection was found to be lost. */
-static int fly(prax_batch *b)
-{
-    int rc = exchange(b);
-    if (rc < 0 && b->checking && !b->stop)
-        return rc;
-    if (rc < 0 || (b->stop && pxi_clock_ns() >= b->stop_until_ns))
-        return lost(b);
-    if (b->stop)
-        stop_again(b);
-    return async_of(b)->out(b->link->conn) || b->s->batched ? 1 : land(b);
-}
-
-int pxi_pipe_step(prax_batch *b)
-{
-    int rc;
-    do {
-        if (!b->link && !b->s->batched)
-            return b->stop = 0;
-        rc = b->link ? 1 : connect(b);
-        if (!b->link)
-            return rc;
-        rc = fly(b);
-        if (rc < 0)
-            replace(b);
-    } while (rc < 0);
-    return rc;
-}
-
-static int until_ms(uint64_t ns)
-{
-    uint64_t now = pxi_clock_ns();
-    uint64_t ms = ns > now ? (ns - now + MS_NS - 1) / MS_NS : 0;
-    return ms < SLICE_MS ? (int)ms : SLICE_MS;
-}
-
-prax_interest pxi_pipe_interest(const prax_batch *b)
-{
-    uint64_t deadline = pxi_batch_deadline(b);
-    prax_interest i = { .fd = -1, .timeout_ms = b->link || b->ask ? SLICE_MS : 0 };
-    if (b->stop && b->link) {
-        deadline = b->stop_until_ns;
-        if (!async_of(b)->out(b->link->conn))
-            i.timeout_ms = 1; /* only the cancel is awaited */
-        else if (until_ms(b->ask_again_ns) < i.timeout_ms)
-            i.timeout_ms = until_ms(b->ask_again_ns);
-    }
-    if (b->link) {
-        i.fd = async_of(b)->fd(b->link->conn);
-        i.events = async_of(b)->events(b->link->conn);
-    } else if (b->ask) {
-        i.fd = pxi_ask_fd(b->ask);
-        i.events = POLLIN;
-        i.timeout_ms = until_ms(pxi_ask_until(b->ask));
-    }
-    if (deadline && b->s->batched && until_ms(deadline) < i.timeout_ms)
-        i.timeout_ms = until_ms(deadline);
-    return i;
 }

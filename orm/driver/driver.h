@@ -111,7 +111,7 @@ struct pxi_async {
     short (*events)(struct pxi_conn *c); /* of poll: what is waited for */
     int (*begin)(struct pxi_conn *c);
     /* Queues the preparing of a text, as an entry. *out is of no use before that was answered; when
-     * it failed, drop it. */
+     * it failed, drop it. Its entry may be answered behind those of later ones. */
     int (*prepare)(struct pxi_conn *c, const char *sql, size_t size, bool keep,
                    struct pxi_stmt **out);
     /* Queues an execution. v is copied; the same statement may be queued any number of times, and

@@ -70,6 +70,7 @@ struct pxi_pg_stmt {
     /* what the server says of it */
     PGresult *desc;
     unsigned n_params, n_columns;
+    unsigned typed;              /* columns whose types are known */
     struct pxi_pg_type *params;  /* params[n_params]; the others lie behind it, in one block */
     Oid *param_oids;             /* param_oids[n_params] */
     struct pxi_pg_type *columns; /* columns[n_columns] */
@@ -245,6 +246,13 @@ void pxi_pg_stmt_free(struct pxi_pg_stmt *st);
 /* Takes over what Describe answered. */
 int pxi_pg_described(struct pxi_pg_stmt *st, PGresult *desc);
 /* postgres_param.c: for the next send. */
+/* The type of a result's column that has to be asked for by pxi_pg_type_sql: true, and its oid as
+ * text; false: all are known. And what the answer was. */
+extern const char pxi_pg_type_sql[];
+bool pxi_pg_next_type(struct pxi_pg_stmt *st, char oid[16]);
+void pxi_pg_learn_type(struct pxi_pg_stmt *st, const PGresult *res);
+/* rc of preparing; EINVAL where the server says that there are several statements. */
+int pxi_pg_refused(const struct pxi_pg_stmt *st, int rc);
 int pxi_pg_encode(struct pxi_pg_stmt *st, const struct pxi_value *v, unsigned n);
 /* Sends st with the parameters that were encoded last; 0 or an error. */
 int pxi_pg_send(struct pxi_pg_stmt *st);

@@ -3,8 +3,10 @@
  *
  * libpq hands results out in the order in which commands were sent; the queue here says what each
  * is the answer to. A prepare is two commands and one entry: the error of the first is kept until
- * the second has been passed over. A result is given to its statement only when `next` reaches it,
- * so one statement may stand in the queue many times.
+ * the second has been passed over. Where its columns have types that nobody here knows, it is more:
+ * the server is asked for each, in a group of its own, and the entry is answered behind them; so it
+ * may come after others that were queued later. A result is given to its statement only when `next`
+ * reaches it, so one statement may stand in the queue many times.
  *
  * What prepare asks the server of unknown types cannot be asked here: columns of the server's own
  * enums are ETYPE in a pipeline, unless they are cast to text or the statement was prepared before.
@@ -12,7 +14,7 @@
 #include "orm/driver/postgres.h"
 #include <poll.h>
 
-enum kind { SYNC, PARSE, DESCRIBE, EXECUTE };
+enum kind { SYNC, PARSE, DESCRIBE, TYPE, EXECUTE };
 
 static int not_queued(struct pxi_pg_conn *c)
 {
@@ -163,6 +165,34 @@ static void pop(struct pxi_pg_pipe *p)
     p->count--;
 }
 
+/* A statement that was described: 1: it is complete; 0: a type is asked for. */
+static int describe(struct pxi_pg_conn *c, struct pxi_pg_stmt *st)
+{
+    char oid[16];
+    const char *values[] = { oid };
+    if (!pxi_pg_next_type(st, oid))
+        return 1;
+    if (!make_room(c))
+        return pxi_pg_fail_text(c, PRAX_ENOMEM, "out of memory");
+    if (!PQsendQueryParams(c->pg, pxi_pg_type_sql, 1, NULL, values, NULL, NULL, 0))
+        return not_queued(c);
+    if (!PQpipelineSync(c->pg))
+        return pxi_pg_lost(c); /* nothing would bring the answer */
+    enqueue(&c->pipe, TYPE, st);
+    enqueue(&c->pipe, SYNC, NULL);
+    c->pipe.unsent = true;
+    return 0;
+}
+
+static int learn(struct pxi_pg_conn *c, struct pxi_pg_stmt *st, PGresult *res)
+{
+    if (PQresultStatus(res) != PGRES_TUPLES_OK)
+        return pxi_pg_take(st, res);
+    pxi_pg_learn_type(st, res);
+    PQclear(res);
+    return describe(c, st);
+}
+
 /* Gives the result to its statement. 1: the entry is complete; 0: not yet; < 0: it failed. */
 static int settle(struct pxi_pg_conn *c, const struct pxi_pg_pipe_entry *e, PGresult *res)
 {
@@ -182,8 +212,10 @@ static int settle(struct pxi_pg_conn *c, const struct pxi_pg_pipe_entry *e, PGre
     }
     if (PQresultStatus(res) == PGRES_COMMAND_OK && e->kind == DESCRIBE) {
         rc = pxi_pg_described(st, res);
-        return rc < 0 ? rc : 1;
+        return rc < 0 ? rc : describe(c, st);
     }
+    if (e->kind == TYPE)
+        return learn(c, st, res);
     if (PQresultStatus(res) == PGRES_COMMAND_OK) {
         PQclear(res);
         return 0;
@@ -197,7 +229,7 @@ static int settle(struct pxi_pg_conn *c, const struct pxi_pg_pipe_entry *e, PGre
     PQclear(res);
     rc = pxi_pg_take(st, st->failed);
     st->failed = NULL;
-    return rc;
+    return pxi_pg_refused(st, rc);
 }
 
 static int lost(struct pxi_pg_conn *c, struct pxi_stmt **st)

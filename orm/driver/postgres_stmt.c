@@ -69,32 +69,46 @@ PGresult *pxi_pg_ask(struct pxi_pg_conn *c, const char *sql, const char *const *
     return NULL;
 }
 
-/* Whether a type's binary form is its text: enums, citext and the like. Asked once a connection. */
-static int is_textual(struct pxi_pg_conn *c, Oid oid, bool *textual)
+/* ---- types: whether one's binary form is its text, as of enums, citext and the like ---- */
+
+const char pxi_pg_type_sql[] =
+    "SELECT typtype = 'e' OR typsend::text IN ('textsend', 'citextsend', 'varcharsend', "
+    "'bpcharsend', 'namesend') FROM pg_catalog.pg_type WHERE oid = $1::oid";
+
+static bool is_known(const struct pxi_pg_conn *c, Oid oid, bool *textual)
 {
-    char text[16];
-    const char *values[] = { text };
-    int rc;
     for (unsigned i = 0; i < c->n_asked; i++) {
         if (c->asked[i] == oid) {
             *textual = c->textual[i];
-            return 0;
+            return true;
         }
     }
-    snprintf(text, sizeof text, "%u", oid);
-    PGresult *res = pxi_pg_ask(c,
-                               "SELECT typtype = 'e' OR typsend::text IN ('textsend', 'citextsend',"
-                               " 'varcharsend', 'bpcharsend', 'namesend')"
-                               " FROM pg_catalog.pg_type WHERE oid = $1::oid",
-                               values, 1, &rc);
-    if (!res)
-        return rc;
-    *textual = PQntuples(res) == 1 && PQgetvalue(res, 0, 0)[0] == 't';
-    PQclear(res);
+    return false;
+}
+
+bool pxi_pg_next_type(struct pxi_pg_stmt *st, char oid[16])
+{
+    for (; st->typed < st->n_columns; st->typed++) {
+        struct pxi_pg_type *t = &st->columns[st->typed];
+        bool textual = false;
+        if (t->kind != PXI_PG_OTHER)
+            continue;
+        if (!is_known(st->c, t->oid, &textual)) {
+            snprintf(oid, 16, "%u", t->oid);
+            return true;
+        }
+        if (textual)
+            t->kind = PXI_PG_TEXT;
+    }
+    return false;
+}
+
+void pxi_pg_learn_type(struct pxi_pg_stmt *st, const PGresult *res)
+{
+    struct pxi_pg_conn *c = st->c;
     unsigned at = c->n_asked < sizeof c->asked / sizeof *c->asked ? c->n_asked++ : 0;
-    c->asked[at] = oid;
-    c->textual[at] = *textual;
-    return 0;
+    c->asked[at] = st->columns[st->typed].oid;
+    c->textual[at] = PQntuples(res) == 1 && PQgetvalue(res, 0, 0)[0] == 't';
 }
 
 /* ---- prepare ---- */
@@ -130,6 +144,7 @@ static void forget_description(struct pxi_pg_stmt *st)
     st->param_oids = NULL;
     st->fields = NULL;
     st->program = NULL;
+    st->typed = 0;
 }
 
 void pxi_pg_stmt_free(struct pxi_pg_stmt *st)
@@ -165,17 +180,16 @@ int pxi_pg_described(struct pxi_pg_stmt *st, PGresult *desc)
 
 static int ask_types(struct pxi_pg_stmt *st)
 {
-    for (unsigned i = 0; i < st->n_columns; i++) {
-        bool textual = false;
-        if (st->columns[i].kind != PXI_PG_OTHER)
-            continue;
-        int rc = is_textual(st->c, st->columns[i].oid, &textual);
-        if (rc < 0)
-            return rc;
-        if (textual)
-            st->columns[i].kind = PXI_PG_TEXT;
+    char oid[16];
+    const char *values[] = { oid };
+    int rc = 0;
+    while (rc == 0 && pxi_pg_next_type(st, oid)) {
+        PGresult *res = pxi_pg_ask(st->c, pxi_pg_type_sql, values, 1, &rc);
+        if (res)
+            pxi_pg_learn_type(st, res);
+        PQclear(res);
     }
-    return 0;
+    return rc;
 }
 
 /* Drops names, as the first group of a pipeline. The number of commands sent; < 0: error. */
@@ -241,6 +255,16 @@ static int parse(struct pxi_pg_stmt *st)
     return rc;
 }
 
+/* Told by the server, so that a ';' within BEGIN ATOMIC is none. */
+int pxi_pg_refused(const struct pxi_pg_stmt *st, int rc)
+{
+    const PGresult *failed = st->c->failed;
+    if (rc == PRAX_ESQL && st->scan.several && failed &&
+        strcmp(PQresultErrorField(failed, PG_DIAG_SQLSTATE), "42601") == 0)
+        return PRAX_EINVAL;
+    return rc;
+}
+
 static int prepare(struct pxi_pg_stmt *st)
 {
     struct pxi_pg_conn *c = st->c;
@@ -249,11 +273,7 @@ static int prepare(struct pxi_pg_stmt *st)
         rc = parse(st);
     if (rc == 0)
         rc = ask_types(st);
-    /* told by the server, so that a ';' within BEGIN ATOMIC is none */
-    if (rc == PRAX_ESQL && st->scan.several && c->failed &&
-        strcmp(PQresultErrorField(c->failed, PG_DIAG_SQLSTATE), "42601") == 0)
-        return PRAX_EINVAL;
-    return rc;
+    return pxi_pg_refused(st, rc);
 }
 
 int pxi_pg_prepare(struct pxi_conn *conn, const char *sql, size_t size, bool keep,

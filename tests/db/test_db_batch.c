@@ -318,6 +318,11 @@ static void test_refused(void **state)
     has_failed(prax_sql_in(b, "COMMIT"), PRAX_EINVAL);
     has_failed(prax_sql_in(b, "/* x */ begin"), PRAX_EINVAL);
     has_failed(prax_sql_in_with(b, NULL, NULL, 0), PRAX_EINVAL);
+    const prax_result *several = prax_sql_in(b, "SELECT 1; SELECT 2");
+    const prax_result *empty = prax_sql_in(b, "-- nothing");
+    MUST(s, prax_batch_run(b));
+    has_failed(several, PRAX_EINVAL);
+    has_failed(empty, PRAX_EINVAL);
     const blog_user_result *r = blog_user_in(b, PRAX_GET, .key = blog_user_by_id(1));
     assert_null(blog_user_get(s, blog_user_by_id(1)));
     ASSERT_CODE(s, PRAX_EINVAL);
@@ -413,7 +418,8 @@ static void test_many_statements(void **state)
         q.select = (blog_user_fields){ .id = 1, .email = i & 1, .age = i >> 1 & 1 };
         r[i] = blog_user_in(b, PRAX_FIND_MANY, .query = &q);
         if (i == N / 2)
-            bad = blog_user_in(b, PRAX_FIND_MANY, .query = blog_user_q(.where.name = prax_eq("é")));
+            bad = blog_user_in(b, PRAX_FIND_MANY,
+                               .query = blog_user_q(.where.name = prax_eq("\xc3\xa9")));
     }
     MUST(s, prax_batch_run(b));
     for (int i = 0; i < N; i++)
@@ -540,6 +546,42 @@ static void test_stale(void **state)
     MUST(s, prax_batch_run(b));
     is_done(r, 1);
     is_done(w, 1);
+}
+
+/* Types that the driver has to ask for: in the pipeline, too, and in a transaction. */
+static void test_asked_types(void **state)
+{
+    struct fixture *f = *state;
+    if (!on_postgres())
+        return;
+    add_users(f->s, 1);
+    MUST(f->s, prax_sql_script(f->s, "CREATE TYPE mood AS ENUM ('sad', 'glad');"
+                                     "CREATE TYPE size AS ENUM ('small', 'large');"
+                                     "ALTER TABLE users ALTER name TYPE mood USING 'glad';"
+                                     "ALTER TABLE users DROP CONSTRAINT users_email_key;"
+                                     "ALTER TABLE users ALTER email TYPE size USING 'small'"));
+    for (int i = 0; i < 2; i++) {
+        PRAX_DB db = NULL;
+        assert_int_equal(prax_db_open(&db, .url = f->url), 0);
+        PRAX_SESSION s = prax_session_open(db);
+        prax_tx tx = { .session = NULL };
+        if (i)
+            tx = prax_tx_begin_with(s, &(prax_tx_opts){ .size = sizeof tx });
+        PRAX_BATCH b = prax_batch_open(s);
+        const blog_user_result *n = blog_user_in(b, PRAX_COUNT, .query = blog_user_q(.take = 0));
+        const blog_user_result *get = blog_user_in(b, PRAX_GET, .key = blog_user_by_id(1));
+        const blog_user_result *all =
+            blog_user_in(b, PRAX_FIND_MANY, .query = blog_user_q(.select = { .name = 1 }));
+        MUST(s, prax_batch_run(b));
+        is_done(n, 1);
+        is_done(get, 1);
+        assert_string_equal(get->rows->items[0].email, "small");
+        assert_string_equal(get->rows->items[0].name, "glad");
+        is_done(all, 1);
+        assert_string_equal(all->rows->items[0].name, "glad");
+        prax_tx_end(&tx);
+        assert_string_equal(blog_user_get(s, blog_user_by_id(1))->name, "glad");
+    }
 }
 
 /* ---- what must not wait ---- */
@@ -1060,30 +1102,18 @@ static void test_observed(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    DB_TEST(test_reads),
-    DB_TEST(test_writes),
-    DB_TEST(test_errors_outside),
-    DB_TEST(test_tx),
-    DB_TEST(test_tx_fails),
-    DB_TEST(test_tx_savepoint),
-    DB_TEST(test_tx_ends_early),
-    DB_TEST(test_refused),
-    DB_TEST(test_cursor_beside),
-    DB_TEST(test_session_closes_first),
-    DB_TEST(test_thousand),
-    DB_TEST(test_many_statements),
-    DB_TEST(test_create_many),
-    DB_OWN(test_social),
-    DB_TEST(test_stale),
-    DB_OWN(test_pool_is_empty),
-    DB_OWN(test_connects_apart),
-    DB_TEST(test_timeout),
-    DB_TEST(test_cancel),
-    DB_TEST(test_close_early),
-    DB_TEST(test_killed),
-    DB_TEST(test_silent_network),
-    DB_OWN(test_every_allocation_fails),
-    DB_OWN(test_marks),
-    DB_OWN(test_observed),
+    DB_TEST(test_reads),          DB_TEST(test_writes),
+    DB_TEST(test_errors_outside), DB_TEST(test_tx),
+    DB_TEST(test_tx_fails),       DB_TEST(test_tx_savepoint),
+    DB_TEST(test_tx_ends_early),  DB_TEST(test_refused),
+    DB_TEST(test_cursor_beside),  DB_TEST(test_session_closes_first),
+    DB_TEST(test_thousand),       DB_TEST(test_many_statements),
+    DB_TEST(test_create_many),    DB_OWN(test_social),
+    DB_TEST(test_stale),          DB_TEST(test_asked_types),
+    DB_OWN(test_pool_is_empty),   DB_OWN(test_connects_apart),
+    DB_TEST(test_timeout),        DB_TEST(test_cancel),
+    DB_TEST(test_close_early),    DB_TEST(test_killed),
+    DB_TEST(test_silent_network), DB_OWN(test_every_allocation_fails),
+    DB_OWN(test_marks),           DB_OWN(test_observed),
 };
 DB_MAIN(tests)
