@@ -17,7 +17,8 @@ ZDB := $(shell pkg-config --exists zdb 2>/dev/null && echo 1)
 CFLAGS_bench/postgres_operations := $(shell pkg-config --cflags libpq)
 CFLAGS_bench/postgres_batch      := $(CFLAGS_bench/postgres_operations)
 CFLAGS_bench/raw_postgres        := $(CFLAGS_bench/postgres_operations)
-CFLAGS_bench/peer_zdb := $(if $(ZDB),-DBENCH_ZDB $(shell pkg-config --cflags zdb) -Wno-clobbered)
+CFLAGS_bench/peer_zdb := $(if $(ZDB),-DBENCH_ZDB $(shell pkg-config --cflags zdb) \
+    $(if $(findstring clang,$(CC)),,-Wno-clobbered))
 
 $(B)/bench/postgres_operations: $(call obj,bench/postgres_operations.c bench/raw_postgres.c \
     bench/peer_zdb.c) $(B)/gen/app.o $(BENCH_LIB) $(B)/libprax.a

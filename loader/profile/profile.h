@@ -214,6 +214,7 @@ struct profile {
     uint32_t n_modules, n_frames, n_names, n_stacks, n_ops, n_processes, n_cpu, n_queries,
         n_query_sites;
     struct heap heap;
+    uint64_t nested_ns;   /* of queries within others, such as the levels of an include */
     struct growth memory; /* resident and virtual bytes of all processes */
     bool broken;
     struct pxi_arena arena;      /* texts and arrays of indexes */

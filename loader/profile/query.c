@@ -68,6 +68,7 @@ void profile__query(struct profile *p, uint32_t op, uint32_t ustack, const struc
     s->errors += q->status < 0;
     s->rows += q->rows;
     s->ns += q->duration_ns;
+    p->nested_ns += q->parent_id ? q->duration_ns : 0;
     s->ns_min = q->duration_ns < s->ns_min ? q->duration_ns : s->ns_min;
     s->ns_max = q->duration_ns > s->ns_max ? q->duration_ns : s->ns_max;
     s->bytes_in += q->bytes_in;

@@ -249,6 +249,11 @@ static void io_query(struct codec *c, void *item)
     io_histogram(c, q->histogram);
 }
 
+static void io_number(struct codec *c, void *number)
+{
+    bytes(c, number, sizeof(uint64_t));
+}
+
 static void io_query_site(struct codec *c, void *item)
 {
     struct query_site *s = item;
@@ -334,6 +339,7 @@ static const struct chunk chunks[] = {
     { "PROC", io_process, PROFILE_TABLE(processes, n_processes) },
     { "CPU_", io_cpu, PROFILE_TABLE(cpu, n_cpu) },
     { "QUER", io_query, PROFILE_TABLE(queries, n_queries) },
+    { "QNES", io_number, { offsetof(struct profile, nested_ns), 0, 0 } },
     { "QSIT", io_query_site, PROFILE_TABLE(query_sites, n_query_sites) },
     { "HEAP", io_heap, { offsetof(struct profile, heap), 0, 0 } },
     { "HSIT", io_heap_site, PROFILE_TABLE(heap.sites, heap.n_sites) },

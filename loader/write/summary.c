@@ -154,6 +154,7 @@ static void add_queries(struct page *g)
         rows += g->p->queries[i].rows;
         ns += g->p->queries[i].ns;
     }
+    ns -= g->p->nested_ns < ns ? g->p->nested_ns : 0; /* which is in the time of others, too */
     section(g, "Queries");
     if (!calls) {
         const char *why = g->p->meta.has_prax ? "none finished while recording\n"

@@ -106,7 +106,7 @@ const void *prax_gen_get(prax_session *s, const prax_model *m, const void *key, 
 {
     struct pxi_op op;
     struct pxi_request r;
-    const char *select, *include;
+    const char *select = NULL, *include = NULL;
     int rc = pxi_op_begin(&op, s, m, PRAX_GET, NULL);
     if (rc == 0)
         rc = pxi_get_request(&op, key, fetch, &r, &select, &include);

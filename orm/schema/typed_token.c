@@ -15,12 +15,11 @@ static const char *quoted_end(const char *p, const char *end, bool backslash)
 {
     char quote = *p++;
     for (; p < end; p++) {
-        if (backslash && *p == '\\') {
+        bool twice = *p == quote && p + 1 < end && p[1] == quote;
+        if (twice || (backslash && *p == '\\')) {
             p++;
-        } else if (*p == quote && (p + 1 == end || p[1] != quote)) {
-            return p + 1;
         } else if (*p == quote) {
-            p++;
+            return p + 1;
         }
     }
     return NULL;
@@ -61,23 +60,18 @@ static const char *skip_blanks(const char *p, const char *end)
     return end;
 }
 
-/* The end of the token at p and its kind; NULL: it does not end. */
-static const char *token_end(const char *p, const char *end, enum pxi_sql_kind *kind)
+static const char *word_end(const char *p, const char *end, enum pxi_sql_kind *kind)
+{
+    *kind = *p >= '0' && *p <= '9' ? PXI_SQL_NUMBER : PXI_SQL_WORD;
+    while (p < end && (is_word_char(*p) || (*kind == PXI_SQL_NUMBER && *p == '.')))
+        p++;
+    return p;
+}
+
+/* A parameter is a sign with a word behind it. */
+static const char *sign_end(const char *p, const char *end, enum pxi_sql_kind *kind)
 {
     static const char *const twos[] = { "::", "<=", ">=", "<>", "!=" };
-    bool escape = (*p == 'e' || *p == 'E') && end - p > 1 && p[1] == '\'';
-    *kind = *p == '"' ? PXI_SQL_NAME : PXI_SQL_STRING;
-    if (escape || *p == '\'' || *p == '"')
-        return quoted_end(p + escape, end, escape);
-    const char *dollar = *p == '$' ? dollar_end(p, end) : p;
-    if (dollar != p)
-        return dollar;
-    if (is_word_char(*p)) {
-        *kind = *p >= '0' && *p <= '9' ? PXI_SQL_NUMBER : PXI_SQL_WORD;
-        while (p < end && (is_word_char(*p) || (*kind == PXI_SQL_NUMBER && *p == '.')))
-            p++;
-        return p;
-    }
     *kind = PXI_SQL_SIGN;
     for (size_t i = 0; i < sizeof twos / sizeof *twos; i++) {
         if (end - p > 1 && memcmp(p, twos[i], 2) == 0)
@@ -89,6 +83,19 @@ static const char *token_end(const char *p, const char *end, enum pxi_sql_kind *
     for (p++; p < end && is_word_char(*p);)
         p++;
     return p;
+}
+
+/* The end of the token at p and its kind; NULL: it does not end. */
+static const char *token_end(const char *p, const char *end, enum pxi_sql_kind *kind)
+{
+    bool escape = (*p == 'e' || *p == 'E') && end - p > 1 && p[1] == '\'';
+    *kind = *p == '"' ? PXI_SQL_NAME : PXI_SQL_STRING;
+    if (escape || *p == '\'' || *p == '"')
+        return quoted_end(p + escape, end, escape);
+    const char *dollar = *p == '$' ? dollar_end(p, end) : p;
+    if (dollar != p)
+        return dollar;
+    return is_word_char(*p) ? word_end(p, end, kind) : sign_end(p, end, kind);
 }
 
 /* "a""b" becomes a"b; words get small letters. */

@@ -130,7 +130,7 @@ static inline int db_run(const struct CMUnitTest *tests, size_t n)
 {
     int failed = 0;
     for (int i = 0; i < DB_PLACES; i++) {
-        db_place = i;
+        db_place = (enum db_place)i;
         const char *why = db_missing();
         if (why) {
             db_skip(tests, n, why);

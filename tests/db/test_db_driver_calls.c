@@ -56,6 +56,7 @@ static int read_all(prax_session *s)
             n += prax_col_text(row, 0) != NULL;
         rc = reason_of(s, prax_error_code(s) == 0);
     }
+    assert_true(rc < 0 || n > 1);
     return rc;
 }
 

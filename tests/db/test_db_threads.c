@@ -27,7 +27,7 @@ static int one_round(prax_session *s, const struct worker *w, int i)
         return prax_error_code(s);
     int n = 0;
     blog_tag_each(t, s, .take = 5) n += t->id > 0;
-    return prax_error_code(s);
+    return n > 5 ? PRAX_ELIMIT : prax_error_code(s);
 }
 
 static void *work(void *arg)

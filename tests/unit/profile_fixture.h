@@ -142,8 +142,7 @@ static inline struct profile *fixture_hostile(void)
         "\x1b[31mred\x07",
         "bad utf8 \xff\xfe\xc0\x80",
         "\xef\xbf\xbe\xef\xbf\xbf",
-        "\xc2\x9b"
-        "csi",
+        "\302\233csi",
         "",
         "std::vector<int, std::allocator<int> >::push_back(int&&)",
     };

@@ -126,7 +126,7 @@ static void gives_files_to_the_user(void **state)
 static void a_full_disk_leaves_no_half_files(void **state)
 {
     (void)state;
-    struct rlimit old, small = { 4096, RLIM_INFINITY };
+    struct rlimit old, small = { 8192, RLIM_INFINITY };
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     small.rlim_max = old.rlim_max;
     struct profile *p = fixture_small();
@@ -282,6 +282,23 @@ static void summary_equals_the_golden_file(void **state)
     profile__free(p);
 }
 
+/* A level of an include is a call of its own, and its time is in that of the query above. */
+static void time_within_others_counts_once(void **state)
+{
+    (void)state;
+    struct profile *p = fixture_small();
+    struct summary_opts o = { .width = 80, .dir = "profile" };
+    struct pxi_buf out = { 0 };
+    uint32_t level = profile__op(p, PRAX_USDT_QUERY_MANY, "Tag", "SELECT 1", 8, 0x99);
+    struct pxb_query q = { .duration_ns = 3000000, .rows = 1, .op_id = 7, .parent_id = 6 };
+    profile__query(p, level, 0, &q);
+    write_summary(p, &o, &out);
+    assert_non_null(strstr(out.data, "22 calls, 1 error, 61 rows, 5.21 ms in all\n"));
+    assert_non_null(strstr(out.data, "3.00 ms  57.6 %          1"));
+    pxi_buf_free(&out);
+    profile__free(p);
+}
+
 static void summary_keeps_to_its_width(void **state)
 {
     (void)state;
@@ -338,6 +355,7 @@ int main(void)
         IN_DIR(export_writes_each_format),
         IN_DIR(export_names_what_is_wrong),
         cmocka_unit_test(summary_equals_the_golden_file),
+        cmocka_unit_test(time_within_others_counts_once),
         cmocka_unit_test(summary_keeps_to_its_width),
         cmocka_unit_test(summary_lets_no_escapes_through),
         cmocka_unit_test(colour_is_for_terminals),
