@@ -153,7 +153,7 @@ static void emit_row(struct pxi_emit *e)
 static void emit_order(struct pxi_emit *e)
 {
     static const char *const names[] = { "ASC", "DESC", "ASC_NULLS_FIRST", "DESC_NULLS_LAST" };
-    emit(e, "enum $M_order { $U_ORDER_NONE,\n");
+    emit(e, "enum $M_order {\n    $U_ORDER_NONE,\n");
     for (uint32_t i = 0; i < e->model->c_columns; i++) {
         const struct pxi_column *c = &e->model->columns.items[i];
         struct pxi_ctype t = pxi_ctype_of(e->schema, c);
