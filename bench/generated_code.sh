@@ -1,12 +1,12 @@
 #!/bin/bash
 # generated_code.sh - what generated code costs: lines a model, and the CPU time that compilers take,
-# beside the budget of docs/architecture.md. Figures are user + system seconds, best of REPEAT (3).
+# beside the budget of docs/architecture.md. Figures are user + system, medians of REPEAT (5) runs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 B=${B:-build/bench}
 prax=$PWD/$B/prax
 include=(-std=gnu11 -Iorm/include -Iusdt/include)
-repeat=${REPEAT:-3}
+repeat=${REPEAT:-5}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
@@ -29,17 +29,15 @@ schema() {
     }'
 }
 
-cpu() { # COMMAND...: its user + system seconds, the best of some runs
-    local best=999999 TIMEFORMAT='%U %S' t
+cpu() { # COMMAND...: its user + system milliseconds, the median of some runs
+    local TIMEFORMAT='%U %S'
     for ((i = 0; i < repeat; i++)); do
-        t=$({ time "$@" >/dev/null 2>&1; } 2>&1 | awk '{ printf "%d", ($1 + $2) * 1000 }')
-        ((t < best)) && best=$t
-    done
-    echo "$best"
+        { time "$@" >/dev/null 2>&1; } 2>&1
+    done | awk '{ print ($1 + $2) * 1000 }' | sort -n | sed -n "$(((repeat + 1) / 2))p"
 }
 
-printf '%8s %7s %10s %10s %12s %13s %14s %14s\n' models fields lines budget compiler \
-    'include, ms' 'a file, ms' 'of single, ms'
+printf '%8s %7s %6s %7s %9s %9s %7s %7s %9s %9s %10s\n' models fields lines budget compiler \
+    prax.h PREFIX.h one.h one.c PREFIX.c single/n
 for shape in "20 12" "200 12" "200 60"; do
     read -r models fields <<<"$shape"
     out=$dir/$models-$fields
@@ -47,26 +45,22 @@ for shape in "20 12" "200 12" "200 60"; do
     schema "$models" "$fields" >"$out/schema.prax"
     "$prax" generate -q -o "$out" "$out/schema.prax"
     "$prax" generate -q --single -o "$out/single" "$out/schema.prax"
-    lines=$(cat "$out"/app.h "$out"/app*.c | wc -l)
-    echo '#include "app.h"' >"$out/use.c"
+    lines=$(cat "$out"/app*.[ch] | wc -l)
     echo '#include <prax/prax.h>' >"$out/none.c"
+    echo '#include "app.h"' >"$out/all.c"
+    echo '#include "app_branch1.h"' >"$out/one.c"
     for cc in gcc clang; do
         command -v "$cc" >/dev/null || continue
-        none=$(cpu "$cc" "${include[@]}" -fsyntax-only "$out/none.c")
-        use=$(cpu "$cc" "${include[@]}" -I"$out" -fsyntax-only "$out/use.c")
-        sources=("$out"/app*.c)
-        ((${#sources[@]} > 20)) && sources=("${sources[@]:0:20}")
-        all=0
-        for c in "${sources[@]}"; do
-            t=$(repeat=1 cpu "$cc" "${include[@]}" -I"$out" -O2 -c -o /dev/null "$c")
-            all=$((all + t))
-        done
-        one=$(repeat=1 cpu "$cc" "${include[@]}" -I"$out/single" -O2 -c -o /dev/null "$out/single/app.c")
-        printf '%8d %7d %10d %10d %12s %6d - %4d %14d %14d\n' "$models" "$fields" \
-            $((lines / models)) $((240 + 8 * fields)) "$cc" "$use" "$none" \
-            $((all / ${#sources[@]})) $((one / models))
+        read_=("$cc" "${include[@]}" -I"$out" -fsyntax-only)
+        compile=("$cc" "${include[@]}" -O2 -c -o /dev/null)
+        single=$(repeat=1 cpu "${compile[@]}" -I"$out/single" "$out/single/app.c")
+        printf '%8d %7d %6d %7d %9s %9d %7d %7d %9d %9d %10d\n' "$models" "$fields" \
+            $((lines / models)) $((240 + 8 * fields)) "$cc" "$(cpu "${read_[@]}" "$out/none.c")" \
+            "$(cpu "${read_[@]}" "$out/all.c")" "$(cpu "${read_[@]}" "$out/one.c")" \
+            "$(cpu "${compile[@]}" "$out/app_branch1.c")" \
+            "$(cpu "${compile[@]}" "$out/app.c")" $((single / models))
     done
 done
-echo "lines: .h and .c a model. include: a file with app.h - one with prax.h alone. a file: PREFIX_model.c."
-echo "of single: PREFIX.c of --single, by the models in it."
-echo "budget: a file with 20 models at most 100 ms over prax.h alone, 200 models 500; .c 40 ms a model"
+echo "lines: of all files, by the models. ms to read: a file with prax.h, with PREFIX.h, with a model's"
+echo "header. ms to compile: a model's .c, PREFIX.c, PREFIX.c of --single by the models in it."
+echo "budget: PREFIX.h over prax.h at most 100 ms with 20 models, 500 with 200; a model's .c 40 ms"

@@ -155,7 +155,7 @@ static struct memory compile(const struct world *w, bool generate)
         die(code > 0 ? diags.items[0].text : "out of memory");
     if (generate) {
         struct pxi_buf header = { 0 }, source = { 0 };
-        pxi_gen_header(&header, schema, NULL, "b.prax");
+        pxi_gen_single_header(&header, schema, NULL, "b.prax");
         pxi_gen_single(&source, schema, NULL, "b.prax");
         bench_keep(source.data);
         if (!pxi_buf_ok(&header) || !pxi_buf_ok(&source))

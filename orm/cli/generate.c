@@ -1,16 +1,21 @@
-/* generate.c - prax generate: a schema becomes PREFIX.h, PREFIX.c and a PREFIX_model.c a model.
+/* generate.c - prax generate: a schema becomes PREFIX.h and PREFIX.c, PREFIX_models.h, and a
+ * PREFIX_model.h and a PREFIX_model.c a model.
  *
- * Files that would not change are left alone, so that make compiles a changed model and no other. A
- * file of a model that is gone is removed, else the linker would meet it: it is ours if its first
- * line says that it is itself, generated from this schema.
+ * Files that would not change are left alone, so that make compiles a changed model and no other.
+ * PREFIX.h includes all other headers and gets a new time when one of them was written: who
+ * includes it may name it alone as a prerequisite. A file of a model that is gone is removed, else
+ * the linker would meet it: it is ours if its first line says that it is itself, generated from
+ * this schema.
  */
 #include "orm/cli/cli.h"
 #include "orm/gen/gen.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct job {
@@ -25,7 +30,11 @@ struct run {
     const pxi_typed_list *queries; /* or NULL */
     const char *source;            /* the schema's name, without folders */
     struct pxi_buf dir;
+    bool written; /* a header that PREFIX.h includes */
 };
+
+/* A file of the output. */
+enum part { PART_HEADER, PART_MODELS, PART_SOURCE, PART_MODEL_HEADER, PART_MODEL };
 
 static int parse_args(struct job *job, int argc, char **argv)
 {
@@ -79,40 +88,70 @@ static void folder(struct pxi_buf *path, const struct job *job, const struct pxi
     pxi_buf_text(path, s->tree->out);
 }
 
-/* "DIR/PREFIX.h", "DIR/PREFIX_user.c" */
-static void path_of(struct pxi_buf *path, const struct run *r, const struct pxi_model *m, char kind)
+/* "DIR/PREFIX.h", "DIR/PREFIX_user.c"; m may be NULL */
+static void path_of(struct pxi_buf *path, const struct run *r, enum part part,
+                    const struct pxi_model *m)
 {
-    pxi_buf_fmt(path, "%s/%s%s%s.%c", r->dir.data, r->tree->prefix, m ? "_" : "",
-                m ? m->c_name : "", kind);
+    static const char *const ends[] = { ".h", "_models.h", ".c", ".h", ".c" };
+    pxi_buf_fmt(path, "%s/%s%s%s%s", r->dir.data, r->tree->prefix, m ? "_" : "", m ? m->c_name : "",
+                ends[part]);
 }
 
-static int write_one(const struct run *r, const struct pxi_model *m, char kind)
+static void text_of(struct pxi_buf *text, const struct run *r, enum part part,
+                    const struct pxi_model *m)
+{
+    bool single = r->job->single;
+    switch (part) {
+    case PART_HEADER:
+        (single ? pxi_gen_single_header : pxi_gen_header)(text, r->tree, r->queries, r->source);
+        break;
+    case PART_MODELS:
+        pxi_gen_models_header(text, r->tree, r->source);
+        break;
+    case PART_SOURCE:
+        (single ? pxi_gen_single : pxi_gen_main)(text, r->tree, r->queries, r->source);
+        break;
+    case PART_MODEL_HEADER:
+        pxi_gen_model_header(text, r->tree, m, r->source);
+        break;
+    case PART_MODEL:
+        pxi_gen_model(text, r->tree, m, r->source);
+        break;
+    }
+}
+
+/* Writes it unless it is there already; PREFIX.h comes last. */
+static int put_text(struct run *r, const char *path, const struct pxi_buf *text, enum part part)
+{
+    int written = pxi_cli_write(path, text);
+    if (written < 0)
+        return PXI_EXIT_TROUBLE;
+    r->written |= written && (part == PART_MODELS || part == PART_MODEL_HEADER);
+    bool renew = !written && part == PART_HEADER && r->written;
+    if (renew && utimensat(AT_FDCWD, path, NULL, 0) < 0)
+        return pxi_cli_fail("%s: cannot be given a new time: %s", path, strerror(errno));
+    if (!r->job->quiet) {
+        fprintf(stderr, "prax: %s: %s\n", path,
+                written ? "written"
+                : renew ? "includes what was written: new time"
+                        : "unchanged");
+    }
+    return PXI_EXIT_DONE;
+}
+
+static int write_one(struct run *r, enum part part, const struct pxi_model *m)
 {
     struct pxi_buf text = { 0 }, path = { 0 };
     int status = PXI_EXIT_DONE;
-    path_of(&path, r, m, kind);
-    if (r->job->list) {
-        if (pxi_buf_ok(&path))
-            puts(path.data);
-        pxi_buf_free(&path);
-        return status;
-    }
-    if (m) {
-        pxi_gen_model(&text, r->tree, m, r->source);
-    } else {
-        (kind == 'h'      ? pxi_gen_header
-         : r->job->single ? pxi_gen_single
-                          : pxi_gen_main)(&text, r->tree, r->queries, r->source);
-    }
-    if (!pxi_buf_ok(&text) || !pxi_buf_ok(&path)) {
+    path_of(&path, r, part, m);
+    if (!r->job->list)
+        text_of(&text, r, part, m);
+    if (!pxi_buf_ok(&path) || (!r->job->list && !pxi_buf_ok(&text))) {
         status = pxi_cli_fail("%s: out of memory", r->source);
+    } else if (r->job->list) {
+        puts(path.data);
     } else {
-        int written = pxi_cli_write(path.data, &text);
-        if (written < 0) {
-            status = PXI_EXIT_TROUBLE;
-        } else if (!r->job->quiet) {
-            fprintf(stderr, "prax: %s: %s\n", path.data, written ? "written" : "unchanged");
-        }
+        status = put_text(r, path.data, &text, part);
     }
     pxi_buf_free(&text);
     pxi_buf_free(&path);
@@ -123,15 +162,15 @@ static int write_one(const struct run *r, const struct pxi_model *m, char kind)
 
 static bool is_wanted(const struct run *r, const char *name)
 {
-    size_t prefix = strlen(r->tree->prefix);
+    name += strlen(r->tree->prefix) + 1;
     for (uint32_t i = 0; i < r->tree->models.count && !r->job->single; i++) {
         const struct pxi_model *m = &r->tree->models.items[i];
         size_t size = m->ignore ? 0 : strlen(m->c_name);
-        if (size && strncmp(name + prefix + 1, m->c_name, size) == 0 &&
-            strcmp(name + prefix + 1 + size, ".c") == 0)
+        if (size && strncmp(name, m->c_name, size) == 0 &&
+            (strcmp(name + size, ".c") == 0 || strcmp(name + size, ".h") == 0))
             return true;
     }
-    return false;
+    return !r->job->single && strcmp(name, "models.h") == 0;
 }
 
 /* Whether its first line is the one that we write into a file of that name. */
@@ -157,7 +196,7 @@ static void remove_stale(const struct run *r, const char *name)
         bool gone = unlink(path.data) == 0;
         if (!gone || !r->job->quiet) {
             fprintf(stderr, "prax: %s: %s\n", path.data,
-                    gone ? "removed: its model is gone" : strerror(errno));
+                    gone ? "removed: no longer generated" : strerror(errno));
         }
     }
     pxi_buf_free(&path);
@@ -174,17 +213,30 @@ static void clean_up(const struct run *r)
 
 /* ---- all of it ---- */
 
-static int write_files(const struct run *r)
+static int write_models(struct run *r)
+{
+    int status = write_one(r, PART_MODELS, NULL);
+    for (uint32_t i = 0; i < r->tree->models.count && !status; i++) {
+        const struct pxi_model *m = &r->tree->models.items[i];
+        if (m->ignore)
+            continue;
+        status = write_one(r, PART_MODEL_HEADER, m);
+        if (!status)
+            status = write_one(r, PART_MODEL, m);
+    }
+    return status;
+}
+
+/* PREFIX.h is the last: its time is that of the newest header. */
+static int write_files(struct run *r)
 {
     int status = r->job->list ? 0 : pxi_cli_make_folder(r->dir.data);
+    if (!status && !r->job->single)
+        status = write_models(r);
     if (!status)
-        status = write_one(r, NULL, 'h');
+        status = write_one(r, PART_SOURCE, NULL);
     if (!status)
-        status = write_one(r, NULL, 'c');
-    for (uint32_t i = 0; i < r->tree->models.count && !status && !r->job->single; i++) {
-        if (!r->tree->models.items[i].ignore)
-            status = write_one(r, &r->tree->models.items[i], 'c');
-    }
+        status = write_one(r, PART_HEADER, NULL);
     if (!status && !r->job->list)
         clean_up(r);
     return status;

@@ -6,7 +6,7 @@
 
 static const char schema_text[] =
     "// The tables of this program; man 5 prax_schema explains the language.\n"
-    "// `make` runs prax generate, which writes gen/app.h and gen/app*.c.\n"
+    "// `make` runs prax generate, which writes gen/app*.h and gen/app*.c.\n"
     "\n"
     "generator c { prefix = \"app\"  out = \"gen\" }\n"
     "datasource db { provider = sqlite }\n"

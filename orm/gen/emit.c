@@ -16,7 +16,7 @@ static const char *piece_end(const char *p, const char *end)
         } else if (*p == '"') {
             quoted = !quoted;
         } else if (!quoted && p + 1 < end && p[1] == ' ' && strchr(",;{", *p)) {
-            return p + 2;
+            return p + 3 == end && p[2] == '\\' ? end : p + 2;
         }
     }
     return end;
@@ -45,12 +45,12 @@ static void end_line(struct pxi_emit *e)
     const char *line = e->line.data ? e->line.data : "", *end = line + e->line.size;
     bool define = e->in_macro || !strncmp(line, "#define", 7);
     e->in_macro = end > line && end[-1] == '\\';
-    size_t indent = strspn(line, " ") + STEP, limit = define ? COLUMNS - 2 : COLUMNS;
-    size_t width = 0;
+    size_t indent = strspn(line, " ") + STEP, width = 0;
     const char *row = line;
     for (const char *p = line, *next; p < end; p = next) {
         next = piece_end(p, end);
-        size_t need = trimmed(p, next);
+        bool backslash = define && !(next == end && e->in_macro); /* a line may bring its own */
+        size_t need = trimmed(p, next), limit = backslash ? COLUMNS - 2 : COLUMNS;
         if (width > 0 && width + need > limit) {
             add_row(e->out, row, trimmed(row, p));
             pxi_buf_fmt(e->out, "%s\n%*s", define ? " \\" : "", (int)indent, "");

@@ -1,4 +1,4 @@
-/* emit.h - lines of C from templates: what header.c and source.c are written in. */
+/* emit.h - lines of C from templates: what the other files of the generator are written in. */
 #ifndef PXI_GEN_EMIT_H
 #define PXI_GEN_EMIT_H
 #include "orm/gen/gen.h"
@@ -63,5 +63,6 @@ const struct pxi_column *pxi_version_column(const struct pxi_model *m);   /* or 
 void pxi_gen_typed_header(struct pxi_emit *e, const struct pxi_typed *q); /* typed.c */
 void pxi_gen_typed_source(struct pxi_emit *e, const struct pxi_typed *q);
 void pxi_emit_columns(struct pxi_emit *e); /* columns.c: M_defaults, rules, M_columns */
+void pxi_emit_model(struct pxi_emit *e);   /* model.c: all that is declared of it */
 
 #endif

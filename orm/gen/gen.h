@@ -1,6 +1,13 @@
-/* gen.h - from a checked schema to C: PREFIX.h with the structs and declarations, PREFIX_model.c
- * with the tables of prax/model.h and one-line wrappers for each model, PREFIX.c with the enums and
- * the DDL. All behaviour is in libprax, which reads the tables.
+/* gen.h - from a checked schema to C. All behaviour is in libprax, which reads the tables.
+ *
+ *   PREFIX_models.h  enums, and the shapes of all models
+ *   PREFIX_MODEL.h   a model's structs and declarations; includes PREFIX_models.h and no other
+ *   PREFIX.h         includes all of these; typed SQL, and what belongs to no model
+ *   PREFIX_MODEL.c   the tables of prax/model.h and one-line wrappers; includes PREFIX_MODEL.h
+ *   PREFIX.c         enums, DDL, typed SQL
+ *
+ * Of a changed field two files know, its model's. PREFIX_models is a name that the checker keeps
+ * from models. Or all of it is two files: PREFIX.h and PREFIX.c.
  *
  * Output is a function of the schema alone: no dates, no paths, no order of a hash table. It keeps
  * within 100 columns unless a single word is longer. Pure: text goes into the caller's buffer,
@@ -14,12 +21,18 @@
 /* source is the schema's file name, for the first line; queries are typed SQL, or NULL. */
 void pxi_gen_header(struct pxi_buf *out, const struct pxi_schema *schema,
                     const pxi_typed_list *queries, const char *source);
-/* Models with ignore have no file. */
+void pxi_gen_models_header(struct pxi_buf *out, const struct pxi_schema *schema,
+                           const char *source);
+/* Models with ignore have no files. */
+void pxi_gen_model_header(struct pxi_buf *out, const struct pxi_schema *schema,
+                          const struct pxi_model *m, const char *source);
 void pxi_gen_model(struct pxi_buf *out, const struct pxi_schema *schema, const struct pxi_model *m,
                    const char *source);
 void pxi_gen_main(struct pxi_buf *out, const struct pxi_schema *schema,
                   const pxi_typed_list *queries, const char *source);
-/* The same as one PREFIX.c, models included. */
+/* PREFIX.h and PREFIX.c that need no other file. */
+void pxi_gen_single_header(struct pxi_buf *out, const struct pxi_schema *schema,
+                           const pxi_typed_list *queries, const char *source);
 void pxi_gen_single(struct pxi_buf *out, const struct pxi_schema *schema,
                     const pxi_typed_list *queries, const char *source);
 

@@ -40,13 +40,13 @@ static void emit_keys(struct pxi_emit *e)
             pxi_emit_number(e, m->keys.items[i].columns.items[j]);
         }
     }
-    emit(e, " };\nstatic const uint16_t $M_key_offs[] = {\n");
+    emit(e, " };\nstatic const uint16_t $M_key_offs[] = { ");
     for (uint32_t i = 0; i < m->unique_keys; i++) {
         const struct pxi_key *key = &m->keys.items[i];
         for (uint32_t j = 0; j < key->columns.count; j++) {
             emit(e,
-                 key->columns.count > 1 ? "    offsetof($M_key,\tu.$0.$1),\n"
-                                        : "    offsetof($M_key,\tu.$1),\n",
+                 key->columns.count > 1 ? "offsetof($M_key,\tu.$0.$1), "
+                                        : "offsetof($M_key,\tu.$1), ",
                  key->c_name, m->columns.items[key->columns.items[j]].c_name);
         }
     }
@@ -229,15 +229,15 @@ static void emit_numbers(struct pxi_emit *e)
 static void emit_model(struct pxi_emit *e)
 {
     const struct pxi_model *m = e->model;
-    emit(e, "/* ---- $0 ---- */\n", m->name.text);
     pxi_emit_columns(e);
     if (m->unique_keys)
         emit_keys(e);
     emit_relations(e);
-    emit(e, "static const uint16_t $M_where_off[] = {\n    ");
+    emit(e, "#define AT_(field) PRAX_WHERE_($M,\tfield)\n"
+            "static const uint16_t $M_where_off[] = {\n    ");
     for (uint32_t i = 0; i < m->c_columns; i++)
-        emit(e, i ? ", PRAX_WHERE_($M,\t$0)" : "PRAX_WHERE_($M,\t$0)", m->columns.items[i].c_name);
-    emit(e, ",\n};\nconst prax_model $M_model = {\n");
+        emit(e, i ? ", AT_($0)" : "AT_($0)", m->columns.items[i].c_name);
+    emit(e, ",\n};\n#undef AT_\nconst prax_model $M_model = {\n");
     emit_numbers(e);
     emit(e, model_tail);
     emit(e, m->view ? "" : model_writes);
@@ -337,9 +337,12 @@ static void emit_open(struct pxi_emit *e)
     emit(e, e->schema->url_is_env ? ", true);\n}\n" : ", false);\n}\n");
 }
 
-static const char first_line[] =
-    "/* $P$1.c - generated from $0; do not edit. Tables; the library does the work. */\n"
+static const char intro[] =
+    "/* $P.c - generated from $0;\tdo not edit. Tables; the library does the work. */\n"
     "#include \"$P.h\"\n#include <prax/model.h>\n";
+static const char model_intro[] =
+    "/* $M.c - generated from $0;\tdo not edit. Tables; the library does the work. */\n"
+    "#include \"$M.h\"\n#include <prax/model.h>\n";
 
 static void emit_main(struct pxi_emit *e)
 {
@@ -360,7 +363,7 @@ void pxi_gen_main(struct pxi_buf *out, const struct pxi_schema *schema,
                   const pxi_typed_list *queries, const char *source)
 {
     struct pxi_emit e = { .out = out, .schema = schema };
-    emit(&e, first_line, source, "");
+    emit(&e, intro, source);
     emit_main(&e);
     for (uint32_t i = 0; queries && i < queries->count; i++)
         pxi_gen_typed_source(&e, &queries->items[i]);
@@ -371,14 +374,10 @@ void pxi_gen_model(struct pxi_buf *out, const struct pxi_schema *schema, const s
                    const char *source)
 {
     struct pxi_emit e = { .out = out, .schema = schema, .model = m };
-    struct pxi_buf name = { 0 };
-    pxi_buf_fmt(&name, "_%s", m->c_name);
-    out->broken |= !pxi_buf_ok(&name);
-    emit(&e, first_line, source, pxi_buf_ok(&name) ? name.data : "");
+    emit(&e, model_intro, source);
     emit_externs(&e);
     emit(&e, "\n");
     emit_model(&e);
-    pxi_buf_free(&name);
     pxi_buf_free(&e.line);
 }
 
@@ -391,7 +390,7 @@ void pxi_gen_single(struct pxi_buf *out, const struct pxi_schema *schema,
         e.model = &schema->models.items[i];
         if (e.model->ignore)
             continue;
-        emit(&e, "\n");
+        emit(&e, "\n/* ---- $0 ---- */\n", e.model->name.text);
         emit_model(&e);
     }
     pxi_buf_free(&e.line);

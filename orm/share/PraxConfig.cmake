@@ -4,10 +4,10 @@
 #   add_executable(app main.c)
 #   prax_generate(app SCHEMA schema.prax PREFIX app)
 #
-# prax_generate makes PREFIX.h, PREFIX.c and a PREFIX_model.c a model from SCHEMA (a file or a folder,
-# whose generator has that prefix) in the build folder whenever the schema has changed, compiles them into the target and
-# links it with the library. Which models there are is asked when CMake configures, which it does
-# again after a change of the schema.
+# prax_generate makes PREFIX.h, PREFIX.c, and a header and a source a model, from SCHEMA (a file or a
+# folder, whose generator has that prefix) in the build folder whenever the schema has changed, compiles
+# them into the target and links it with the library. Which models there are is asked when CMake
+# configures, which it does again after a change of the schema.
 get_filename_component(PRAX_PREFIX_DIR "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
 find_program(PRAX_EXECUTABLE prax HINTS "${PRAX_PREFIX_DIR}/bin" REQUIRED)
 

@@ -1,6 +1,6 @@
 /* The generator, on any schema that has no errors: the C is made of whole tokens (strings and
- * comments end, brackets match, no control characters), it is the same a second time, and its one
- * file is the sum of its parts; every statement of the DDL has its quotes closed. */
+ * comments end, brackets match, no control characters), it is the same a second time, as one file
+ * and as one a model; every statement of the DDL has its quotes closed. */
 #include "orm/gen/gen.h"
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +76,7 @@ static void check_generated(const struct pxi_schema *schema)
 {
     struct pxi_buf header[2] = { { 0 } }, single[2] = { { 0 } }, part = { 0 };
     for (int i = 0; i < 2; i++) {
-        pxi_gen_header(&header[i], schema, NULL, "x.prax");
+        pxi_gen_single_header(&header[i], schema, NULL, "x.prax");
         pxi_gen_single(&single[i], schema, NULL, "x.prax");
     }
     check_c(&header[0]);
@@ -84,12 +84,15 @@ static void check_generated(const struct pxi_schema *schema)
     check_equal(&header[0], &header[1]);
     check_equal(&single[0], &single[1]);
     pxi_gen_main(&part, schema, NULL, "x.prax");
+    pxi_gen_header(&part, schema, NULL, "x.prax");
+    pxi_gen_models_header(&part, schema, "x.prax");
     check_c(&part);
     for (uint32_t i = 0; i < schema->models.count; i++) {
         if (schema->models.items[i].ignore)
             continue;
         pxi_buf_clear(&part);
         pxi_gen_model(&part, schema, &schema->models.items[i], "x.prax");
+        pxi_gen_model_header(&part, schema, &schema->models.items[i], "x.prax");
         check_c(&part);
     }
     for (unsigned db = 0; db < PXI_DATABASES; db++) {

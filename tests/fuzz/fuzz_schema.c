@@ -63,7 +63,7 @@ static void make_tables(struct pxi_buf *out, const struct pxi_schema *schema)
 static void generate(const struct pxi_schema *schema)
 {
     struct pxi_buf out = { 0 };
-    pxi_gen_header(&out, schema, NULL, "s.prax");
+    pxi_gen_single_header(&out, schema, NULL, "s.prax");
     pxi_gen_single(&out, schema, NULL, "s.prax");
     if (!pxi_buf_ok(&out))
         abort();

@@ -34,7 +34,7 @@ static const struct pxi_schema *schema(void)
 static void generate(const pxi_typed_list *list)
 {
     struct pxi_buf out = { 0 };
-    pxi_gen_header(&out, schema(), list, "s.prax");
+    pxi_gen_single_header(&out, schema(), list, "s.prax");
     pxi_gen_single(&out, schema(), list, "s.prax");
     if (!pxi_buf_ok(&out))
         abort();

@@ -94,28 +94,53 @@ if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
 fi
 
 run 0 generate -q -o a/b/c "$minimal" && [ ! -s out ] && [ ! -s err ] &&
-    [ "$(ls a/b/c)" = $'mini.c\nmini.h\nmini_note.c' ]
+    [ "$(ls a/b/c)" = $'mini.c\nmini.h\nmini_models.h\nmini_note.c\nmini_note.h' ]
 check "generate -o makes the folder, -q is quiet, nothing else is left"
-touch -d '2001-01-01' a/b/c/mini.c a/b/c/mini.h
-run 0 generate -o a/b/c "$minimal" && [ "$(grep -c unchanged err)" -eq 3 ] &&
-    [ "$(stat -c %Y a/b/c/mini.h)" -lt 1000000000 ] && [ "$(stat -c %Y a/b/c/mini.c)" -lt 1000000000 ]
+old() { # FILE...: all of them have the time that they were given
+    local f
+    for f in "${@/#/a/b/c/}"; do [ "$(stat -c %Y "$f")" -lt 1000000000 ] || return 1; done
+}
+touch -d '2001-01-01' a/b/c/*
+run 0 generate -o a/b/c "$minimal" && [ "$(grep -c unchanged err)" -eq 5 ] &&
+    old mini.c mini.h mini_models.h mini_note.c mini_note.h
 check "unchanged files keep their time"
+for h in note models; do
+    echo x >>a/b/c/mini_$h.h
+    touch -d '2001-01-01' a/b/c/*
+    run 0 generate -o a/b/c "$minimal" && grep -q "mini_$h.h: written" err &&
+        grep -q 'mini.h: includes what was written: new time' err && [ "$(grep -c unchanged err)" -eq 3 ] &&
+        ! old mini.h && ! old mini_$h.h && old mini.c mini_note.c && ! [ a/b/c/mini.h -ot a/b/c/mini_$h.h ]
+    check "PREFIX.h is as new as PREFIX_$h.h that it includes"
+done
+echo x >>a/b/c/mini_note.c
+touch -d '2001-01-01' a/b/c/*
+run 0 generate -q -o a/b/c "$minimal" && ! old mini_note.c && old mini.h mini_note.h; check "no header: no new time"
 echo x >>a/b/c/mini.h
 run 0 generate -o a/b/c "$minimal" && [ "$(grep -c written err)" -eq 1 ] && ! grep -qx x a/b/c/mini.h
 check "a changed file is written again"
 run 0 generate --files -o a/b/c "$minimal" && [ ! -s err ] &&
-    [ "$(cat out)" = $'a/b/c/mini.h\na/b/c/mini.c\na/b/c/mini_note.c' ]
+    [ "$(sort out)" = "$(ls a/b/c/*)" ]
 check "--files names what would be written"
 run 0 generate --files --single -o not/made "$minimal" && [ ! -e not ] &&
-    [ "$(cat out)" = $'not/made/mini.h\nnot/made/mini.c' ]
+    [ "$(cat out)" = $'not/made/mini.c\nnot/made/mini.h' ]
 check "--files writes nothing; --single is one file"
-echo "/* mini_gone.c - generated from $(basename "$minimal"); do not edit." >a/b/c/mini_gone.c
+for f in mini_gone.c mini_gone.h; do
+    echo "/* $f - generated from $(basename "$minimal"); do not edit." >"a/b/c/$f"
+done
 echo "/* mini_mine.c - written by hand */" >a/b/c/mini_mine.c
 echo "/* mini_else.c - generated from other.prax; do not edit." >a/b/c/mini_else.c
-run 0 generate -o a/b/c "$minimal" && grep -q 'mini_gone.c: removed: its model is gone' err &&
-    [ ! -e a/b/c/mini_gone.c ] && [ -e a/b/c/mini_mine.c ] && [ -e a/b/c/mini_else.c ]
-check "the file of a model that is gone is removed, and no other"
-run 0 generate -q --single -o a/b/c "$minimal" && [ ! -e a/b/c/mini_note.c ]
+run 0 generate -o a/b/c "$minimal" && grep -q 'mini_gone.c: removed: no longer generated' err &&
+    [ ! -e a/b/c/mini_gone.c ] && [ ! -e a/b/c/mini_gone.h ] && [ -e a/b/c/mini_mine.c ] && [ -e a/b/c/mini_else.c ]
+check "the files of a model that is gone are removed, and no other"
+long=$(printf 'long%.0s' {1..14})
+for m in One Two; do
+    sed "s/model Note/model $long$m/" "$minimal" >"$long.prax"
+    run 0 generate -q -o stale "$long.prax"
+done
+[ "$(ls stale | tr '\n' ' ')" = "mini.c mini.h mini_${long}_two.c mini_${long}_two.h mini_models.h " ]
+check "the same with names that fill a line"
+run 0 generate -q --single -o a/b/c "$minimal" &&
+    [ "$(ls a/b/c)" = $'mini.c\nmini.h\nmini_else.c\nmini_mine.c' ]
 check "--single: models in files of their own are gone"
 (umask 027 && run 0 generate -o u "$minimal") && [ "$(stat -c %a u/mini.h)" = 640 ]
 check "umask is obeyed"
@@ -132,9 +157,9 @@ echo file >taken
 run 2 generate -o taken "$minimal" && grep -q '^prax: taken.*cannot be' err; check "-o is a file"
 run 2 generate -o taken/x "$minimal" && grep -q 'Not a directory' err; check "-o below a file"
 run 2 generate -o '' "$minimal" && grep -q 'no name' err; check "-o without a name"
-mkdir -p full/mini.h
-run 2 generate -o full "$minimal" && grep -q 'full/mini.h: cannot be written: Is a directory' err &&
-    [ "$(ls full)" = mini.h ]
+mkdir -p full/mini_models.h
+run 2 generate -o full "$minimal" && [ "$(ls -A full)" = mini_models.h ] &&
+    grep -q 'full/mini_models.h: cannot be written: Is a directory' err
 check "a folder in the way; no temporary file is left"
 (ulimit -f 1; trap '' XFSZ; run 2 generate -o limit "$minimal") && grep -q 'File too large' err &&
     [ -z "$(ls limit)" ]

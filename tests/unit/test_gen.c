@@ -49,6 +49,21 @@ static void end(struct compiled *c)
     pxi_arena_free(&c->arena);
 }
 
+/* All files of a schema behind each other. */
+static void generate_files(struct pxi_buf *out, const struct pxi_schema *schema)
+{
+    pxi_gen_header(out, schema, NULL, "x.prax");
+    pxi_gen_models_header(out, schema, "x.prax");
+    pxi_gen_main(out, schema, NULL, "x.prax");
+    for (uint32_t i = 0; i < schema->models.count; i++) {
+        const struct pxi_model *m = &schema->models.items[i];
+        if (m->ignore)
+            continue;
+        pxi_gen_model_header(out, schema, m, "x.prax");
+        pxi_gen_model(out, schema, m, "x.prax");
+    }
+}
+
 static const char *const good[] = { GOOD "types.prax",
                                     GOOD "keys.prax",
                                     GOOD "names.prax",
@@ -62,19 +77,22 @@ static void test_same_every_time(void **state)
 {
     (void)state;
     for (size_t i = 0; i < GOOD_COUNT; i++) {
-        struct pxi_buf h[2] = { { 0 } }, c[2] = { { 0 } };
+        struct pxi_buf h[2] = { { 0 } }, c[2] = { { 0 } }, files[2] = { { 0 } };
         for (int n = 0; n < 2; n++) {
             struct compiled s;
             compile_file(&s, good[i]);
-            pxi_gen_header(&h[n], s.schema, NULL, "x.prax");
+            pxi_gen_single_header(&h[n], s.schema, NULL, "x.prax");
             pxi_gen_single(&c[n], s.schema, NULL, "x.prax");
+            generate_files(&files[n], s.schema);
             end(&s);
         }
         assert_string_equal(h[0].data, h[1].data);
         assert_string_equal(c[0].data, c[1].data);
+        assert_string_equal(files[0].data, files[1].data);
         for (int n = 0; n < 2; n++) {
             pxi_buf_free(&h[n]);
             pxi_buf_free(&c[n]);
+            pxi_buf_free(&files[n]);
         }
     }
 }
@@ -98,8 +116,9 @@ static void test_width(void **state)
     struct compiled s;
     struct pxi_buf out = { 0 };
     compile_file(&s, "tests/golden/schema/blog.prax");
-    pxi_gen_header(&out, s.schema, NULL, "blog.prax");
+    pxi_gen_single_header(&out, s.schema, NULL, "blog.prax");
     pxi_gen_single(&out, s.schema, NULL, "blog.prax");
+    generate_files(&out, s.schema);
     assert_width(out.data);
     pxi_buf_free(&out);
     end(&s);
@@ -109,15 +128,14 @@ static unsigned count_lines(const struct pxi_schema *schema)
 {
     struct pxi_buf out = { 0 };
     unsigned n = 0;
-    pxi_gen_header(&out, schema, NULL, "x.prax");
-    pxi_gen_single(&out, schema, NULL, "x.prax");
+    generate_files(&out, schema);
     for (size_t i = 0; i < out.size; i++)
         n += out.data[i] == '\n';
     pxi_buf_free(&out);
     return n;
 }
 
-/* Lines a model, .h and .c together: at most 240 and 8 a field. */
+/* Lines of all files, by the models: at most 240 and 8 a field. */
 static void test_budget(void **state)
 {
     (void)state;
@@ -156,8 +174,9 @@ static void test_broken_buffer_stays_broken(void **state)
     struct compiled s;
     compile_file(&s, good[0]);
     struct pxi_buf out = { .broken = true };
-    pxi_gen_header(&out, s.schema, NULL, "x.prax");
+    pxi_gen_single_header(&out, s.schema, NULL, "x.prax");
     pxi_gen_single(&out, s.schema, NULL, "x.prax");
+    generate_files(&out, s.schema);
     assert_false(pxi_buf_ok(&out));
     pxi_buf_free(&out);
     end(&s);

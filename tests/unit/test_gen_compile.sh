@@ -1,6 +1,6 @@
 #!/bin/bash
 # Generated code and compilers: every good schema compiles without a warning as C (gcc, clang) and as
-# a C++17 header (g++, clang++), is the same from any folder, and equals its golden file; mistakes of
+# a C++17 header (g++, clang++), so does each of its headers alone, and it is the same from any folder, and equals its golden file; mistakes of
 # users do not compile, and the compiler's message holds what compile/bad/NAME.c promises. With
 # --write (make golden) the golden files are written instead.
 set -uo pipefail
@@ -19,7 +19,7 @@ cxx=(-std=c++17 -Wall -Wextra -Werror -I"$root/orm/include" -I"$dir")
 
 if [ "${1:-}" = --write ]; then
     "$prax" generate -q -o "$dir" "$golden/good/minimal.prax" &&
-        cp "$dir/mini.h" "$golden/good/minimal.h.out" &&
+        cat "$dir"/mini{,_models,_note}.h >"$golden/good/minimal.h.out" &&
         cat "$dir/mini.c" "$dir/mini_note.c" >"$golden/good/minimal.c.out"
     exit
 fi
@@ -56,14 +56,19 @@ for schema in "$golden"/good/*.prax "$golden"/{blog,social,lists}.prax "$dir/wid
         done
         result $? "$name: $cc"
     done
-    echo "#include \"$p.h\"" >"$dir/x.cpp"
     for cc in g++ clang++; do
+        echo "#include \"single/$p.h\"" >"$dir/x.cpp"
         "$cc" "${cxx[@]}" -fsyntax-only "$dir/x.cpp" >&2
-        result $? "$name: $cc"
+        result $? "$name: --single: $cc"
+        for h in "$dir/$p.h" "$dir/$p"_*.h; do
+            echo "#include \"${h##*/}\"" >"$dir/x.cpp"
+            "$cc" "${cxx[@]}" -fsyntax-only "$dir/x.cpp" >&2 || break
+        done
+        result $? "$name: each header: $cc"
     done
 done
 
-diff "$golden/good/minimal.h.out" "$dir/mini.h" >&2 &&
+cat "$dir"/mini{,_models,_note}.h | diff "$golden/good/minimal.h.out" - >&2 &&
     cat "$dir/mini.c" "$dir/mini_note.c" | diff "$golden/good/minimal.c.out" - >&2
 result $? "minimal: golden files"
 

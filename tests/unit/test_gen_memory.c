@@ -36,7 +36,7 @@ void __wrap_free(void *p)
     __real_free(p);
 }
 
-enum { OUTPUTS = 5 };
+enum { OUTPUTS = 8, DDL = OUTPUTS - PXI_DATABASES };
 struct outputs {
     struct pxi_buf text[OUTPUTS];
 };
@@ -45,13 +45,17 @@ static void generate(struct outputs *o, const struct pxi_schema *schema)
 {
     pxi_gen_header(&o->text[0], schema, NULL, "t.prax");
     pxi_gen_main(&o->text[1], schema, NULL, "t.prax");
+    pxi_gen_models_header(&o->text[2], schema, "t.prax");
+    pxi_gen_single_header(&o->text[3], schema, NULL, "t.prax");
     for (uint32_t i = 0; i < schema->models.count; i++) {
-        if (!schema->models.items[i].ignore)
-            pxi_gen_model(&o->text[2], schema, &schema->models.items[i], "t.prax");
+        if (schema->models.items[i].ignore)
+            continue;
+        pxi_gen_model_header(&o->text[4], schema, &schema->models.items[i], "t.prax");
+        pxi_gen_model(&o->text[5], schema, &schema->models.items[i], "t.prax");
     }
     for (unsigned db = 0; db < PXI_DATABASES; db++) {
         if (schema->database[db])
-            pxi_gen_ddl(&o->text[3 + db], schema, db);
+            pxi_gen_ddl(&o->text[DDL + db], schema, db);
     }
 }
 

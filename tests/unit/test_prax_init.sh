@@ -33,15 +33,25 @@ fi
 
 sed -i 's/name      String?/name      String?\n    age       Int?/' app/schema.prax
 make -s -C app && pass "a changed schema" || fail "a changed schema"
-check "a changed schema is generated again" grep -q 'age' app/gen/app.h
+check "a changed schema is generated again" grep -q 'age' app/gen/app_user.h
+is "a changed schema: what includes it is compiled" "$(find app/main.o -newer mark)" app/main.o
 touch mark
 printf '\nmodel Pet {\n    id Int @id @auto\n}\n' >>app/schema.prax
 check "a new model" make -s -C app
 is "a new model: has its file" "$(ls app/gen/*.o | tr '\n' ' ')" \
     "app/gen/app.o app/gen/app_pet.o app/gen/app_user.o "
+touch mark
+sed -i 's/^    id Int @id @auto$/&\n    legs Int @default(4)/' app/schema.prax
+check "a changed model" make -s -C app
+is "a changed model: the others are not compiled" "$(find app -name '*.o' -newer mark | sort | tr '\n' ' ')" \
+    "app/gen/app.o app/gen/app_pet.o app/main.o "
+touch mark
+make -s -C app
+is "a changed model: a second make builds nothing" "$(find app -newer mark)" ""
 sed -i '/model Pet/,$d' app/schema.prax
 check "a model less" make -s -C app
-is "a model less: no file" "$(ls app/gen/*.c | tr '\n' ' ')" "app/gen/app.c app/gen/app_user.c "
+is "a model less: no file" "$(ls app/gen/*.[ch] | tr '\n' ' ')" \
+    "app/gen/app.c app/gen/app.h app/gen/app_models.h app/gen/app_user.c app/gen/app_user.h "
 printf 'model Broken {' >>app/schema.prax
 if make -s -C app 2>err; then fail "a bad schema stops make"; else pass "a bad schema stops make"; fi
 check "a bad schema: with its position" grep -q 'schema.prax:[0-9]*:[0-9]*: error\[S' err
@@ -89,11 +99,11 @@ prax init w 2>/dev/null
 pid=$!
 check "watch: generates at once" wait_for test -s w/gen/app.h
 sed 's/name      String?/nick      String?/' w/schema.prax >w/new && mv w/new w/schema.prax
-check "watch: again when a new file takes the name" wait_for grep -qs nick w/gen/app.h
+check "watch: again when a new file takes the name" wait_for grep -qs nick w/gen/app_user.h
 echo 'model {' >>w/schema.prax
 check "watch: shows errors" wait_for grep -qs 'error\[S' watch.log
 sed -i '$d' w/schema.prax && sed -i 's/nick /nick2/' w/schema.prax
-check "watch: goes on after errors" wait_for grep -qs nick2 w/gen/app.h
+check "watch: goes on after errors" wait_for grep -qs nick2 w/gen/app_user.h
 kill "$pid"
 wait "$pid" 2>/dev/null
 mkdir parts && mv w/schema.prax parts/1.prax
