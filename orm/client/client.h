@@ -171,6 +171,8 @@ int64_t pxi_op_change(struct pxi_op *op);
 int pxi_op_step(struct pxi_op *op);
 /* The current row; < 0 error (explained). row may be uncleared memory. */
 int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a);
+/* The current row and those behind it, n of those that the driver has at hand. */
+int pxi_op_rows(struct pxi_op *op, char *rows, unsigned n, struct pxi_arena *a);
 /* EPERM if the session or its transaction must not write. */
 int pxi_op_may_write(const struct pxi_op *op);
 /* What a full arena means: ENOMEM or ELIMIT. */

@@ -508,27 +508,55 @@ int64_t pxi_op_change(struct pxi_op *op)
     return rc < 0 ? rc : op->link->driver->changes(op->link->conn);
 }
 
-int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a)
+/* What the driver does not write. */
+static inline void prepare_rows(const struct pxi_op *op, char *row, unsigned n)
+{
+    const prax_model *m = op->m;
+    const char *loaded = op->plan->loaded;
+    unsigned bytes = m->fields_size;
+    bool partial = op->plan->partial;
+    for (char *end = row + n * (size_t)m->row_size; row < end; row += m->row_size) {
+        if (partial) {
+            memset(row, 0, m->row_size);
+        } else {
+            pxi_row_clear_relations(m, row);
+        }
+        for (unsigned i = 0; i < bytes; i++) /* one or two: no call of memcpy */
+            row[m->loaded_off + i] = loaded[i];
+    }
+}
+
+static int unread(const struct pxi_op *op, int64_t rc, unsigned column, struct pxi_arena *a)
 {
     const struct pxi_plan *p = op->plan;
+    if (rc != PRAX_ETYPE)
+        return pxi_op_full(op, a);
+    pxi_error_names(&op->s->err, op->m->table, p->program.out[column].name);
+    pxi_error_sql(&op->s->err, p->sql);
+    return pxi_op_fail(op, PRAX_ETYPE, "%s.%s: stored value does not fit the schema's type",
+                       op->m->table, p->program.out[column].name);
+}
+
+int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a)
+{
     unsigned failed = 0;
-    if (p->partial) {
-        memset(row, 0, op->m->row_size);
-    } else {
-        pxi_row_clear_relations(op->m, row);
-    }
-    for (unsigned i = 0; i < op->m->fields_size; i++) /* one or two: no call of memcpy */
-        row[op->m->loaded_off + i] = ((const char *)p->loaded)[i];
-    int64_t bytes = op->link->driver->row(op->stmt, &p->program, row, a, &failed);
-    if (__builtin_expect(bytes < 0, 0)) {
-        if (bytes != PRAX_ETYPE)
-            return pxi_op_full(op, a);
-        pxi_error_names(&op->s->err, op->m->table, p->program.out[failed].name);
-        pxi_error_sql(&op->s->err, p->sql);
-        return pxi_op_fail(op, PRAX_ETYPE, "%s.%s: stored value does not fit the schema's type",
-                           op->m->table, p->program.out[failed].name);
-    }
+    prepare_rows(op, row, 1);
+    int64_t bytes = op->link->driver->row(op->stmt, &op->plan->program, row, a, &failed);
+    if (__builtin_expect(bytes < 0, 0))
+        return unread(op, bytes, failed, a);
     op->rec->bytes_out += (uint64_t)bytes + op->m->row_size;
+    return 0;
+}
+
+int pxi_op_rows(struct pxi_op *op, char *rows, unsigned n, struct pxi_arena *a)
+{
+    unsigned failed = 0;
+    size_t size = op->m->row_size;
+    prepare_rows(op, rows, n);
+    int64_t bytes = op->link->driver->rows(op->stmt, &op->plan->program, rows, size, n, a, &failed);
+    if (__builtin_expect(bytes < 0, 0))
+        return unread(op, bytes, failed, a);
+    op->rec->bytes_out += (uint64_t)bytes + n * size;
     return 0;
 }
 

@@ -2,7 +2,11 @@
 #include "orm/client/client.h"
 #include <string.h>
 
-enum { LIST_FIRST = 16, LIST_HINT_BYTES = 4 << 20 };
+enum {
+    LIST_FIRST = 16,
+    LIST_HINT_BYTES = 4 << 20,
+    ROWS_AT_ONCE = 64, /* read column by column: what stays in the processor's first cache */
+};
 
 static int check_lock(const struct pxi_op *op, unsigned lock)
 {
@@ -204,16 +208,38 @@ static void learn(struct pxi_plan *p, size_t count)
         __atomic_store_n(&p->rows_hint, next, __ATOMIC_RELAXED);
 }
 
-int pxi_rows_next(struct pxi_op *op, struct pxi_rows *rows)
+/* Room for one more row. */
+static int next_room(struct pxi_op *op, struct pxi_rows *rows)
 {
-    struct pxi_arena *a = &op->s->arena;
     if (op->s->rows_max && rows->count == op->s->rows_max) {
         return pxi_op_fail(op, PRAX_ELIMIT, "more rows than rows_max (%u); use take or a cursor",
                            op->s->rows_max);
     }
-    if (rows->count == rows->room && !more_room(rows, a))
-        return pxi_op_full(op, a);
-    return pxi_op_row(op, rows->items + rows->count++ * rows->size, a);
+    return rows->count == rows->room && !more_room(rows, &op->s->arena)
+               ? pxi_op_full(op, &op->s->arena)
+               : 0;
+}
+
+int pxi_rows_next(struct pxi_op *op, struct pxi_rows *rows)
+{
+    int rc = next_room(op, rows);
+    return rc < 0 ? rc : pxi_op_row(op, rows->items + rows->count++ * rows->size, &op->s->arena);
+}
+
+/* The current row, and more of those at hand. */
+static int next_rows(struct pxi_op *op, struct pxi_rows *rows)
+{
+    int rc = next_room(op, rows);
+    if (rc < 0)
+        return rc;
+    size_t n = op->link->driver->at_hand(op->stmt), most = rows->room - rows->count;
+    if (op->s->rows_max && op->s->rows_max - rows->count < most)
+        most = op->s->rows_max - rows->count;
+    most = most < ROWS_AT_ONCE ? most : ROWS_AT_ONCE;
+    n = n < most ? n : most;
+    rc = pxi_op_rows(op, rows->items + rows->count * rows->size, (unsigned)n, &op->s->arena);
+    rows->count += n;
+    return rc;
 }
 
 int pxi_rows_begin(struct pxi_op *op, struct pxi_rows *rows, uint32_t take)
@@ -223,10 +249,11 @@ int pxi_rows_begin(struct pxi_op *op, struct pxi_rows *rows, uint32_t take)
 
 int pxi_read_rows(struct pxi_op *op, struct pxi_rows *rows, uint32_t take)
 {
+    bool several = op->link->driver->at_hand != NULL;
     int rc = pxi_rows_begin(op, rows, take);
     while (rc >= 0 && (rc = pxi_op_step(op)) == 1) {
         pxi_op_phase(op, PRAX_PHASE_MAP);
-        rc = pxi_rows_next(op, rows);
+        rc = several ? next_rows(op, rows) : pxi_rows_next(op, rows);
         pxi_op_phase(op, PRAX_PHASE_EXECUTE);
     }
     if (rc == 0)

@@ -1,14 +1,15 @@
-/* postgres_row.c - the PostgreSQL driver: a row becomes a struct.
+/* postgres_row.c - the PostgreSQL driver: rows become structs.
  *
  * Values are read where libpq has put them, and copied once, into the arena. How each column is
- * read was chosen when the statement met the row program first. A length above 0 says that a value
- * is there, so most columns are not asked whether they are NULL.
+ * read was chosen when the statement met the row program first. Rows that lie at hand are read
+ * column by column, each in a loop that knows its type. A length above 0 says that a value is
+ * there, so most columns are not asked whether they are NULL.
  */
 #include "orm/driver/postgres.h"
 #include <string.h>
 
 /* The size of the values that read_fast takes; -1: none. */
-static int8_t fast_size(enum pxi_pg_reader r)
+static inline int fast_size(enum pxi_pg_reader r)
 {
     switch (r) {
     case PXI_PG_READ_BOOL:
@@ -28,10 +29,10 @@ static void choose_readers(struct pxi_pg_stmt *st, const struct pxi_program *p)
 {
     for (unsigned i = 0; i < st->n_columns && i < p->n; i++) {
         const struct pxi_out *o = &p->out[i];
-        enum pxi_pg_reader r = pxi_pg_reader_of(o, &st->columns[i]);
         uint8_t val = o->null && !o->list ? pxi_layouts[o->type].opt_val : 0;
+        enum pxi_pg_reader r = pxi_pg_reader_of(o, &st->columns[i]);
         st->fields[i] = (struct pxi_pg_field){
-            .reader = (uint8_t)r, .size = fast_size(r), .val = val, .off = o->off
+            .reader = (uint8_t)r, .size = (int8_t)fast_size(r), .val = val, .off = o->off
         };
     }
     st->program = p;
@@ -54,13 +55,13 @@ static inline bool read_text(const char *p, size_t size, char *to, struct pxi_ar
 }
 
 /* A value of the right size, which is therefore there. False: an odd one, for pxi_pg_read. */
-static inline bool read_fast(const struct pxi_pg_field *f, const char *p, char *to)
+static inline bool read_fast(enum pxi_pg_reader r, unsigned val, const char *p, char *to)
 {
     int64_t us;
-    if (f->val) /* a prax_opt_*: its flag, then its value */
+    if (val) /* a prax_opt_*: its flag, then its value */
         *(bool *)to = true;
-    to += f->val;
-    switch (f->reader) {
+    to += val;
+    switch (r) {
     case PXI_PG_READ_BOOL:
         *(bool *)to = *p != 0;
         return true;
@@ -77,10 +78,132 @@ static inline bool read_fast(const struct pxi_pg_field *f, const char *p, char *
     }
 }
 
-static inline int size_of(const PGresult *res, int row, int column)
+/* libpq puts a NUL behind every value. */
+static inline bool read_label(const struct pxi_out *o, const char *p, char *to)
 {
-    int size = PQgetlength(res, row, column);
-    return size == 0 && PQgetisnull(res, row, column) ? -1 : size;
+    const prax_enum_type *t = o->labels;
+    for (int k = 1; k <= t->n_labels; k++) {
+        if (*t->labels[k] == *p && strcmp(t->labels[k], p) == 0) {
+            memcpy(to, &k, sizeof k);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What most columns hold, size being that of the value and fixed what fast_size said. Inlined, with
+ * a reader that is known where it counts. */
+__attribute__((always_inline)) static inline bool read_plain(enum pxi_pg_reader r, int fixed,
+                                                             unsigned val, const struct pxi_out *o,
+                                                             const char *p, int size, char *to,
+                                                             struct pxi_arena *a)
+{
+    if (size == fixed)
+        return read_fast(r, val, p, to);
+    if (size <= 0)
+        return false;
+    return r == PXI_PG_READ_TEXT ? read_text(p, (size_t)size, to, a)
+                                 : r == PXI_PG_READ_LABEL && !val && read_label(o, p, to);
+}
+
+/* One column of n rows that lie at hand, to the fields at to, to + step, ... */
+struct cells {
+    const PGresult *res;
+    const struct pxi_out *out;
+    char *to;
+    size_t step;
+    int column, row, n;
+    unsigned val; /* as in struct pxi_pg_field */
+};
+
+/* NULL, and all that is not plain. */
+__attribute__((noinline)) static int64_t read_odd(enum pxi_pg_reader r, const struct cells *c,
+                                                  int row, int size, char *to, struct pxi_arena *a)
+{
+    if (size == 0 && PQgetisnull(c->res, row, c->column))
+        size = -1;
+    return pxi_pg_read(r, c->out, PQgetvalue(c->res, row, c->column), size, to, a);
+}
+
+__attribute__((always_inline)) static inline int64_t
+read_cells(enum pxi_pg_reader r, const struct cells *c, struct pxi_arena *a)
+{
+    const PGresult *res = c->res;
+    char *to = c->to;
+    int64_t bytes = 0;
+    int column = c->column;
+    for (int row = c->row, end = row + c->n; row < end; row++, to += c->step) {
+        const char *v = PQgetvalue(res, row, column);
+        int size = PQgetlength(res, row, column);
+        if (read_plain(r, fast_size(r), c->val, c->out, v, size, to, a)) {
+            bytes += r == PXI_PG_READ_TEXT ? size : 0;
+            continue;
+        }
+        int64_t rc = read_odd(r, c, row, size, to, a);
+        if (__builtin_expect(rc < 0, 0))
+            return rc;
+        bytes += rc;
+    }
+    return bytes;
+}
+
+/* A function of its own, so that its loops have all registers. */
+__attribute__((noinline)) static int64_t read_column(enum pxi_pg_reader r, const struct cells *c,
+                                                     struct pxi_arena *a)
+{
+    switch (r) {
+    case PXI_PG_READ_BOOL:
+        return read_cells(PXI_PG_READ_BOOL, c, a);
+    case PXI_PG_READ_INT4:
+        return read_cells(PXI_PG_READ_INT4, c, a);
+    case PXI_PG_READ_INT8:
+        return read_cells(PXI_PG_READ_INT8, c, a);
+    case PXI_PG_READ_FLOAT8:
+        return read_cells(PXI_PG_READ_FLOAT8, c, a);
+    case PXI_PG_READ_STAMP:
+        return read_cells(PXI_PG_READ_STAMP, c, a);
+    case PXI_PG_READ_TEXT:
+        return read_cells(PXI_PG_READ_TEXT, c, a);
+    case PXI_PG_READ_LABEL:
+        return read_cells(PXI_PG_READ_LABEL, c, a);
+    default:
+        return read_cells(r, c, a);
+    }
+}
+
+unsigned pxi_pg_at_hand(struct pxi_stmt *stmt)
+{
+    const struct pxi_pg_stmt *st = pxi_pg_stmt_of(stmt);
+    return (unsigned)(st->n_rows - st->row);
+}
+
+static inline int64_t begin_rows(struct pxi_pg_stmt *st, const struct pxi_program *p,
+                                 unsigned *failed)
+{
+    *failed = st->n_columns;
+    if (__builtin_expect(st->program != p, 0))
+        choose_readers(st, p);
+    return __builtin_expect(p->n > st->n_columns, 0) ? PRAX_ETYPE : 0;
+}
+
+int64_t pxi_pg_rows(struct pxi_stmt *stmt, const struct pxi_program *p, char *rows, size_t size,
+                    unsigned n, struct pxi_arena *a, unsigned *failed)
+{
+    struct pxi_pg_stmt *st = pxi_pg_stmt_of(stmt);
+    struct cells c = { .res = st->res, .step = size, .row = st->row, .n = (int)n };
+    int64_t bytes = begin_rows(st, p, failed);
+    for (unsigned i = 0; i < p->n && bytes >= 0; i++) {
+        const struct pxi_pg_field *f = &st->fields[i];
+        c.out = &p->out[i];
+        c.to = rows + f->off;
+        c.column = (int)i;
+        c.val = f->val;
+        int64_t rc = read_column(f->reader, &c, a);
+        *failed = i;
+        bytes = rc < 0 ? rc : bytes + rc;
+    }
+    st->row += (int)n - 1;
+    return bytes;
 }
 
 int64_t pxi_pg_row(struct pxi_stmt *stmt, const struct pxi_program *p, char *row,
@@ -88,31 +211,21 @@ int64_t pxi_pg_row(struct pxi_stmt *stmt, const struct pxi_program *p, char *row
 {
     struct pxi_pg_stmt *st = pxi_pg_stmt_of(stmt);
     const PGresult *res = st->res;
-    int64_t bytes = 0;
     int at = st->row, n = (int)p->n;
-    if (__builtin_expect(st->program != p, 0))
-        choose_readers(st, p);
+    int64_t bytes = begin_rows(st, p, failed);
     const struct pxi_pg_field *f = st->fields;
-    *failed = st->n_columns;
-    if (__builtin_expect((unsigned)n > st->n_columns, 0))
-        return PRAX_ETYPE;
-    for (int i = 0; i < n; i++, f++) {
+    for (int i = 0; i < n && bytes >= 0; i++, f++) {
         const char *v = PQgetvalue(res, at, i);
         int size = PQgetlength(res, at, i);
-        if (size == f->size && read_fast(f, v, row + f->off))
-            continue;
-        if (size > 0 && f->reader == PXI_PG_READ_TEXT &&
-            read_text(v, (size_t)size, row + f->off, a)) {
-            bytes += size;
+        char *to = row + f->off;
+        if (read_plain(f->reader, f->size, f->val, &p->out[i], v, size, to, a)) {
+            bytes += f->reader == PXI_PG_READ_TEXT ? size : 0;
             continue;
         }
-        size = size_of(res, at, i);
-        int64_t rc = pxi_pg_read(f->reader, &p->out[i], v, size, row + f->off, a);
-        if (__builtin_expect(rc < 0, 0)) {
-            *failed = (unsigned)i;
-            return rc;
-        }
-        bytes += rc;
+        struct cells c = { .res = res, .out = &p->out[i], .column = i };
+        int64_t rc = read_odd(f->reader, &c, at, size, to, a);
+        *failed = (unsigned)i;
+        bytes = rc < 0 ? rc : bytes + rc;
     }
     return bytes;
 }
@@ -126,7 +239,7 @@ struct pxi_value pxi_pg_column(struct pxi_stmt *stmt, unsigned i)
     if (!st->cells_used)
         pxi_arena_init(&st->cells, st->c->alloc, 0);
     st->cells_used = true;
-    pxi_pg_cell(&st->columns[i], PQgetvalue(st->res, st->row, (int)i),
-                size_of(st->res, st->row, (int)i), &st->cells, &v);
+    int size = PQgetisnull(st->res, st->row, (int)i) ? -1 : PQgetlength(st->res, st->row, (int)i);
+    pxi_pg_cell(&st->columns[i], PQgetvalue(st->res, st->row, (int)i), size, &st->cells, &v);
     return v;
 }
