@@ -35,7 +35,7 @@ $(B)/bench/postgres_operations: $(call obj,bench/postgres_operations.c bench/raw
 
 $(B)/bench/postgres_batch: $(call obj,bench/postgres_batch.c bench/raw_postgres.c) $(B)/gen/app.o \
     $(BENCH_LIB) $(B)/libprax.a
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PRAX_LIBS)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PRAX_LIBS) -lpq
 
 $(B)/bench/pool_operations: $(call obj,bench/pool_operations.c) $(BENCH_LIB) $(B)/libprax.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PRAX_LIBS)
