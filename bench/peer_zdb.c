@@ -1,79 +1,63 @@
 /* peer_zdb.c - see peer_zdb.h. As its manual shows it: a connection from a pool, kept; prepared
- * statements; values by column. Its protocol with the server is text. */
+ * statements; values by column. Its protocol with PostgreSQL is text. It has no bulk insert: a loop
+ * is what its users write. It cannot open a SQLite database in memory: a file stands in that lies
+ * in memory, is locked once and for all and keeps its journal in memory. */
 #include "bench/peer_zdb.h"
-#ifdef BENCH_ZDB
 #include <stdio.h>
+#ifdef BENCH_ZDB
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zdb.h>
 
-#define COLUMNS "id, email, name, age, role, score, extract(epoch from created_at) * 1000000"
-
 struct peer_zdb {
+    bool postgres;
     URL_T url;
     ConnectionPool_T pool;
     Connection_T c;
+    char file[40]; /* of SQLite */
     PreparedStatement_T get, list, insert, update;
-    char *pool_text;
-    struct raw_user *users;
+    struct raw_user *rows; /* rows[count] of the last get or list; texts are owned */
+    size_t count, capacity;
 };
 
-static void connect_to(struct peer_zdb *z)
+static PreparedStatement_T prepare_read(struct peer_zdb *z, const char *rest)
+{
+    return Connection_prepareStatement(
+        z->c, "SELECT id, email, name, age, role, score, %s FROM users %s",
+        z->postgres ? "CAST(extract(epoch from created_at) * 1000000 AS bigint)" : "created_at",
+        rest);
+}
+
+static void connect_to(struct peer_zdb *z, const char *schema, const char *create_table)
 {
     ConnectionPool_start(z->pool);
     z->c = ConnectionPool_getConnection(z->pool);
-    Connection_execute(z->c, "SET search_path = bench_raw");
-    z->get = Connection_prepareStatement(z->c, "SELECT " COLUMNS " FROM users WHERE id = ?");
-    z->list =
-        Connection_prepareStatement(z->c, "SELECT " COLUMNS " FROM users ORDER BY id LIMIT ?");
+    if (!z->c)
+        THROW(SQLException, "no connection");
+    if (z->postgres)
+        Connection_execute(z->c, "SET search_path = %s", schema);
+    Connection_execute(z->c, "%s", create_table);
+    z->get = prepare_read(z, "WHERE id = ?");
+    z->list = prepare_read(z, "ORDER BY id LIMIT ?");
     z->insert = Connection_prepareStatement(
-        z->c, "INSERT INTO users (email, name, age, role, score, created_at) VALUES"
-              " (?, ?, ?, ?, ?, to_timestamp(?))");
+        z->c,
+        "INSERT INTO users (email, name, age, role, score, created_at) VALUES"
+        " (?, ?, ?, ?, ?, %s)",
+        z->postgres ? "to_timestamp(CAST(? AS bigint) / 1000000.0)" : "?");
     z->update =
         Connection_prepareStatement(z->c, "UPDATE users SET name = ?, age = ? WHERE id = ?");
 }
 
-/* Its exceptions are longjmps, so what is changed before one must be volatile; the first pool makes
- * them work. It wants a TCP-like URL with a password; the socket's folder goes into unix-socket. */
-struct peer_zdb *peer_zdb_open(const char *url)
-{
-    char text[256];
-    const char *host = strstr(url, "host=");
-    struct peer_zdb *volatile z = host ? calloc(1, sizeof *z) : NULL;
-    volatile bool failed = false;
-    if (!z)
-        return NULL;
-    snprintf(text, sizeof text,
-             "postgresql://localhost/postgres?user=postgres&password=none&unix-socket=%s",
-             host + strlen("host="));
-    z->url = URL_new(text);
-    z->pool = ConnectionPool_new(z->url);
-    TRY
-    {
-        connect_to(z);
-    }
-    CATCH(SQLException)
-    {
-        fprintf(stderr, "bench: libzdb: %s\n", Exception_frame.message);
-        failed = true;
-    }
-    END_TRY;
-    if (failed) {
-        free(z);
-        return NULL;
-    }
-    return z;
-}
+/* ---- reading ---- */
 
-void peer_zdb_close(struct peer_zdb *z)
+static void forget(struct peer_zdb *z)
 {
-    if (!z)
-        return;
-    Connection_close(z->c);
-    ConnectionPool_free(&z->pool);
-    URL_free(&z->url);
-    free(z->users);
-    free(z);
+    for (size_t i = 0; i < z->count; i++) {
+        free((char *)(uintptr_t)z->rows[i].email);
+        free((char *)(uintptr_t)z->rows[i].name);
+    }
+    z->count = 0;
 }
 
 static int role_of(const char *label)
@@ -83,44 +67,61 @@ static int role_of(const char *label)
 
 static void read_row(ResultSet_T r, struct raw_user *u)
 {
+    const char *name = ResultSet_getString(r, 3);
     u->id = ResultSet_getLLong(r, 1);
-    u->email = ResultSet_getString(r, 2);
-    u->name = ResultSet_getString(r, 3);
+    u->email = strdup(ResultSet_getString(r, 2));
+    u->name = name ? strdup(name) : NULL;
     u->has_age = !ResultSet_isnull(r, 4);
     u->age = u->has_age ? ResultSet_getInt(r, 4) : 0;
     u->role = role_of(ResultSet_getString(r, 5));
     u->score = ResultSet_getDouble(r, 6);
-    u->created_at = (int64_t)ResultSet_getDouble(r, 7);
+    u->created_at = ResultSet_getLLong(r, 7);
 }
 
-void peer_zdb_get(struct peer_zdb *z, int64_t id, struct raw_user *out, char *text, size_t size)
+static void read_all(struct peer_zdb *z, PreparedStatement_T st)
 {
-    PreparedStatement_setLLong(z->get, 1, id);
-    ResultSet_T r = PreparedStatement_executeQuery(z->get);
-    if (!ResultSet_next(r))
-        abort();
-    read_row(r, out);
-    snprintf(text, size, "%s%s", out->email, out->name ? out->name : "");
-}
-
-size_t peer_zdb_list(struct peer_zdb *z, int limit)
-{
-    size_t n = 0;
-    struct raw_user u;
-    PreparedStatement_setInt(z->list, 1, limit);
-    ResultSet_T r = PreparedStatement_executeQuery(z->list);
-    for (; ResultSet_next(r); n++) {
-        read_row(r, &u);
-        char *email = strdup(u.email), *name = u.name ? strdup(u.name) : NULL;
-        free(email);
-        free(name);
+    forget(z);
+    ResultSet_T r = PreparedStatement_executeQuery(st);
+    while (ResultSet_next(r)) {
+        if (z->count == z->capacity) {
+            z->capacity = z->capacity ? z->capacity * 2 : 64;
+            z->rows = reallocarray(z->rows, z->capacity, sizeof *z->rows);
+            if (!z->rows)
+                abort();
+        }
+        read_row(r, &z->rows[z->count++]);
     }
-    return n;
 }
 
-void peer_zdb_insert(struct peer_zdb *z, const struct raw_user *u)
+static void zdb_get(void *self, int64_t id)
+{
+    struct peer_zdb *z = self;
+    PreparedStatement_setLLong(z->get, 1, id);
+    read_all(z, z->get);
+    if (z->count != 1)
+        abort();
+}
+
+static size_t zdb_list(void *self, int64_t limit)
+{
+    struct peer_zdb *z = self;
+    PreparedStatement_setLLong(z->list, 1, limit);
+    read_all(z, z->list);
+    return z->count;
+}
+
+static void zdb_row(void *self, size_t i, struct raw_user *out)
+{
+    const struct peer_zdb *z = self;
+    *out = z->rows[i];
+}
+
+/* ---- writing ---- */
+
+static void zdb_insert(void *self, const struct raw_user *u)
 {
     static const char *const labels[] = { NULL, "USER", "ADMIN", "GUEST" };
+    struct peer_zdb *z = self;
     PreparedStatement_setString(z->insert, 1, u->email);
     PreparedStatement_setString(z->insert, 2, u->name);
     if (u->has_age) {
@@ -130,55 +131,127 @@ void peer_zdb_insert(struct peer_zdb *z, const struct raw_user *u)
     }
     PreparedStatement_setString(z->insert, 4, labels[u->role]);
     PreparedStatement_setDouble(z->insert, 5, u->score);
-    PreparedStatement_setDouble(z->insert, 6, (double)u->created_at / 1e6);
+    PreparedStatement_setLLong(z->insert, 6, u->created_at);
     PreparedStatement_execute(z->insert);
 }
 
-void peer_zdb_update(struct peer_zdb *z, int64_t id, const char *name, int age)
+static void zdb_insert_many(void *self, const struct raw_user *u, size_t n)
 {
-    PreparedStatement_setString(z->update, 1, name);
-    PreparedStatement_setInt(z->update, 2, age);
-    PreparedStatement_setLLong(z->update, 3, id);
-    PreparedStatement_execute(z->update);
+    for (size_t i = 0; i < n; i++)
+        zdb_insert(self, &u[i]);
 }
 
-void peer_zdb_exec(struct peer_zdb *z, const char *sql)
+static void zdb_update(void *self, int64_t id, const char *name, int64_t age)
 {
-    if (z)
-        Connection_execute(z->c, "%s", sql);
+    struct peer_zdb *z = self;
+    PreparedStatement_setString(z->update, 1, name);
+    PreparedStatement_setInt(z->update, 2, (int)age);
+    PreparedStatement_setLLong(z->update, 3, id);
+    PreparedStatement_execute(z->update);
+    if (PreparedStatement_rowsChanged(z->update) != 1)
+        abort();
+}
+
+static void zdb_exec(void *self, const char *sql)
+{
+    struct peer_zdb *z = self;
+    Connection_execute(z->c, "%s", sql);
+}
+
+/* ---- life ---- */
+
+static void zdb_close(void *self)
+{
+    struct peer_zdb *z = self;
+    forget(z);
+    if (z->c)
+        Connection_close(z->c);
+    ConnectionPool_free(&z->pool);
+    URL_free(&z->url);
+    free(z->rows);
+    free(z);
+}
+
+static void make_file(struct peer_zdb *z)
+{
+    int fd = -1;
+    for (int i = 0; i < 2 && fd < 0; i++) {
+        snprintf(z->file, sizeof z->file, "%s/prax-bench-XXXXXX", i ? "/tmp" : "/dev/shm");
+        fd = mkstemp(z->file);
+    }
+    if (fd < 0) {
+        perror("bench: /tmp");
+        exit(1);
+    }
+    close(fd);
+}
+
+static struct peer_zdb *new_peer(const char *host)
+{
+    char text[256];
+    struct peer_zdb *z = calloc(1, sizeof *z);
+    if (!z)
+        abort();
+    z->postgres = host != NULL;
+    if (host) { /* it wants a URL of TCP with a password; the socket's folder goes into an option */
+        snprintf(text, sizeof text,
+                 "postgresql://localhost/postgres?user=postgres&password=none&unix-socket=%s",
+                 host);
+    } else {
+        make_file(z);
+        snprintf(text, sizeof text,
+                 "sqlite://%s?synchronous=off&journal_mode=memory&locking_mode=exclusive", z->file);
+    }
+    z->url = URL_new(text);
+    z->pool = ConnectionPool_new(z->url);
+    return z;
+}
+
+/* Its exceptions are longjmps, so what is changed before one must be volatile; the first pool makes
+ * them work. */
+bool peer_zdb_open(struct user_peer *p, const char *host, const char *schema,
+                   const char *create_table)
+{
+    struct peer_zdb *volatile z = new_peer(host);
+    volatile bool failed = false;
+    TRY
+    {
+        connect_to(z, schema, create_table);
+    }
+    CATCH(SQLException)
+    {
+        fprintf(stderr, "bench: libzdb: %s\n", Exception_frame.message);
+        failed = true;
+    }
+    END_TRY;
+    if (!host)
+        unlink(z->file); /* it stays open until the end */
+    if (failed) {
+        zdb_close(z);
+        return false;
+    }
+    *p = (struct user_peer){ .name = host ? "libzdb" : "libzdb (a file in memory)",
+                             .insert_name = "libzdb (nothing returned)",
+                             .bulk_name = "libzdb (a loop)",
+                             .self = z,
+                             .get = zdb_get,
+                             .list = zdb_list,
+                             .row = zdb_row,
+                             .insert = zdb_insert,
+                             .insert_many = zdb_insert_many,
+                             .update = zdb_update,
+                             .exec = zdb_exec,
+                             .close = zdb_close };
+    return true;
 }
 
 #else
 
-struct peer_zdb *peer_zdb_open(const char *url)
+bool peer_zdb_open(struct user_peer *p, const char *host, const char *schema,
+                   const char *create_table)
 {
-    (void)url;
-    return NULL;
-}
-void peer_zdb_close(struct peer_zdb *z)
-{
-    (void)z;
-}
-/* NOLINTNEXTLINE(readability-non-const-parameter) */
-void peer_zdb_get(struct peer_zdb *z, int64_t id, struct raw_user *out, char *text, size_t size)
-{
-    (void)z, (void)id, (void)out, (void)text, (void)size;
-}
-size_t peer_zdb_list(struct peer_zdb *z, int limit)
-{
-    (void)z;
-    return (size_t)limit;
-}
-void peer_zdb_insert(struct peer_zdb *z, const struct raw_user *u)
-{
-    (void)z, (void)u;
-}
-void peer_zdb_update(struct peer_zdb *z, int64_t id, const char *name, int age)
-{
-    (void)z, (void)id, (void)name, (void)age;
-}
-void peer_zdb_exec(struct peer_zdb *z, const char *sql)
-{
-    (void)z, (void)sql;
+    (void)p, (void)host, (void)schema, (void)create_table;
+    printf("libzdb: it was not there when this was built (Debian: libzdb-dev)\n");
+    return false;
 }
 #endif

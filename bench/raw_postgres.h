@@ -8,6 +8,8 @@
 
 enum { RAW_PG_BULK = 1000 };
 
+extern const char raw_pg_create_table[];
+
 struct raw_pg {
     PGconn *c;
     char *arrays; /* of a bulk insert, reused */

@@ -9,7 +9,7 @@
 
 static const char *const labels[] = { NULL, "USER", "ADMIN", "GUEST" };
 
-static const char create_table[] =
+const char raw_create_table[] =
     "CREATE TABLE users (id INTEGER PRIMARY KEY NOT NULL, email TEXT NOT NULL UNIQUE, name TEXT,"
     " age INTEGER, role TEXT NOT NULL CHECK (role IN ('USER', 'ADMIN', 'GUEST')),"
     " score REAL NOT NULL, created_at INTEGER NOT NULL) STRICT";
@@ -37,7 +37,7 @@ int raw_open(struct raw_db *d, const char *path)
 {
     memset(d, 0, sizeof *d);
     if (sqlite3_open(path, &d->db) != SQLITE_OK ||
-        sqlite3_exec(d->db, create_table, NULL, NULL, NULL) != SQLITE_OK) {
+        sqlite3_exec(d->db, raw_create_table, NULL, NULL, NULL) != SQLITE_OK) {
         fprintf(stderr, "bench: %s: %s\n", path, sqlite3_errmsg(d->db));
         return -1;
     }

@@ -13,6 +13,8 @@ struct raw_db {
 
 enum { RAW_BULK = 100 };
 
+extern const char raw_create_table[];
+
 /* The file or ":memory:"; makes the table. 0, or -1 with the reason printed. */
 int raw_open(struct raw_db *d, const char *path);
 void raw_close(struct raw_db *d);

@@ -1,300 +1,108 @@
-/* sqlite_operations.c - the ORM beside hand-written sqlite3 in one process: same table, same rows,
- * same statements, answers checked equal before the clock starts. In memory, so that only the CPU
- * is seen. */
-#include "app.h"
-#include "bench/lib/bench.h"
+/* sqlite_operations.c - the ORM beside hand-written sqlite3, SOCI and libzdb in one process: same
+ * table, same rows, same statements. In memory, so that only the CPU is seen; on a machine that
+ * does other work as well, only the CPU time says something. What is done and how answers are
+ * checked: bench/lib/users.h. */
+#include "bench/lib/users.h"
+#include "bench/peer_soci.h"
+#include "bench/peer_zdb.h"
 #include "bench/raw_sqlite.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { ROWS = 10000, CREATED = 1700000000 };
-
-struct world {
-    struct raw_db raw;
+struct floor {
+    struct raw_db db;
     struct raw_list list;
-    prax_db *db;
-    prax_session *session;
-    prax_tx tx;
-    int64_t next_id, serial;
-    struct raw_user bulk[RAW_BULK];
-    app_user_new bulk_new[RAW_BULK];
-    char emails[RAW_BULK][40];
+    struct raw_user one;
+    bool listed;
+    char text[128];
 };
 
-static void fail(struct world *w, const char *what)
+static void get(void *self, int64_t id)
 {
-    prax_fail(w->session, what);
-    exit(1);
+    struct floor *f = self;
+    f->listed = false;
+    if (!raw_get(&f->db, id, &f->one, f->text, sizeof f->text))
+        abort();
 }
 
-static char *email_of(int64_t i, char text[40])
+static size_t list(void *self, int64_t limit)
 {
-    snprintf(text, 40, "user%lld@example.org", (long long)i);
-    return text;
+    struct floor *f = self;
+    f->listed = true;
+    raw_list(&f->db, limit, &f->list);
+    return f->list.count;
 }
 
-static struct raw_user sample(int64_t i, char email[40])
+static void row(void *self, size_t i, struct raw_user *out)
 {
-    return (struct raw_user){ .email = email_of(i, email),
-                              .name = i % 5 ? "Ada Lovelace" : NULL,
-                              .age = i % 90,
-                              .has_age = i % 7 != 0,
-                              .role = (int)(i % 3) + 1,
-                              .score = (double)i * 0.5,
-                              .created_at = CREATED + i };
+    const struct floor *f = self;
+    *out = f->listed ? f->list.users[i] : f->one;
 }
 
-static app_user_new sample_new(const struct raw_user *u)
+static void insert(void *self, const struct raw_user *u)
 {
-    app_user_new n = {
-        .email = u->email, .name = u->name, .score = u->score, .created_at = { .us = u->created_at }
-    };
-    n.role = (app_w_role)prax_set((app_role)u->role);
-    if (u->has_age)
-        n.age = (prax_w_i64)prax_set(u->age);
-    return n;
+    struct floor *f = self;
+    f->one.id = raw_insert(&f->db, u);
 }
 
-static int fill(struct world *w)
+static void insert_many(void *self, const struct raw_user *u, size_t n)
 {
-    char email[40];
-    raw_step(w->raw.begin);
-    w->tx = prax_tx_begin_with(w->session, &(prax_tx_opts){ .size = sizeof(prax_tx_opts) });
-    for (int64_t i = 1; i <= ROWS; i++) {
-        struct raw_user u = sample(i, email);
-        PRAX_SCOPE(w->session);
-        app_user_new n = sample_new(&u);
-        raw_insert(&w->raw, &u);
-        if (!app_user_create_with(w->session, &n))
-            fail(w, "fill");
-    }
-    raw_step(w->raw.commit);
-    return prax_tx_commit(&w->tx);
+    struct floor *f = self;
+    (void)n;
+    raw_insert_many(&f->db, u);
 }
 
-static bool same(const app_user *a, const struct raw_user *b)
+static void update(void *self, int64_t id, const char *name, int64_t age)
 {
-    return a->id == b->id && strcmp(a->email, b->email) == 0 && !a->name == !b->name &&
-           (!a->name || strcmp(a->name, b->name) == 0) && a->age.set == b->has_age &&
-           (!b->has_age || a->age.val == b->age) && (int)a->role == b->role &&
-           a->created_at.us == b->created_at;
+    struct floor *f = self;
+    raw_update(&f->db, id, name, age);
 }
 
-static void check_equal(struct world *w)
+static void exec(void *self, const char *sql)
 {
-    PRAX_SCOPE(w->session);
-    const app_user_list *us = app_user_find_many(w->session, .order_by = { APP_USER_ID_ASC });
-    if (!us)
-        fail(w, "check");
-    raw_list(&w->raw, ROWS, &w->list);
-    bool equal = us->count == w->list.count;
-    for (size_t i = 0; equal && i < us->count; i++)
-        equal = same(&us->items[i], &w->list.users[i]);
-    if (!equal) {
-        fprintf(stderr, "bench: the two databases differ\n");
+    struct floor *f = self;
+    if (sqlite3_exec(f->db.db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        fprintf(stderr, "bench: %s: %s\n", sql, sqlite3_errmsg(f->db.db));
         exit(1);
     }
 }
 
-/* ---- the operations -------------------------------------------------------------------------- */
-static void raw_get_run(void *ctx, uint64_t calls)
+static void close_floor(void *self)
 {
-    struct world *w = ctx;
-    struct raw_user u;
-    char text[128];
-    for (uint64_t i = 0; i < calls; i++) {
-        raw_get(&w->raw, (int64_t)(i * 7919 % ROWS) + 1, &u, text, sizeof text);
-        bench_keep(&u);
-    }
-}
-
-static void prax_get_run(void *ctx, uint64_t calls)
-{
-    struct world *w = ctx;
-    for (uint64_t i = 0; i < calls; i++) {
-        PRAX_SCOPE(w->session);
-        const app_user *u =
-            app_user_get(w->session, app_user_by_id((int64_t)(i * 7919 % ROWS) + 1));
-        if (!u)
-            fail(w, "get");
-        bench_keep(u);
-    }
-}
-
-static void raw_list_of(struct world *w, uint64_t calls, int64_t rows)
-{
-    for (uint64_t i = 0; i < calls; i++) {
-        raw_list(&w->raw, rows, &w->list);
-        bench_keep(w->list.users);
-    }
-}
-
-static void prax_list_of(struct world *w, uint64_t calls, uint32_t rows)
-{
-    for (uint64_t i = 0; i < calls; i++) {
-        PRAX_SCOPE(w->session);
-        const app_user_list *us =
-            app_user_find_many(w->session, .order_by = { APP_USER_ID_ASC }, .take = rows);
-        if (!us)
-            fail(w, "list");
-        bench_keep(us);
-    }
-}
-
-static void raw_list_100(void *ctx, uint64_t calls)
-{
-    raw_list_of(ctx, calls, 100);
-}
-static void prax_list_100(void *ctx, uint64_t calls)
-{
-    prax_list_of(ctx, calls, 100);
-}
-static void raw_list_all(void *ctx, uint64_t calls)
-{
-    raw_list_of(ctx, calls, ROWS);
-}
-static void prax_list_all(void *ctx, uint64_t calls)
-{
-    prax_list_of(ctx, calls, ROWS);
-}
-
-/* Writes happen in a transaction of their own a round, begun and rolled back outside the clock. */
-static void begin(void *ctx, uint64_t calls)
-{
-    struct world *w = ctx;
-    (void)calls;
-    raw_step(w->raw.begin);
-    w->tx = prax_tx_begin_with(w->session, &(prax_tx_opts){ .size = sizeof(prax_tx_opts) });
-}
-
-static void rollback(void *ctx)
-{
-    struct world *w = ctx;
-    raw_step(w->raw.rollback);
-    prax_tx_end(&w->tx);
-}
-
-static void raw_insert_run(void *ctx, uint64_t calls)
-{
-    struct world *w = ctx;
-    char email[40];
-    for (uint64_t i = 0; i < calls; i++) {
-        struct raw_user u = sample(ROWS + 1 + (int64_t)i, email);
-        u.id = raw_insert(&w->raw, &u);
-        bench_keep(&u);
-    }
-}
-
-static void prax_insert_run(void *ctx, uint64_t calls)
-{
-    struct world *w = ctx;
-    char email[40];
-    for (uint64_t i = 0; i < calls; i++) {
-        PRAX_SCOPE(w->session);
-        struct raw_user u = sample(ROWS + 1 + (int64_t)i, email);
-        app_user_new n = sample_new(&u);
-        const app_user *row = app_user_create_with(w->session, &n);
-        if (!row)
-            fail(w, "insert");
-        bench_keep(row);
-    }
-}
-
-static void next_bulk(struct world *w, uint64_t round)
-{
-    for (int k = 0; k < RAW_BULK; k++) {
-        w->bulk[k] = sample(ROWS + 1 + (int64_t)round * RAW_BULK + k, w->emails[k]);
-        w->bulk_new[k] = sample_new(&w->bulk[k]);
-    }
-}
-
-static void raw_bulk_run(void *ctx, uint64_t calls)
-{
-    struct world *w = ctx;
-    for (uint64_t i = 0; i < calls; i++) {
-        next_bulk(w, i);
-        raw_insert_many(&w->raw, w->bulk);
-    }
-}
-
-static void prax_bulk_run(void *ctx, uint64_t calls)
-{
-    struct world *w = ctx;
-    for (uint64_t i = 0; i < calls; i++) {
-        PRAX_SCOPE(w->session);
-        next_bulk(w, i);
-        if (app_user_create_many(w->session, w->bulk_new, RAW_BULK) != RAW_BULK)
-            fail(w, "bulk insert");
-    }
-}
-
-static void raw_update_run(void *ctx, uint64_t calls)
-{
-    struct world *w = ctx;
-    for (uint64_t i = 0; i < calls; i++)
-        raw_update(&w->raw, (int64_t)(i * 7919 % ROWS) + 1, "Grace Hopper", (int64_t)(i % 90));
-}
-
-static void prax_update_run(void *ctx, uint64_t calls)
-{
-    struct world *w = ctx;
-    for (uint64_t i = 0; i < calls; i++) {
-        if (app_user_update(w->session, app_user_by_id((int64_t)(i * 7919 % ROWS) + 1),
-                            .name = prax_set("Grace Hopper"),
-                            .age = prax_set((int64_t)(i % 90))) != 1)
-            fail(w, "update");
-    }
+    struct floor *f = self;
+    raw_close(&f->db);
+    free(f->list.users);
+    free(f->list.pool);
 }
 
 int main(int argc, char **argv)
 {
-    static struct world w;
-    if (raw_open(&w.raw, ":memory:") < 0)
+    static struct floor f;
+    struct users_bench b = { .name = "sqlite_operations",
+                             .url = "sqlite::memory:",
+                             .bulk = RAW_BULK,
+                             .cpu = true,
+                             .goals = { "<= 1.15 x", "<= 1.08 x", "<= 1.05 x", "<= 1.25 x",
+                                        "<= 1.10 x", "<= 1.15 x" },
+                             .peers = { { .name = "raw sqlite3",
+                                          .insert_name = "raw sqlite3 (id only)",
+                                          .bulk_name = "raw sqlite3 (100 VALUES)",
+                                          .self = &f,
+                                          .get = get,
+                                          .list = list,
+                                          .row = row,
+                                          .insert = insert,
+                                          .insert_many = insert_many,
+                                          .update = update,
+                                          .exec = exec,
+                                          .close = close_floor } },
+                             .n_peers = 1 };
+    if (raw_open(&f.db, ":memory:") < 0)
         return 1;
-    if (prax_db_open(&w.db, .url = "sqlite::memory:", .pool_max = 1) < 0 ||
-        app_create_tables(w.db) < 0) {
-        fprintf(stderr, "bench: %s\n", w.db ? prax_db_error(w.db)->message : "out of memory");
-        return 1;
-    }
-    w.session = prax_session_open(w.db);
-    if (!w.session || fill(&w) < 0)
-        return 1;
-    check_equal(&w);
-    const struct bench_group groups[] = {
-        { .name = "get by key",
-          .goal = "<= 1.15 x",
-          .peers = { { "raw sqlite3", raw_get_run }, { "prax", prax_get_run } } },
-        { .name = "list of 100 rows",
-          .goal = "<= 1.08 x",
-          .peers = { { "raw sqlite3", raw_list_100 }, { "prax", prax_list_100 } } },
-        { .name = "list of 10,000 rows",
-          .goal = "<= 1.05 x",
-          .peers = { { "raw sqlite3", raw_list_all }, { "prax", prax_list_all } } },
-        { .name = "insert in a transaction, whole row returned",
-          .goal = "<= 1.25 x",
-          .peers = { { "raw sqlite3 (id only)", raw_insert_run }, { "prax", prax_insert_run } },
-          .before = begin,
-          .after = rollback },
-        { .name = "bulk insert",
-          .unit = "row",
-          .units_a_call = RAW_BULK,
-          .goal = "<= 1.10 x",
-          .peers = { { "raw sqlite3 (100 VALUES)", raw_bulk_run }, { "prax", prax_bulk_run } },
-          .before = begin,
-          .after = rollback },
-        { .name = "update by key",
-          .goal = "<= 1.15 x",
-          .peers = { { "raw sqlite3", raw_update_run }, { "prax", prax_update_run } },
-          .before = begin,
-          .after = rollback },
-    };
-    int status =
-        bench_main(argc, argv, "sqlite_operations", groups, sizeof groups / sizeof *groups, &w);
-    prax_session_close(w.session);
-    prax_db_close(w.db);
-    raw_close(&w.raw);
-    free(w.list.users);
-    free(w.list.pool);
-    return status;
+    if (peer_soci_open(&b.peers[b.n_peers], ":memory:", raw_create_table, RAW_BULK))
+        b.n_peers++;
+    if (peer_zdb_open(&b.peers[b.n_peers], NULL, NULL, raw_create_table))
+        b.n_peers++;
+    sqlite3_enable_shared_cache(0); /* which libzdb turns on for all that is opened later */
+    return users_main(argc, argv, &b);
 }

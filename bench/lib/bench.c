@@ -67,7 +67,7 @@ static double time_once(struct run *r, size_t peer, uint64_t calls)
     if (g->before)
         g->before(r->ctx, calls);
     uint64_t start = pxi_clock_ns(), cpu = cpu_now();
-    g->peers[peer].run(r->ctx, calls);
+    g->peers[peer].run(g->peers[peer].ctx ? g->peers[peer].ctx : r->ctx, calls);
     uint64_t ns = pxi_clock_ns() - start;
     r->last_cpu_ns = (double)(cpu_now() - cpu);
     if (g->after)

@@ -25,6 +25,7 @@ struct bench_peer {
     const char *name;
     /* Does the operation `calls` times. Setup and checking belong to setup. */
     void (*run)(void *ctx, uint64_t calls);
+    void *ctx; /* handed to run; NULL = that of the bench */
 };
 
 enum { BENCH_PEERS_MAX = 8 };
