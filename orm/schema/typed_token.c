@@ -107,7 +107,10 @@ static const char *text_of(struct pxi_arena *a, enum pxi_sql_kind kind, const ch
     }
     char *text = pxi_arena_text(a, p, size), *to = text;
     for (const char *from = text; text && *from; from++) {
-        *to++ = kind == PXI_SQL_WORD ? pxi_ascii_lower(*from) : *from;
+        char c = *from;
+        if (kind == PXI_SQL_WORD)
+            c = pxi_ascii_lower(c);
+        *to++ = c;
         from += kind == PXI_SQL_NAME && *from == '"';
     }
     if (text)

@@ -5,6 +5,7 @@
 #include "tests/db/db.h"
 #include "usdt/probe.h"
 #include <pthread.h>
+#include <semaphore.h>
 #include <time.h>
 
 enum { MS = 1000000 };
@@ -122,11 +123,21 @@ static void test_network_is_execution(void **state)
     prax_cursor_close(c);
 }
 
+struct holder {
+    prax_session *session;
+    const prax_session *waiter;
+    sem_t holds;
+};
+
+/* The one connection, until the other session has waited for 20 ms. */
 static void *hold(void *arg)
 {
-    prax_session *s = arg;
-    struct timespec t = { .tv_nsec = 60 * MS };
-    prax_tx tx = prax_tx_begin_with(s, PRAX_ARGS(prax_tx_opts, .read_only = true));
+    struct holder *h = arg;
+    struct timespec t = { .tv_nsec = 20 * MS }, tick = { .tv_nsec = MS };
+    prax_tx tx = prax_tx_begin_with(h->session, PRAX_ARGS(prax_tx_opts, .read_only = true));
+    sem_post(&h->holds);
+    while (__atomic_load_n(&h->waiter->rec.phase, __ATOMIC_RELAXED) != PRAX_PHASE_WAIT)
+        nanosleep(&tick, NULL);
     nanosleep(&t, NULL);
     prax_tx_end(&tx);
     return NULL;
@@ -140,12 +151,14 @@ static void test_waiting_for_the_pool(void **state)
     PRAX_SESSION a = prax_session_open(db);
     PRAX_SESSION b = prax_session_open(db);
     pthread_t thread;
-    struct timespec t = { .tv_nsec = 20 * MS };
+    struct holder h = { .session = a, .waiter = b };
+    assert_int_equal(sem_init(&h.holds, 0, 0), 0);
     assert_int_equal(prax_sql_exec(b, "SELECT 1"), 0);
-    assert_int_equal(pthread_create(&thread, NULL, hold, a), 0);
-    nanosleep(&t, NULL);
+    assert_int_equal(pthread_create(&thread, NULL, hold, &h), 0);
+    sem_wait(&h.holds);
     assert_int_equal(prax_sql_exec(b, "SELECT 1"), 0);
     pthread_join(thread, NULL);
+    sem_destroy(&h.holds);
     assert_true(PHASE(b, WAIT) >= 15 * (uint64_t)MS);
     assert_true(PHASE(b, EXECUTE) < PHASE(b, WAIT));
 }
