@@ -13,7 +13,7 @@ enum {
     MS_NS = 1000000,
     SLICE_MS = 50,   /* a thread that cancels has no other way to be heard */
     CHECK_MS = 2000, /* for a connection that rested long to say that it is there */
-    STOP_MS = 5000,  /* for the server to end what it was asked to */
+    STOP_MS = 2000,  /* for the server to end what it was asked to */
     PAUSE_MS = 20,   /* before it is asked again; doubled each time */
 };
 

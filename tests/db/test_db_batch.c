@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 
 static void add_users(prax_session *s, int n)
@@ -714,6 +715,87 @@ static void test_connects_apart(void **state)
     }
 }
 
+/* More than sockets hold, in both directions at once. */
+static void test_large_values(void **state)
+{
+    enum { N = 100, SIZE = 100000 };
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    char *text = malloc(SIZE + 1);
+    assert_non_null(text);
+    memset(text, 'x', SIZE);
+    text[SIZE] = '\0';
+    const blog_post_result *made[N], *read[N];
+    PRAX_BATCH b = prax_batch_open(s);
+    for (int i = 0; i < N; i++) {
+        text[0] = (char)('a' + i % 26);
+        made[i] = blog_post_in(b, PRAX_CREATE,
+                               .create = &(blog_post_new){ .title = text, .author_id = i });
+        read[i] = blog_post_in(b, PRAX_FIND_MANY,
+                               .query = blog_post_q(.where = { .author_id = prax_eq(i) }));
+    }
+    struct loop l;
+    MUST(s, run_loop(b, &l, 60000));
+    for (int i = 0; i < N; i++) {
+        is_done(made[i], 1);
+        is_done(read[i], 1);
+        assert_int_equal(strlen(read[i]->rows->items[0].title), SIZE);
+        assert_int_equal(read[i]->rows->items[0].title[0], 'a' + i % 26);
+    }
+    if (on_postgres())
+        assert_in_range(l.slept, 0, 20);
+    free(text);
+}
+
+/* Everything that is out, and more than a window of it. */
+static void test_cancel_thousands(void **state)
+{
+    enum { N = 3000 };
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    static const prax_result *r[N];
+    PRAX_BATCH b = prax_batch_open(s);
+    for (int i = 0; i < N; i++)
+        r[i] = prax_sql_in(b, on_postgres() ? "SELECT pg_sleep(0.01)" : "SELECT 1");
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(prax_batch_step(b), 1);
+    prax_session_cancel(s);
+    uint64_t start = now_ms();
+    assert_int_equal(prax_batch_run(b), PRAX_ECANCELED);
+    assert_in_range(now_ms() - start, 0, 5000);
+    int done = 0;
+    for (int i = 0; i < N; i++) {
+        assert_true(r[i]->status == 0 || r[i]->status == PRAX_ECANCELED);
+        done += r[i]->status == 0;
+    }
+    assert_in_range(done, 0, 1024);
+    assert_int_equal(blog_user_count(s), 0);
+}
+
+/* A child may do nothing with it but close it. */
+static void test_fork(void **state)
+{
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    int status = 0;
+    PRAX_BATCH b = prax_batch_open(s);
+    const blog_user_result *r = blog_user_in(b, PRAX_GET, .key = blog_user_by_id(1));
+    if (on_postgres())
+        assert_int_equal(prax_batch_step(b), 1);
+    pid_t child = fork();
+    if (child == 0) {
+        bool good = prax_batch_step(b) == PRAX_EINVAL && prax_batch_run(b) == PRAX_EINVAL &&
+                    blog_user_in(b, PRAX_GET, .key = blog_user_by_id(1))->status == PRAX_EINVAL &&
+                    !prax_batch_open(s);
+        prax_batch_close(b);
+        _exit(!good);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    MUST(s, prax_batch_run(b));
+    is_done(r, 0);
+}
+
 /* ---- an end before the time ---- */
 
 static int64_t backend(prax_session *s)
@@ -1102,18 +1184,34 @@ static void test_observed(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    DB_TEST(test_reads),          DB_TEST(test_writes),
-    DB_TEST(test_errors_outside), DB_TEST(test_tx),
-    DB_TEST(test_tx_fails),       DB_TEST(test_tx_savepoint),
-    DB_TEST(test_tx_ends_early),  DB_TEST(test_refused),
-    DB_TEST(test_cursor_beside),  DB_TEST(test_session_closes_first),
-    DB_TEST(test_thousand),       DB_TEST(test_many_statements),
-    DB_TEST(test_create_many),    DB_OWN(test_social),
-    DB_TEST(test_stale),          DB_TEST(test_asked_types),
-    DB_OWN(test_pool_is_empty),   DB_OWN(test_connects_apart),
-    DB_TEST(test_timeout),        DB_TEST(test_cancel),
-    DB_TEST(test_close_early),    DB_TEST(test_killed),
-    DB_TEST(test_silent_network), DB_OWN(test_every_allocation_fails),
-    DB_OWN(test_marks),           DB_OWN(test_observed),
+    DB_TEST(test_reads),
+    DB_TEST(test_writes),
+    DB_TEST(test_errors_outside),
+    DB_TEST(test_tx),
+    DB_TEST(test_tx_fails),
+    DB_TEST(test_tx_savepoint),
+    DB_TEST(test_tx_ends_early),
+    DB_TEST(test_refused),
+    DB_TEST(test_cursor_beside),
+    DB_TEST(test_session_closes_first),
+    DB_TEST(test_thousand),
+    DB_TEST(test_many_statements),
+    DB_TEST(test_create_many),
+    DB_OWN(test_social),
+    DB_TEST(test_stale),
+    DB_TEST(test_asked_types),
+    DB_OWN(test_pool_is_empty),
+    DB_OWN(test_connects_apart),
+    DB_TEST(test_large_values),
+    DB_TEST(test_cancel_thousands),
+    DB_TEST(test_fork),
+    DB_TEST(test_timeout),
+    DB_TEST(test_cancel),
+    DB_TEST(test_close_early),
+    DB_TEST(test_killed),
+    DB_TEST(test_silent_network),
+    DB_OWN(test_every_allocation_fails),
+    DB_OWN(test_marks),
+    DB_OWN(test_observed),
 };
 DB_MAIN(tests)

@@ -62,7 +62,7 @@ PRAX_API PRAX_MUST int prax_batch_run(prax_batch *b);
  * On PostgreSQL nothing in it waits: not for a connection, the pool, or an answer. Time: an entry
  * may take the session's timeout_ms from the first step that sees it. When it has not ended by
  * then, or prax_session_cancel was called, what has not been sent is not sent any more, the server
- * is asked to end what it runs, and the steps go on until it has (5 s at most; then the connection
+ * is asked to end what it runs, and the steps go on until it has (2 s at most; then the connection
  * is given up). An entry whose answer comes all the same is done. */
 PRAX_API PRAX_MUST int prax_batch_step(prax_batch *b);
 /* Ask after every step and after putting entries: the fd changes. b may be NULL. */
