@@ -1,4 +1,4 @@
-/* postgres_array.c - items of arrays to the server: see postgres_codec.h.
+/* postgres_array.c - plain numbers, and items of arrays, to the server: see postgres_codec.h.
  *
  * Bulk inserts send an array a column, so this is their hot loop: room is made once for all items,
  * and a loop that knows the type writes them. It takes plain items only, values of the type's own
@@ -75,6 +75,21 @@ plain_numbers(uint8_t kind, char *to, const struct pxi_value *items, uint32_t n,
         }
     }
     return to;
+}
+
+unsigned pxi_pg_put_number(char *to, uint8_t kind, const struct pxi_value *v)
+{
+    unsigned size = plain_size(kind);
+    uint64_t bits;
+    if (size == 0 || !plain_bits(kind, v, &bits))
+        return 0;
+    if (size == 4) {
+        store32(to, (uint32_t)bits);
+    } else {
+        bits = __builtin_bswap64(bits);
+        memcpy(to, &bits, sizeof bits);
+    }
+    return size;
 }
 
 static char *plain_texts(char *to, const struct pxi_value *items, uint32_t n, bool *nulls)
