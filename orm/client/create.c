@@ -363,31 +363,33 @@ static bool any_given(const struct given *g, const prax_model *m)
     return false;
 }
 
-static bool leave_the_same(const struct pxi_shape *sh, const struct pxi_many *w, const char *a,
-                           const char *b)
+/* How many rows, n at most, do with the field at `off` what the first one does. */
+static size_t left_alike(const char *field, size_t step, size_t n)
 {
-    const prax_column *c = sh->m->columns;
-    for (unsigned i = w->from; i < w->to; i++) {
-        if (is_left(sh, &c[i], a) != is_left(sh, &c[i], b))
-            return false;
-    }
-    return true;
+    bool left = (uint8_t)*field == PRAX_WR_NONE;
+    size_t i = 1;
+    while (i < n && ((uint8_t)field[i * step] == PRAX_WR_NONE) == left)
+        i++;
+    return i;
 }
 
 /* How many rows from `at` on leave what this one leaves. */
 static size_t alike(const struct pxi_shape *sh, const struct pxi_many *w, size_t at,
                     struct given *g)
 {
-    size_t size = sh->m->new_size, n = 1;
+    size_t size = sh->m->new_size, n = w->n - at < w->most ? w->n - at : w->most;
     const char *row = w->rows + at * size;
     g->partial = false;
     if (w->to == 0)
-        return w->n - at < w->most ? w->n - at : w->most;
+        return n;
     given_of(sh, row, g);
     if (!any_given(g, sh->m))
         return 1; /* DEFAULT VALUES makes one row */
-    while (n < w->most && at + n < w->n && leave_the_same(sh, w, row, row + n * size))
-        n++;
+    for (unsigned i = w->from; i < w->to; i++) {
+        const prax_column *c = &sh->m->columns[i];
+        if (may_be_left(sh, c) && !(c->flags & PRAX_C_DB) && c->new_off != PRAX_NO_OFF)
+            n = left_alike(row + c->new_off, size, n);
+    }
     return n;
 }
 
@@ -409,8 +411,11 @@ static int put_column(struct pxi_shape *sh, const prax_column *c, const char *ro
                       struct source *from, struct pxi_value *items)
 {
     size_t size = sh->m->new_size;
-    for (size_t i = 0; i < n; i++, row += size) {
-        if (source_of(sh, c, row, from) < 0 || bind(sh, c, from, &items[i]) < 0)
+    for (size_t i = 0; i < n; i++) {
+        if (c->new_off != PRAX_NO_OFF)
+            i += pxi_value_run(c, row + i * size + c->new_off, size, n - i, items + i);
+        if (i < n &&
+            (source_of(sh, c, row + i * size, from) < 0 || bind(sh, c, from, &items[i]) < 0))
             return sh->code;
     }
     return 0;

@@ -365,12 +365,18 @@ static uint64_t bytes_of(const struct pxi_value *v, uint32_t n)
     return bytes;
 }
 
+/* Types that are always numbers. */
+static bool is_number(uint8_t type)
+{
+    return type <= PRAX_T_Float || type == PRAX_T_DateTime;
+}
+
 uint64_t pxi_values_bytes(const struct pxi_value *v, unsigned n)
 {
     uint64_t bytes = bytes_of(v, n);
     for (unsigned i = 0; i < n; i++) {
         if (v[i].kind == PXI_ARRAY)
-            bytes += bytes_of(v[i].u.p, v[i].size);
+            bytes += is_number(v[i].type) ? 8 * (uint64_t)v[i].size : bytes_of(v[i].u.p, v[i].size);
     }
     return bytes;
 }

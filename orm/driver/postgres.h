@@ -16,7 +16,8 @@
  *   postgres_copy.c    COPY in
  *   postgres_pipe.c    the half that never blocks
  *   postgres_scan.c    what kind of statement a text is (pure)
- *   postgres_encode.c, postgres_decode.c, postgres_numeric.c: values (pure, see postgres_codec.h)
+ *   postgres_encode.c, postgres_array.c, postgres_decode.c, postgres_numeric.c: values (pure, see
+ *                      postgres_codec.h)
  *   postgres.c         the table of all this
  *
  * Invariants: `active` is the one statement whose answer is still on its way, and before anything
@@ -53,7 +54,6 @@ enum pxi_pg_state {
 /* How a column goes to a field of the row. */
 struct pxi_pg_field {
     uint8_t reader; /* enum pxi_pg_reader */
-    int8_t size;    /* of a value that is read at once; -1: none is */
     uint8_t val;    /* of a prax_opt_*: where its value is; else 0 */
     uint16_t off;
 };
@@ -142,7 +142,8 @@ struct pxi_pg_conn {
     /* parameters of the command that is sent */
     struct pxi_buf bytes;
     const char **values; /* values[params_room]; the others lie behind it, in one block */
-    size_t *at;          /* where in bytes; SIZE_MAX: the caller's own */
+    size_t *at;          /* where in bytes; SIZE_MAX: the caller's own, or in numbers */
+    char (*numbers)[8];
     int *sizes, *formats;
     unsigned params_room;
     /* names on the server that nobody needs any more */
@@ -157,7 +158,7 @@ struct pxi_pg_conn {
     struct pxi_pg_request *request; /* a cancel that nobody waits for */
 };
 
-#define PXI_PG_PARAM_SIZE (sizeof(char *) + sizeof(size_t) + 2 * sizeof(int)) /* bytes each */
+#define PXI_PG_PARAM_SIZE (sizeof(char *) + sizeof(size_t) + 8 + 2 * sizeof(int)) /* bytes each */
 
 static inline struct pxi_pg_conn *pxi_pg_of(struct pxi_conn *c)
 {

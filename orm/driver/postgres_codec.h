@@ -49,6 +49,14 @@ struct pxi_pg_type pxi_pg_type_of(uint32_t oid);
 int pxi_pg_put(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v);
 /* Appends a field as COPY and arrays have it: a size of four bytes, then the value; NULL is -1. */
 int pxi_pg_put_field(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v);
+/* The same for a plain number, into to[8]: its size; 0: it is none, so pxi_pg_put is to be called.
+ */
+unsigned pxi_pg_put_number(char *to, uint8_t kind, const struct pxi_value *v);
+/* Appends n items of an array as fields, where all of them are plain (postgres_array.c). False:
+ * they are not, or there is no memory; then nothing was appended. *nulls becomes true if one is
+ * NULL. */
+bool pxi_pg_put_items(struct pxi_buf *to, uint8_t kind, const struct pxi_value *items, uint32_t n,
+                      bool *nulls);
 
 /* ---- from the server ---- */
 

@@ -485,25 +485,37 @@ static int put_field(struct pxi_buf *to, const struct pxi_pg_type *t, const stru
     return 0;
 }
 
-static int put_array(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v)
+static int put_items(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *items,
+                     uint32_t n, bool *nulls)
 {
     const struct pxi_pg_type item = { .oid = t->item_oid, .kind = t->item };
-    const struct pxi_value *items = v->u.p;
-    bool nulls = false;
     int rc = 0;
+    *nulls = false;
+    if (pxi_pg_put_items(to, t->item, items, n, nulls))
+        return 0;
+    for (uint32_t i = 0; i < n && rc == 0; i++) {
+        *nulls |= items[i].kind == PXI_NULL;
+        rc = put_field(to, &item, &items[i], put_scalar);
+    }
+    return rc;
+}
+
+static int put_array(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v)
+{
+    bool nulls;
     if (v->kind != PXI_ARRAY)
         return PRAX_ETYPE;
-    for (uint32_t i = 0; i < v->size; i++)
-        nulls |= items[i].kind == PXI_NULL;
     put32(to, v->size > 0); /* dimensions */
-    put32(to, nulls);
+    size_t at = to->size;
+    put32(to, 0); /* whether it holds NULLs, once that is known */
     put32(to, t->item_oid);
     if (v->size > 0) {
         put32(to, v->size);
         put32(to, 1); /* the first index */
     }
-    for (uint32_t i = 0; i < v->size && rc == 0; i++)
-        rc = put_field(to, &item, &items[i], put_scalar);
+    int rc = put_items(to, t, v->u.p, v->size, &nulls);
+    if (rc == 0 && nulls && pxi_buf_ok(to))
+        to->data[at + 3] = 1;
     return rc;
 }
 

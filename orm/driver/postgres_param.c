@@ -1,8 +1,9 @@
 /* postgres_param.c - the PostgreSQL driver: parameters on their way into a command.
  *
  * libpq copies what it is given while it sends, so one set of arrays a connection does for all
- * statements. Texts and blobs are given as they lie; all else is written into `bytes`, whose places
- * are turned into pointers when it has stopped growing.
+ * statements. Texts and blobs are given as they lie, plain numbers lie in an array of their own;
+ * all else is written into `bytes`, whose places are turned into pointers when it has stopped
+ * growing.
  */
 #include "orm/driver/postgres.h"
 #include <string.h>
@@ -20,7 +21,8 @@ static bool make_room(struct pxi_pg_conn *c, unsigned n)
     pxi_pg_mem(c, c->values, c->params_room * PXI_PG_PARAM_SIZE, 0);
     c->values = values;
     c->at = (size_t *)(void *)(values + room);
-    c->sizes = (int *)(void *)(c->at + room);
+    c->numbers = (char(*)[8])(void *)(c->at + room);
+    c->sizes = (int *)(void *)(c->numbers + room);
     c->formats = c->sizes + room;
     c->params_room = room;
     return true;
@@ -54,6 +56,12 @@ static int encode_one(struct pxi_pg_conn *c, const struct pxi_pg_type *t, const 
     if (as_it_is(t, v)) {
         c->values[i] = v->u.p ? v->u.p : "";
         c->sizes[i] = (int)v->size;
+        return 0;
+    }
+    unsigned size = pxi_pg_put_number(c->numbers[i], t->kind, v);
+    if (size) {
+        c->values[i] = c->numbers[i];
+        c->sizes[i] = (int)size;
         return 0;
     }
     size_t at = c->bytes.size;
@@ -93,7 +101,7 @@ int pxi_pg_encode(struct pxi_pg_stmt *st, const struct pxi_value *v, unsigned n)
         if (rc < 0)
             return wrong_parameter(c, rc, i);
     }
-    for (unsigned i = 0; i < st->n_params; i++) { /* the buffer moves no more */
+    for (unsigned i = 0; c->bytes.size && i < st->n_params; i++) { /* the buffer moves no more */
         if (c->at[i] != SIZE_MAX)
             c->values[i] = c->bytes.data ? c->bytes.data + c->at[i] : "";
     }

@@ -31,9 +31,7 @@ static void choose_readers(struct pxi_pg_stmt *st, const struct pxi_program *p)
         const struct pxi_out *o = &p->out[i];
         uint8_t val = o->null && !o->list ? pxi_layouts[o->type].opt_val : 0;
         enum pxi_pg_reader r = pxi_pg_reader_of(o, &st->columns[i]);
-        st->fields[i] = (struct pxi_pg_field){
-            .reader = (uint8_t)r, .size = (int8_t)fast_size(r), .val = val, .off = o->off
-        };
+        st->fields[i] = (struct pxi_pg_field){ .reader = (uint8_t)r, .val = val, .off = o->off };
     }
     st->program = p;
 }
@@ -78,8 +76,8 @@ static inline bool read_fast(enum pxi_pg_reader r, unsigned val, const char *p, 
     }
 }
 
-/* libpq puts a NUL behind every value. */
-static inline bool read_label(const struct pxi_out *o, const char *p, char *to)
+/* libpq puts a NUL behind every value. Not inlined: it would push all else out of the registers. */
+__attribute__((noinline)) static bool read_label(const struct pxi_out *o, const char *p, char *to)
 {
     const prax_enum_type *t = o->labels;
     for (int k = 1; k <= t->n_labels; k++) {
@@ -91,14 +89,13 @@ static inline bool read_label(const struct pxi_out *o, const char *p, char *to)
     return false;
 }
 
-/* What most columns hold, size being that of the value and fixed what fast_size said. Inlined, with
- * a reader that is known where it counts. */
-__attribute__((always_inline)) static inline bool read_plain(enum pxi_pg_reader r, int fixed,
-                                                             unsigned val, const struct pxi_out *o,
-                                                             const char *p, int size, char *to,
+/* What most columns hold, size being that of the value. Inlined with a reader that is known. */
+__attribute__((always_inline)) static inline bool read_plain(enum pxi_pg_reader r, unsigned val,
+                                                             const struct pxi_out *o, const char *p,
+                                                             int size, char *to,
                                                              struct pxi_arena *a)
 {
-    if (size == fixed)
+    if (size == fast_size(r))
         return read_fast(r, val, p, to);
     if (size <= 0)
         return false;
@@ -135,7 +132,7 @@ read_cells(enum pxi_pg_reader r, const struct cells *c, struct pxi_arena *a)
     for (int row = c->row, end = row + c->n; row < end; row++, to += c->step) {
         const char *v = PQgetvalue(res, row, column);
         int size = PQgetlength(res, row, column);
-        if (read_plain(r, fast_size(r), c->val, c->out, v, size, to, a)) {
+        if (read_plain(r, c->val, c->out, v, size, to, a)) {
             bytes += r == PXI_PG_READ_TEXT ? size : 0;
             continue;
         }
@@ -147,25 +144,18 @@ read_cells(enum pxi_pg_reader r, const struct cells *c, struct pxi_arena *a)
     return bytes;
 }
 
+/* Readers that have a way of their own. */
+#define PLAIN_READERS(X) X(BOOL) X(INT4) X(INT8) X(FLOAT8) X(STAMP) X(TEXT) X(LABEL)
+
 /* A function of its own, so that its loops have all registers. */
 __attribute__((noinline)) static int64_t read_column(enum pxi_pg_reader r, const struct cells *c,
                                                      struct pxi_arena *a)
 {
     switch (r) {
-    case PXI_PG_READ_BOOL:
-        return read_cells(PXI_PG_READ_BOOL, c, a);
-    case PXI_PG_READ_INT4:
-        return read_cells(PXI_PG_READ_INT4, c, a);
-    case PXI_PG_READ_INT8:
-        return read_cells(PXI_PG_READ_INT8, c, a);
-    case PXI_PG_READ_FLOAT8:
-        return read_cells(PXI_PG_READ_FLOAT8, c, a);
-    case PXI_PG_READ_STAMP:
-        return read_cells(PXI_PG_READ_STAMP, c, a);
-    case PXI_PG_READ_TEXT:
-        return read_cells(PXI_PG_READ_TEXT, c, a);
-    case PXI_PG_READ_LABEL:
-        return read_cells(PXI_PG_READ_LABEL, c, a);
+#define READ_CELLS(r)     \
+    case PXI_PG_READ_##r: \
+        return read_cells(PXI_PG_READ_##r, c, a);
+        PLAIN_READERS(READ_CELLS)
     default:
         return read_cells(r, c, a);
     }
@@ -206,6 +196,19 @@ int64_t pxi_pg_rows(struct pxi_stmt *stmt, const struct pxi_program *p, char *ro
     return bytes;
 }
 
+static inline bool read_one(const struct pxi_pg_field *f, const struct pxi_out *o, const char *p,
+                            int size, char *to, struct pxi_arena *a)
+{
+    switch (f->reader) {
+#define READ_ONE(r)       \
+    case PXI_PG_READ_##r: \
+        return read_plain(PXI_PG_READ_##r, f->val, o, p, size, to, a);
+        PLAIN_READERS(READ_ONE)
+    default:
+        return false;
+    }
+}
+
 int64_t pxi_pg_row(struct pxi_stmt *stmt, const struct pxi_program *p, char *row,
                    struct pxi_arena *a, unsigned *failed)
 {
@@ -213,19 +216,22 @@ int64_t pxi_pg_row(struct pxi_stmt *stmt, const struct pxi_program *p, char *row
     const PGresult *res = st->res;
     int at = st->row, n = (int)p->n;
     int64_t bytes = begin_rows(st, p, failed);
+    if (__builtin_expect(bytes < 0, 0))
+        return bytes;
     const struct pxi_pg_field *f = st->fields;
-    for (int i = 0; i < n && bytes >= 0; i++, f++) {
+    for (int i = 0; i < n; i++, f++) {
         const char *v = PQgetvalue(res, at, i);
         int size = PQgetlength(res, at, i);
-        char *to = row + f->off;
-        if (read_plain(f->reader, f->size, f->val, &p->out[i], v, size, to, a)) {
+        if (read_one(f, &p->out[i], v, size, row + f->off, a)) {
             bytes += f->reader == PXI_PG_READ_TEXT ? size : 0;
             continue;
         }
         struct cells c = { .res = res, .out = &p->out[i], .column = i };
-        int64_t rc = read_odd(f->reader, &c, at, size, to, a);
+        int64_t rc = read_odd(f->reader, &c, at, size, row + f->off, a);
         *failed = (unsigned)i;
-        bytes = rc < 0 ? rc : bytes + rc;
+        if (rc < 0)
+            return rc;
+        bytes += rc;
     }
     return bytes;
 }

@@ -381,14 +381,39 @@ static bool begins(const char *text, const char *word)
     return strncmp(text, word, strlen(word)) == 0;
 }
 
+/* Its tag begins with the verb, and ends with a number. */
+static bool is_counted(const char *tag)
+{
+    switch (*tag) {
+    case 'I':
+        return begins(tag, "INSERT ");
+    case 'U':
+        return begins(tag, "UPDATE ");
+    case 'D':
+        return begins(tag, "DELETE ");
+    case 'M':
+        return begins(tag, "MERGE ");
+    case 'C':
+        return begins(tag, "COPY ");
+    default:
+        return false;
+    }
+}
+
+/* What it leaves behind in the session. Nearly all tags are SELECT's. */
+static bool is_setting(const char *tag)
+{
+    return *tag == 'S' ? tag[1] == 'E' && tag[2] == 'T' && tag[3] == '\0'
+                       : *tag == 'L' && strcmp(tag, "LISTEN") == 0;
+}
+
 void pxi_pg_count(struct pxi_pg_conn *c, PGresult *res)
 {
     const char *tag = PQcmdStatus(res);
-    if (begins(tag, "INSERT ") || begins(tag, "UPDATE ") || begins(tag, "DELETE ") ||
-        begins(tag, "MERGE ") || begins(tag, "COPY ")) {
+    if (is_counted(tag)) {
         c->changes = strtoll(PQcmdTuples(res), NULL, 10);
         c->total += c->changes;
-    } else if (strcmp(tag, "SET") == 0 || strcmp(tag, "LISTEN") == 0) {
+    } else if (is_setting(tag)) {
         c->dirty = true;
     }
 }

@@ -67,6 +67,10 @@ enum pxi_use { /* what a value is for: how a Decimal is brought to its column's 
  * text, no label), ERANGE, ELIMIT, ENOMEM. */
 int pxi_value_of(struct pxi_shape *sh, const prax_column *c, const void *src, enum pxi_use use,
                  struct pxi_value *v);
+/* The values of n fields of M_new of a column, `step` bytes apart, as far as they
+ * are of the commonest kinds: how many, v[n]. The next one is for pxi_value_of, or an error. */
+size_t pxi_value_run(const prax_column *c, const char *field, size_t step, size_t n,
+                     struct pxi_value *v);
 /* list[n] of a column's plain type as one parameter: an array; for SQLite the text of a JSON array.
  * use is EQUAL or WRITE. */
 int pxi_value_array(struct pxi_shape *sh, const prax_column *c, const void *list, size_t n,

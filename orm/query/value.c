@@ -182,6 +182,91 @@ int pxi_value_of(struct pxi_shape *sh, const prax_column *c, const void *src, en
     return put_value(sh, c, src, use, v);
 }
 
+/* ---- runs: columns of many rows ---- */
+
+struct run {
+    const prax_column *c;
+    bool plain;       /* no prax_w_* */
+    int64_t min, max; /* of whole numbers */
+};
+
+/* False: for pxi_value_of. Inlined with a type that is known. */
+__attribute__((always_inline)) static inline bool
+quick_value(const struct run *r, enum prax_type type, const char *src, struct pxi_value *v)
+{
+    const prax_column *c = r->c;
+    int label;
+    const char *text;
+    switch (type) {
+    case PRAX_T_Float:
+        memcpy(&v->u.f, src, sizeof v->u.f);
+        v->kind = PXI_REAL;
+        return !isnan(v->u.f);
+    case PRAX_T_String:
+    case PRAX_T_Enum:
+        memcpy(type == PRAX_T_Enum ? (void *)&label : (void *)&text, src,
+               type == PRAX_T_Enum ? sizeof label : sizeof text);
+        if (type == PRAX_T_Enum) {
+            if (label < 1 || label > c->enum_type->n_labels)
+                return false;
+            text = c->enum_type->labels[label];
+        }
+        v->kind = text ? PXI_TEXT : PXI_NULL;
+        if (!text)
+            return r->plain && c->flags & PRAX_C_NULL;
+        size_t size = strlen(text);
+        v->size = (uint32_t)size;
+        v->u.p = text;
+        return size <= PXI_VALUE_MAX;
+    default:
+        memcpy(&v->u.i, src, sizeof v->u.i);
+        v->kind = PXI_INT;
+        return v->u.i >= r->min && v->u.i <= r->max;
+    }
+}
+
+__attribute__((always_inline)) static inline size_t run_of(const struct run *r, enum prax_type type,
+                                                           const char *field, size_t step, size_t n,
+                                                           struct pxi_value *v)
+{
+    const struct pxi_value any = { .type = r->c->type, .scale = r->c->scale };
+    unsigned at = r->plain ? 0 : pxi_layouts[type].write_v;
+    bool null = r->c->flags & PRAX_C_NULL, none = null && r->c->def == PRAX_D_NONE;
+    for (size_t i = 0; i < n; i++, field += step) {
+        uint8_t wr = r->plain ? PRAX_WR_SET : (uint8_t)*field;
+        v[i] = any;
+        if (wr == PRAX_WR_SET ? !quick_value(r, type, field + at, &v[i])
+                              : !(wr == PRAX_WR_NULL ? null : wr == PRAX_WR_NONE && none))
+            return i; /* PXI_NULL is 0 */
+    }
+    return n;
+}
+
+size_t pxi_value_run(const prax_column *c, const char *field, size_t step, size_t n,
+                     struct pxi_value *v)
+{
+    struct run r = { .c = c, .plain = c->flags & PRAX_C_PLAIN, .min = INT64_MIN, .max = INT64_MAX };
+    if (c->n_rules || c->flags & PRAX_C_LIST)
+        return 0;
+    switch (c->type) {
+    case PRAX_T_Float:
+        return run_of(&r, PRAX_T_Float, field, step, n, v);
+    case PRAX_T_String:
+        return run_of(&r, PRAX_T_String, field, step, n, v);
+    case PRAX_T_Enum:
+        return run_of(&r, PRAX_T_Enum, field, step, n, v);
+    case PRAX_T_Int:
+    case PRAX_T_SmallInt:
+    case PRAX_T_DateTime:
+        pxi_column_range(c, &r.min, &r.max);
+        __attribute__((fallthrough));
+    case PRAX_T_BigInt:
+        return run_of(&r, PRAX_T_BigInt, field, step, n, v);
+    default:
+        return 0;
+    }
+}
+
 /* ---- lists ---- */
 
 static int put_array(struct pxi_shape *sh, const prax_column *c, const char *list, size_t n,

@@ -15,6 +15,7 @@
 enum { BOOL = 16, BYTEA = 17, INT8 = 20, INT2 = 21, INT4 = 23, TEXT = 25, OID = 26, JSON = 114 };
 enum { FLOAT4 = 700, FLOAT8 = 701, DATE = 1082, TIME = 1083, STAMPTZ = 1184, NUMERIC = 1700 };
 enum { UUID = 2950, JSONB = 3802, INT4S = 1007, TEXTS = 1009, NUMERICS = 1231, OTHER = 600 };
+enum { INT8S = 1016, FLOAT8S = 1022, STAMPTZS = 1185 };
 
 static struct pxi_arena arena;
 static struct pxi_buf buf;
@@ -322,6 +323,76 @@ static void test_arrays(void **state)
     assert_int_equal(put(INT4, array), PRAX_ETYPE);
 }
 
+/* Each item alone and in an array has the same bytes, or the same error. */
+static void same_in_array(uint32_t item, uint32_t array, struct pxi_value *items, uint32_t n)
+{
+    char want[400];
+    size_t size = 0;
+    int rc = 0;
+    const struct pxi_pg_type t = pxi_pg_type_of(item);
+    struct pxi_value all = { .kind = PXI_ARRAY, .size = n, .u.p = items };
+    pxi_buf_clear(&buf);
+    for (uint32_t i = 0; i < n && rc == 0; i++)
+        rc = pxi_pg_put_field(&buf, &t, &items[i]);
+    size = buf.size;
+    assert_true(size <= sizeof want);
+    memcpy(want, buf.data, size);
+    assert_int_equal(put(array, all), rc);
+    if (rc < 0)
+        return;
+    assert_int_equal(buf.size, 20 + size);
+    assert_memory_equal(buf.data + 20, want, size);
+    bool nulls = false;
+    for (uint32_t i = 0; i < n; i++)
+        nulls |= items[i].kind == PXI_NULL;
+    assert_int_equal(pxi_be32(buf.data + 4), nulls);
+}
+
+/* Plain items take a way of their own; one that is not plain sends all of them the other way. */
+static void test_items(void **state)
+{
+    (void)state;
+    static const uint8_t id[16] = { 1, 2, 3 };
+    static const struct {
+        uint32_t item, array;
+    } types[] = { { INT4, INT4S },
+                  { INT8, INT8S },
+                  { FLOAT8, FLOAT8S },
+                  { STAMPTZ, STAMPTZS },
+                  { TEXT, TEXTS } };
+    struct pxi_value values[] = {
+        { .kind = PXI_NULL },
+        of(PRAX_T_Int, 7),
+        of(PRAX_T_BigInt, INT32_MIN),
+        of(PRAX_T_BigInt, (int64_t)INT32_MAX + 1),
+        { .kind = PXI_INT, .type = PXI_UNTYPED, .u.i = -3 },
+        of(PRAX_T_Boolean, 1),
+        of(PRAX_T_Date, 1),
+        of(PRAX_T_DateTime, 0),
+        of(PRAX_T_DateTime, INT64_MAX),
+        of(PRAX_T_DateTime, INT64_MIN + PXI_PG_EPOCH_US),
+        of(PRAX_T_DateTime, INT64_MIN + PXI_PG_EPOCH_US + 1),
+        of(PRAX_T_DateTime, INT64_MIN),
+        decimal(300, 2),
+        decimal(301, 2),
+        real(1.5),
+        text(""),
+        text("abc"),
+        { .kind = PXI_TEXT },
+        { .kind = PXI_BLOB, .type = PRAX_T_Uuid, .size = 16, .u.p = id },
+        { .kind = PXI_BLOB, .type = PRAX_T_Bytes, .size = 16, .u.p = id },
+    };
+    enum { N = sizeof values / sizeof *values };
+    for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
+        for (int i = 0; i < N; i++) {
+            for (int j = 0; j < N; j++) {
+                struct pxi_value items[] = { values[i], values[j], values[i] };
+                same_in_array(types[k].item, types[k].array, items, 3);
+            }
+        }
+    }
+}
+
 /* ---- in ---- */
 
 struct row {
@@ -563,6 +634,7 @@ int main(void)
         T(test_texts),
         T(test_unknown_types_go_as_text),
         T(test_arrays),
+        T(test_items),
         T(test_read),
         T(test_read_lists),
         T(test_mismatch),
