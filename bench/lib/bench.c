@@ -33,7 +33,7 @@ struct run {
     unsigned rounds; /* of this group */
     const struct bench_group *group;
     void *ctx;
-    FILE *raw, *saved;
+    FILE *raw, *saved, *summary;
     size_t n_peers;
     uint64_t calls[BENCH_PEERS_MAX];
     double ns[BENCH_PEERS_MAX][ROUNDS_MAX]; /* a unit */
@@ -75,12 +75,17 @@ static double time_once(struct run *r, size_t peer, uint64_t calls)
     return (double)ns;
 }
 
-/* Doubles the calls until a run lasts long enough: the warm-up. */
+/* Adds calls until a run lasts long enough: the warm-up. One that seems to is run again, since a
+ * pause of the machine may have been in it. */
 static uint64_t calibrate(struct run *r, size_t peer)
 {
     uint64_t calls = 1;
     for (;;) {
         double ns = time_once(r, peer, calls);
+        if (ns >= ROUND_NS / 2.0) {
+            double again = time_once(r, peer, calls);
+            ns = again < ns ? again : ns;
+        }
         if (ns >= ROUND_NS / 2.0 || calls >= CALLS_MAX)
             return calls;
         double more = ns > 0 ? ROUND_NS / ns : 10;
@@ -170,10 +175,23 @@ static void print_row(const struct run *r, size_t p, struct figures f, struct fi
         printf("%30s   CPU %12.1f ns", "", cpu.ns);
     if (r->group->cpu && p > 0)
         printf("   CPU %12.1f ns %6.3f x  (%.3f - %.3f)", cpu.ns, cpu.ratio, cpu.low, cpu.high);
-    double before;
+    double before, now = r->group->cpu ? cpu.ns : f.ns;
     if (r->opt.baseline && baseline_ns(r, r->group->peers[p].name, &before))
-        printf("   %+.1f %% of %s", 100 * (f.ns / before - 1), r->opt.baseline);
+        printf("   %+.1f %% of %s", 100 * (now / before - 1), r->opt.baseline);
     putchar('\n');
+}
+
+/* One line a group for the table at the end of all benches: CPU ratios where there are any. */
+static void summarize(struct run *r)
+{
+    const struct bench_group *g = r->group;
+    fprintf(r->summary, "%-20s %-32s", r->bench, g->name);
+    for (size_t p = 1; p < r->n_peers; p++) {
+        struct figures f = figures_of(r, g->cpu ? r->cpu_ns : r->ns, p);
+        fprintf(r->summary, "%s %s %.3f x", p > 1 ? "," : "", g->peers[p].name, f.ratio);
+    }
+    fprintf(r->summary, "%s%s%s\n", g->cpu ? " (CPU)" : "", g->goal ? "; goal " : "",
+            g->goal ? g->goal : "");
 }
 
 static void report(struct run *r)
@@ -191,8 +209,10 @@ static void report(struct run *r)
             print_row(r, p, f, cpu);
         }
         if (r->saved)
-            fprintf(r->saved, "%s,%s,%.3f\n", g->name, g->peers[p].name, f.ns);
+            fprintf(r->saved, "%s,%s,%.3f\n", g->name, g->peers[p].name, g->cpu ? cpu.ns : f.ns);
     }
+    if (r->summary && r->n_peers > 1)
+        summarize(r);
     fflush(stdout);
 }
 
@@ -341,12 +361,12 @@ static int exec_profiler(char **argv, int argc)
     return -1;
 }
 
-static FILE *open_in(const char *folder, const char *name)
+static FILE *open_in(const char *folder, const char *file, const char *mode)
 {
     char path[512];
     mkdir(folder, 0777);
-    snprintf(path, sizeof path, "%s/%s.csv", folder, name);
-    FILE *f = fopen(path, "we");
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    FILE *f = fopen(path, mode);
     if (!f)
         fprintf(stderr, "bench: %s: %s\n", path, strerror(errno));
     return f;
@@ -361,15 +381,21 @@ int bench_main(int argc, char **argv, const char *name, const struct bench_group
         return 1;
     if (r.opt.profile_seconds && !getenv("BENCH_PROFILED"))
         return exec_profiler(argv, argc) < 0;
+    char csv[256];
     const char *raw = getenv("BENCH_RAW");
-    r.raw = raw && !r.opt.profile_seconds ? open_in(raw, name) : NULL;
-    r.saved = r.opt.save ? open_in(r.opt.save, name) : NULL;
+    bool timed = !r.opt.profile_seconds && !r.opt.calls;
+    snprintf(csv, sizeof csv, "%s.csv", name);
+    r.raw = raw && timed ? open_in(raw, csv, "we") : NULL;
+    r.summary = raw && timed ? open_in(raw, "summary.txt", "ae") : NULL;
+    r.saved = r.opt.save ? open_in(r.opt.save, csv, "we") : NULL;
     for (size_t i = 0; i < n; i++) {
         r.group = &groups[i];
         run_group(&r);
     }
     if (r.raw)
         fclose(r.raw);
+    if (r.summary)
+        fclose(r.summary);
     if (r.saved)
         fclose(r.saved);
     return 0;

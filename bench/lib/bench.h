@@ -7,9 +7,10 @@
  * The number of calls a round is found in a warm-up so that a round lasts about 10 ms.
  *
  * A group may ask for the CPU time of the bench's own thread beside the time on the wall: what a
- * client costs, where a server's time hides it.
+ * client costs, where a server's time hides it. What --save keeps is then the CPU time.
  *
- * Raw figures of every round go to $B/bench/NAME.csv. Nothing here ever fails on a time.
+ * With BENCH_RAW=FOLDER in the environment raw figures of every round go to FOLDER/NAME.csv, and a
+ * line a group is added to FOLDER/summary.txt. Nothing here ever fails on a time.
  *
  * Options of every bench: --filter TEXT, --rounds N, --profile-time SECONDS (runs the selected
  * peers without pause under `prax-bpf record`), --calls N with --peer TEXT (runs these so often and
