@@ -368,6 +368,8 @@ static uint64_t bytes_of(const struct pxi_value *v, uint32_t n)
 /* Types that are always numbers. */
 static bool is_number(uint8_t type)
 {
+    _Static_assert(PRAX_T_BigInt == 2 && PRAX_T_Boolean == 3 && PRAX_T_Float == 4,
+                   "types.def begins with the numbers");
     return type <= PRAX_T_Float || type == PRAX_T_DateTime;
 }
 
@@ -557,12 +559,11 @@ int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a)
 int pxi_op_rows(struct pxi_op *op, char *rows, unsigned n, struct pxi_arena *a)
 {
     unsigned failed = 0;
-    size_t size = op->m->row_size;
     prepare_rows(op, rows, n);
-    int64_t bytes = op->link->driver->rows(op->stmt, &op->plan->program, rows, size, n, a, &failed);
+    int64_t bytes = op->link->driver->rows(op->stmt, &op->plan->program, rows, n, a, &failed);
     if (__builtin_expect(bytes < 0, 0))
         return unread(op, bytes, failed, a);
-    op->rec->bytes_out += (uint64_t)bytes + n * size;
+    op->rec->bytes_out += (uint64_t)bytes + (uint64_t)n * op->m->row_size;
     return 0;
 }
 

@@ -99,7 +99,7 @@ static struct pxi_plan *mapped(struct pxi_op *op)
         if (map_column(op, &out[i], loaded, i) < 0)
             return NULL;
     }
-    p->program = (struct pxi_program){ out, n };
+    p->program = (struct pxi_program){ out, n, op->m->row_size };
     p->loaded = loaded;
     p->partial = true;
     return p;

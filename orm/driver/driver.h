@@ -57,6 +57,7 @@ struct pxi_out {
 struct pxi_program {
     const struct pxi_out *out; /* out[n] */
     unsigned n;
+    uint32_t size; /* bytes of a row, from one to the next */
 };
 
 struct pxi_conn; /* a connection; begins with its vtable */
@@ -165,10 +166,10 @@ struct pxi_driver {
     /* How many rows are there without waiting, the current one with them. NULL: never more than
      * that one, and there is no `rows`. */
     unsigned (*at_hand)(struct pxi_stmt *st);
-    /* As row for the current row and those behind it, n of those at hand, to rows[n] of `size`
+    /* As row for the current row and those behind it, n of those at hand, to rows[n] of p->size
      * bytes each; then the last of them is the current one. */
-    int64_t (*rows)(struct pxi_stmt *st, const struct pxi_program *p, char *rows, size_t size,
-                    unsigned n, struct pxi_arena *a, unsigned *failed);
+    int64_t (*rows)(struct pxi_stmt *st, const struct pxi_program *p, char *rows, unsigned n,
+                    struct pxi_arena *a, unsigned *failed);
     /* Ends the statement, whatever its state, and forgets its values. */
     void (*finish)(struct pxi_stmt *st);
     int64_t (*changes)(struct pxi_conn *c); /* rows of the last INSERT, UPDATE or DELETE */

@@ -292,8 +292,8 @@ void pxi_pg_portals_after(struct pxi_pg_conn *c, const char *sql);
 /* postgres_row.c */
 int64_t pxi_pg_row(struct pxi_stmt *st, const struct pxi_program *p, char *row, struct pxi_arena *a,
                    unsigned *failed);
-int64_t pxi_pg_rows(struct pxi_stmt *st, const struct pxi_program *p, char *rows, size_t size,
-                    unsigned n, struct pxi_arena *a, unsigned *failed);
+int64_t pxi_pg_rows(struct pxi_stmt *st, const struct pxi_program *p, char *rows, unsigned n,
+                    struct pxi_arena *a, unsigned *failed);
 unsigned pxi_pg_at_hand(struct pxi_stmt *st);
 struct pxi_value pxi_pg_column(struct pxi_stmt *st, unsigned i);
 

@@ -28,6 +28,7 @@ __attribute__((always_inline)) static inline bool
 plain_bits(uint8_t kind, const struct pxi_value *v, uint64_t *bits)
 {
     bool untyped = v->type == PXI_UNTYPED;
+    _Static_assert(PRAX_T_BigInt == 2, "types.def begins with the whole numbers");
     bool whole = v->kind == PXI_INT && (untyped || v->type <= PRAX_T_BigInt);
     *bits = (uint64_t)v->u.i;
     switch (kind) {
@@ -124,7 +125,7 @@ bool pxi_pg_put_items(struct pxi_buf *to, uint8_t kind, const struct pxi_value *
 {
     char *at = NULL;
     if ((kind != PXI_PG_TEXT && plain_size(kind) == 0) ||
-        !pxi_buf_reserve(to, plain_room(kind, items, n)))
+        !pxi_buf_reserve(to, plain_room(kind, items, n)) || !to->data)
         return false;
     char *from = to->data + to->size;
     switch (kind) {

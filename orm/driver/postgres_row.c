@@ -76,7 +76,8 @@ static inline bool read_fast(enum pxi_pg_reader r, unsigned val, const char *p, 
     }
 }
 
-/* libpq puts a NUL behind every value. Not inlined: it would push all else out of the registers. */
+/* libpq puts a NUL behind every value, and text of a server has none in it. Not inlined: it would
+ * push all else out of the registers. */
 __attribute__((noinline)) static bool read_label(const struct pxi_out *o, const char *p, char *to)
 {
     const prax_enum_type *t = o->labels;
@@ -89,18 +90,22 @@ __attribute__((noinline)) static bool read_label(const struct pxi_out *o, const 
     return false;
 }
 
-/* What most columns hold, size being that of the value. Inlined with a reader that is known. */
+struct cell { /* what a row has in a column */
+    const char *p;
+    int size;
+};
+
+/* What most columns hold. Inlined with a reader that is known. */
 __attribute__((always_inline)) static inline bool read_plain(enum pxi_pg_reader r, unsigned val,
-                                                             const struct pxi_out *o, const char *p,
-                                                             int size, char *to,
-                                                             struct pxi_arena *a)
+                                                             const struct pxi_out *o, struct cell v,
+                                                             char *to, struct pxi_arena *a)
 {
-    if (size == fast_size(r))
-        return read_fast(r, val, p, to);
-    if (size <= 0)
+    if (v.size == fast_size(r))
+        return read_fast(r, val, v.p, to);
+    if (v.size <= 0)
         return false;
-    return r == PXI_PG_READ_TEXT ? read_text(p, (size_t)size, to, a)
-                                 : r == PXI_PG_READ_LABEL && !val && read_label(o, p, to);
+    return r == PXI_PG_READ_TEXT ? read_text(v.p, (size_t)v.size, to, a)
+                                 : r == PXI_PG_READ_LABEL && !val && read_label(o, v.p, to);
 }
 
 /* One column of n rows that lie at hand, to the fields at to, to + step, ... */
@@ -130,13 +135,12 @@ read_cells(enum pxi_pg_reader r, const struct cells *c, struct pxi_arena *a)
     int64_t bytes = 0;
     int column = c->column;
     for (int row = c->row, end = row + c->n; row < end; row++, to += c->step) {
-        const char *v = PQgetvalue(res, row, column);
-        int size = PQgetlength(res, row, column);
-        if (read_plain(r, c->val, c->out, v, size, to, a)) {
-            bytes += r == PXI_PG_READ_TEXT ? size : 0;
+        const struct cell v = { PQgetvalue(res, row, column), PQgetlength(res, row, column) };
+        if (read_plain(r, c->val, c->out, v, to, a)) {
+            bytes += r == PXI_PG_READ_TEXT ? v.size : 0;
             continue;
         }
-        int64_t rc = read_odd(r, c, row, size, to, a);
+        int64_t rc = read_odd(r, c, row, v.size, to, a);
         if (__builtin_expect(rc < 0, 0))
             return rc;
         bytes += rc;
@@ -176,11 +180,11 @@ static inline int64_t begin_rows(struct pxi_pg_stmt *st, const struct pxi_progra
     return __builtin_expect(p->n > st->n_columns, 0) ? PRAX_ETYPE : 0;
 }
 
-int64_t pxi_pg_rows(struct pxi_stmt *stmt, const struct pxi_program *p, char *rows, size_t size,
-                    unsigned n, struct pxi_arena *a, unsigned *failed)
+int64_t pxi_pg_rows(struct pxi_stmt *stmt, const struct pxi_program *p, char *rows, unsigned n,
+                    struct pxi_arena *a, unsigned *failed)
 {
     struct pxi_pg_stmt *st = pxi_pg_stmt_of(stmt);
-    struct cells c = { .res = st->res, .step = size, .row = st->row, .n = (int)n };
+    struct cells c = { .res = st->res, .step = p->size, .row = st->row, .n = (int)n };
     int64_t bytes = begin_rows(st, p, failed);
     for (unsigned i = 0; i < p->n && bytes >= 0; i++) {
         const struct pxi_pg_field *f = &st->fields[i];
@@ -196,13 +200,13 @@ int64_t pxi_pg_rows(struct pxi_stmt *stmt, const struct pxi_program *p, char *ro
     return bytes;
 }
 
-static inline bool read_one(const struct pxi_pg_field *f, const struct pxi_out *o, const char *p,
-                            int size, char *to, struct pxi_arena *a)
+static inline bool read_one(const struct pxi_pg_field *f, const struct pxi_out *o, struct cell v,
+                            char *to, struct pxi_arena *a)
 {
     switch (f->reader) {
 #define READ_ONE(r)       \
     case PXI_PG_READ_##r: \
-        return read_plain(PXI_PG_READ_##r, f->val, o, p, size, to, a);
+        return read_plain(PXI_PG_READ_##r, f->val, o, v, to, a);
         PLAIN_READERS(READ_ONE)
     default:
         return false;
@@ -220,14 +224,13 @@ int64_t pxi_pg_row(struct pxi_stmt *stmt, const struct pxi_program *p, char *row
         return bytes;
     const struct pxi_pg_field *f = st->fields;
     for (int i = 0; i < n; i++, f++) {
-        const char *v = PQgetvalue(res, at, i);
-        int size = PQgetlength(res, at, i);
-        if (read_one(f, &p->out[i], v, size, row + f->off, a)) {
-            bytes += f->reader == PXI_PG_READ_TEXT ? size : 0;
+        const struct cell v = { PQgetvalue(res, at, i), PQgetlength(res, at, i) };
+        if (read_one(f, &p->out[i], v, row + f->off, a)) {
+            bytes += f->reader == PXI_PG_READ_TEXT ? v.size : 0;
             continue;
         }
         struct cells c = { .res = res, .out = &p->out[i], .column = i };
-        int64_t rc = read_odd(f->reader, &c, at, size, row + f->off, a);
+        int64_t rc = read_odd(f->reader, &c, at, v.size, row + f->off, a);
         *failed = (unsigned)i;
         if (rc < 0)
             return rc;

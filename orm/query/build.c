@@ -271,7 +271,7 @@ static void put_program(struct pxi_shape *sh, const struct pxi_request *r, struc
     p->partial = !create && n < m->n_columns;
     if (r->group && r->group->relation->kind == PRAX_R_JOIN)
         out[n++] = parent_key(r);
-    p->program = (struct pxi_program){ out, n };
+    p->program = (struct pxi_program){ out, n, m->row_size };
 }
 
 static struct pxi_plan *finish(struct pxi_plans *plans, struct pxi_shape *sh, uint64_t hash,

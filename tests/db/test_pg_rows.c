@@ -37,7 +37,7 @@ static const struct pxi_out out[] = {
     { .off = offsetof(struct row, price), .type = PRAX_T_Decimal, .null = 1, .scale = 2 },
 };
 enum { COLUMNS = sizeof out / sizeof *out };
-static const struct pxi_program program = { .out = out, .n = COLUMNS };
+static const struct pxi_program program = { .out = out, .n = COLUMNS, .size = sizeof(struct row) };
 
 /* $1: the role of row 100; $2: the score of row 100. */
 static const char select_rows[] =
@@ -109,8 +109,7 @@ static int64_t read_all(struct fixture *f, unsigned size, unsigned *failed)
         unsigned n = d->at_hand(f->st);
         assert_int_equal(n, ROWS - count);
         n = n < size ? n : size;
-        int64_t more = d->rows(f->st, &program, (char *)(f->rows + count), sizeof *f->rows, n,
-                               &f->arena, failed);
+        int64_t more = d->rows(f->st, &program, (char *)(f->rows + count), n, &f->arena, failed);
         if (more < 0)
             return more;
         bytes += more;
@@ -200,8 +199,7 @@ static void test_fewer_columns(void **state)
     assert_int_equal(d->prepare(f->c, "SELECT 1", 8, true, &st), 0);
     assert_int_equal(d->start(st, NULL, 0), 0);
     assert_int_equal(d->step(st), 1);
-    assert_int_equal(d->rows(st, &program, (char *)f->rows, sizeof *f->rows, 1, &f->arena, &failed),
-                     PRAX_ETYPE);
+    assert_int_equal(d->rows(st, &program, (char *)f->rows, 1, &f->arena, &failed), PRAX_ETYPE);
     assert_int_equal(failed, 1);
     d->finish(st);
     d->drop(st);
