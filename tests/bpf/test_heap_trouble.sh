@@ -79,7 +79,8 @@ is "probes, a corrupted heap: what came before" "$(bytes 'hold;work' p_corrupt)"
 "$bpf" record --heap=probes -o "$tmp/p_killed" -- "$trouble" hold >"$tmp/out" 2>"$tmp/err" &
 recorder=$!
 wait_for grep -q ready "$tmp/out"
-kill -KILL "$(pgrep -P $recorder heap_trouble)"
+read -r pid _ <"/proc/$recorder/task/$recorder/children"
+kill -KILL "$pid"
 wait $recorder
 is "probes, killed: status" $? 137
 is "probes, killed: all blocks" "$(bytes 'hold;work' p_killed)" 100000

@@ -115,7 +115,8 @@ is "a corrupted heap: what came before" "$(bytes 'hold;work' corrupt)" 100000
 "$bpf" record --heap -o "$tmp/killed" -- "$trouble" hold >"$tmp/out" 2>"$tmp/err" &
 recorder=$!
 wait_for grep -q ready "$tmp/out"
-kill -KILL "$(pgrep -P $recorder heap_trouble)"
+read -r pid _ <"/proc/$recorder/task/$recorder/children"
+kill -KILL "$pid"
 wait $recorder
 is "killed: status" $? 137
 is "killed: all blocks" "$(bytes 'hold;work' killed)" 100000
