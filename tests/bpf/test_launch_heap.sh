@@ -61,12 +61,13 @@ record some --heap=16K "$app" -n 20000
 is "sampled: status" $status 0
 is "sampled: the totals are counted" "$(grep '^allocated in all' "$tmp/some/heap.txt")" \
     "$(grep '^allocated in all' "$tmp/all/heap.txt")"
-# Of some 50 sites: a normal distribution has 34, 48, 49.9 within one, two, three standard errors.
+# Of 14 sites a normal distribution has 9.6, 13.4, 14.0 within one, two, three standard errors; less than
+# 4, 10 or 13 is seen once in thousands of runs.
 read -r judged one two three worst where < <(awk -v rate=16384 -f bench/heap/sites.awk \
     "$tmp/all/heap.folded" "$tmp/some/heap.folded")
 check "sampled: of $judged sites $one, $two, $three within one, two, three standard errors" \
-    test "$judged" -ge 3 -a $((one * 100)) -ge $((judged * 45)) -a \
-    $((two * 100)) -ge $((judged * 84)) -a $((three * 100)) -ge $((judged * 95))
+    test "$judged" -ge 3 -a $((one * 100)) -ge $((judged * 28)) -a \
+    $((two * 100)) -ge $((judged * 70)) -a $((three * 100)) -ge $((judged * 90))
 check "sampled: none is further than 4.5 ($worst: ${where:0:60})" \
     awk -v w="$worst" 'BEGIN { exit !(w < 4.5) }'
 
