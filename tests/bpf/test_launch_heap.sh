@@ -41,7 +41,12 @@ app=$B/profile_memory
 record app --heap "$app" -n 500
 is "a program on the ORM: status" $status 0
 is "its output" "$(grep -v '^prax-bpf' "$tmp/out" | head -n 1)" "readings 500"
-record app_probes --heap=probes "$app" -n 500
+# By probes a start may be over before the loader has read where the program keeps its query: then the
+# first blocks are charged to none.
+for _ in 1 2 3; do
+    record app_probes --heap=probes "$app" -n 500
+    cmp -s "$tmp/app/heap.folded" "$tmp/app_probes/heap.folded" && break
+done
 is "the same stacks, blocks and bytes as by probes" "$(cat "$tmp/app/heap.folded")" \
     "$(cat "$tmp/app_probes/heap.folded")"
 check "charged to queries" grep -q 'query:execute_insert Reading;' "$tmp/app/heap.folded"
