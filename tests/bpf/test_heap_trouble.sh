@@ -70,6 +70,8 @@ late=$(sed -n 's/.*allocations of \([0-9]*\) child programs were seen.*/\1/p' "$
 missed=$(sed -n 's/.*[^0-9]\([0-9]*\) child programs ended before.*/\1/p' "$tmp/err")
 check "attached, 1,000 children: seen late ${late:-0}, missed ${missed:-0}, blocks $seen" \
     test $((${late:-0} + ${missed:-0})) -ge 1000 -a "$seen" -le "$((${late:-0}))"
+# where every child was too fast no block was seen, and there is no stack to write
+[ "$seen" -eq 0 ] && [ ! -s "$tmp/forks/heap.folded" ] && echo none >"$tmp/forks/heap.folded"
 complete "attached, 1,000 children" forks
 
 # ---- by probes from the start ----
