@@ -34,7 +34,7 @@ enum {
     RATE_STEP = 8,
     RATE_LAST = 1 << 30, /* beyond it there are no samples */
     HZ_LAST = 10,
-    SLOWER_MAX = 1000, /* -fold; beyond it the estimate says no more than that it is much */
+    SLOWER_MAX = 1000, /* -fold; no estimate is above it: it says no more than that it is much */
 };
 
 /* Sums the counters of all CPUs. */
@@ -252,10 +252,11 @@ static void judge(struct session *s)
         return;
     for (int k = 0; k < BUDGET_KINDS; k++)
         ours += cost_ns[k] - b->cost_ns[k];
-    const double slower = (double)ours / (double)(ran > ours ? ran - ours : 1);
+    const double times = (double)ours / (double)(ran > ours ? ran - ours : 1);
+    const double slower = times < SLOWER_MAX ? times : SLOWER_MAX;
     const enum budget_kind kind = dearest(s, cost_ns);
     if (100 * slower > s->options.max_overhead && kind != BUDGET_KINDS) {
-        back_off(s, kind, slower < SLOWER_MAX ? slower : SLOWER_MAX);
+        back_off(s, kind, slower);
         read_costs(s, cost_ns); /* what it cost until it did less is not the next span's */
         task_ns = read_task_time(s);
     }
