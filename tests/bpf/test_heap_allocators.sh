@@ -71,7 +71,7 @@ for allocator in jemalloc tcmalloc mimalloc; do
     record "" --heap "$victims/heap_new.$linked"
     operators "$allocator linked, C++"
     check "$allocator linked, C++: in meta.json" grep -q "($allocator): " "$tmp/p/meta.json"
-    record $soname --heap sh -c "\"$victims/heap_new\"; exit 0"
+    record $soname --heap sh -c "\"$victims/heap_new\" 1; exit 0"
     check "$allocator and C++ behind a shell: what is missing is said" \
         grep -q "what it allocates is missing" "$tmp/p/meta.json"
 done

@@ -8,9 +8,10 @@
 //     mixed: malloc 48, free; new 48, delete, by turns          1,000    48,000   none
 //     lost: new 64                                                100     6,400   all
 //
-// Exit status 4.
+// With an argument: stays that many seconds more, so that it is seen. Exit status 4.
 #include <cstdlib>
 #include <new>
+#include <unistd.h>
 
 static void *volatile kept;
 struct alignas(64) Wide {
@@ -72,7 +73,7 @@ __attribute__((noinline)) static void lost()
         kept = ::operator new(64);
 }
 
-int main()
+int main(int argc, char **argv)
 {
     plain();
     array();
@@ -80,5 +81,7 @@ int main()
     aligned();
     mixed();
     lost();
+    if (argc > 1)
+        sleep(static_cast<unsigned>(std::atoi(argv[1])));
     return 4;
 }
