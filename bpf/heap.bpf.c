@@ -46,9 +46,22 @@ volatile bool heap_off = false;
 /* include/linux/bpf_trace.h: of session probes */
 extern bool bpf_session_is_return(void) __ksym __weak;
 
-static __always_inline struct call *call_get(uint64_t flags)
+/* The thread's call; NULL: its process is not observed, or there is no memory, which loses what
+ * `kind` counts. Only threads of observed processes have one, so the process is looked up once a
+ * thread. */
+static __always_inline struct call *call_get(struct task_struct *task, enum pxb_kind kind)
 {
-	return bpf_task_storage_get(&calls, bpf_get_current_task_btf(), 0, flags);
+	struct call *c = bpf_task_storage_get(&calls, task, 0, 0);
+	uint32_t tgid = task->tgid;
+
+	if (c || !bpf_map_lookup_elem(&processes, &tgid))
+		return c;
+	c = bpf_task_storage_get(&calls, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!c) {
+		pxb_count(no_memory);
+		pxb_count(lost[kind]);
+	}
+	return c;
 }
 
 /* What a record tells besides its block. */
@@ -58,10 +71,10 @@ struct place {
 };
 
 /* The stack of an allocation that returns and the operation that it is part of. */
-static __always_inline struct place find_place(struct pt_regs *regs, const struct pxb_process *p,
-					       uint32_t tgid)
+static __always_inline struct place find_place(struct pt_regs *regs, uint32_t tgid)
 {
-	struct pxb_scratch *s = pxb_begin(PXB_SLOT_PROBE, tgid);
+	const struct pxb_process *p = bpf_map_lookup_elem(&processes, &tgid);
+	struct pxb_scratch *s = p ? pxb_begin(PXB_SLOT_PROBE, tgid) : NULL;
 	struct place at = {};
 
 	if (!s)
@@ -74,8 +87,8 @@ static __always_inline struct place find_place(struct pt_regs *regs, const struc
 }
 
 /* The record is written where it stays: no copy. */
-static __always_inline void send(uint64_t pid_tgid, uint16_t kind, uint64_t addr, uint64_t size,
-				 const struct place *at)
+static __always_inline void send(const struct task_struct *task, uint16_t kind, uint64_t addr,
+				 uint64_t size, const struct place *at)
 {
 	struct pxb_alloc *a = bpf_ringbuf_reserve(&records, sizeof(*a), 0);
 
@@ -83,8 +96,8 @@ static __always_inline void send(uint64_t pid_tgid, uint16_t kind, uint64_t addr
 		pxb_count(lost[kind]);
 		return;
 	}
-	pxb_head_fill(&a->head, kind, pid_tgid >> 32);
-	a->tid = (uint32_t)pid_tgid;
+	pxb_head_fill(&a->head, kind, task->tgid);
+	a->tid = task->pid;
 	a->phase = at->phase;
 	a->end = at->end;
 	a->flags = a->epoch = 0;
@@ -130,17 +143,14 @@ static __always_inline void count_allocator(uint64_t cookie)
 }
 
 /* Returns 0 if the call's return is wanted, 1 if not. */
-static __always_inline int enter_call(struct pt_regs *regs, uint64_t which)
+static __always_inline int enter_call(struct pt_regs *regs, const struct task_struct *task,
+				      struct call *c)
 {
-	struct call *c = call_get(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	uint64_t which;
 
-	if (!c) {
-		pxb_count(no_memory);
-		pxb_count(lost[PXB_ALLOC]);
-		return 1;
-	}
 	if (c->sp && regs->sp <= c->sp)
 		return 1;
+	which = bpf_get_attach_cookie(regs);
 	read_arguments(c, regs, which & PXB_CALL_MASK);
 	c->sp = regs->sp;
 	c->deleted = 0;
@@ -148,36 +158,36 @@ static __always_inline int enter_call(struct pt_regs *regs, uint64_t which)
 	if (!c->old)
 		return 0;
 	if (c->size) {
-		send(bpf_get_current_pid_tgid(), PXB_REALLOC_ENTER, c->old, c->size, &nowhere);
+		send(task, PXB_REALLOC_ENTER, c->old, c->size, &nowhere);
 	} else {
-		send(bpf_get_current_pid_tgid(), PXB_FREE, c->old, 0, &nowhere);
+		send(task, PXB_FREE, c->old, 0, &nowhere);
 		c->old = 0;
 	}
 	return 0;
 }
 
-static __always_inline int enter(struct pt_regs *regs, uint64_t which)
+static __always_inline int enter(struct pt_regs *regs)
 {
-	uint32_t tgid;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct call *c = heap_off ? NULL : call_get(task, PXB_ALLOC);
 	uint64_t since;
 	int skips;
 
-	if (heap_off || !pxb_process_get(&tgid))
+	if (!c)
 		return 1;
 	since = pxb_hit(PXB_HIT_ENTRY);
-	skips = enter_call(regs, which);
+	skips = enter_call(regs, task, c);
 	pxb_hit_end(PXB_HIT_ENTRY, since);
 	return skips;
 }
 
-static __always_inline void leave_call(struct pt_regs *regs, const struct pxb_process *p,
-				       uint32_t tgid)
+static __always_inline void leave_call(struct pt_regs *regs, const struct task_struct *task,
+				       struct call *c)
 {
 	struct place at = {};
 	uint64_t addr = regs->ax;
-	struct call *c = call_get(0);
 
-	if (!c || c->sp == 0 || regs->sp != c->sp + 8)
+	if (c->sp == 0 || regs->sp != c->sp + 8)
 		return;
 	c->sp = 0;
 	if (c->where) {
@@ -187,23 +197,23 @@ static __always_inline void leave_call(struct pt_regs *regs, const struct pxb_pr
 			pxb_count(lost[PXB_ALLOC]);
 	}
 	if (addr)
-		at = find_place(regs, p, tgid);
+		at = find_place(regs, task->tgid);
 	if (c->old)
-		send(bpf_get_current_pid_tgid(), PXB_REALLOC_EXIT, addr, c->size, &at);
+		send(task, PXB_REALLOC_EXIT, addr, c->size, &at);
 	else if (addr)
-		send(bpf_get_current_pid_tgid(), PXB_ALLOC, addr, c->size, &at);
+		send(task, PXB_ALLOC, addr, c->size, &at);
 }
 
 static __always_inline int leave(struct pt_regs *regs)
 {
-	uint32_t tgid;
-	struct pxb_process *p = pxb_process_get(&tgid);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct call *c = bpf_task_storage_get(&calls, task, 0, 0);
 	uint64_t since;
 
-	if (heap_off || !p)
+	if (heap_off || !c)
 		return 0;
 	since = pxb_hit(PXB_HIT_RETURN);
-	leave_call(regs, p, tgid);
+	leave_call(regs, task, c);
 	pxb_hit_end(PXB_HIT_RETURN, since);
 	return 0;
 }
@@ -211,13 +221,13 @@ static __always_inline int leave(struct pt_regs *regs)
 SEC("uprobe")
 int heap_session(struct pt_regs *regs)
 {
-	return bpf_session_is_return() ? leave(regs) : enter(regs, bpf_get_attach_cookie(regs));
+	return bpf_session_is_return() ? leave(regs) : enter(regs);
 }
 
 SEC("uprobe")
 int heap_enter(struct pt_regs *regs)
 {
-	enter(regs, bpf_get_attach_cookie(regs));
+	enter(regs);
 	return 0;
 }
 
@@ -236,36 +246,45 @@ static __always_inline bool is_within(const struct call *c, const struct pt_regs
 	return c->deleted == regs->di && regs->sp <= c->deleted_sp && regs->ip != c->deleted_ip;
 }
 
-static __always_inline void free_call(struct pt_regs *regs, uint64_t pid_tgid, bool deletes)
+static __always_inline void free_call(struct pt_regs *regs, const struct task_struct *task,
+				      struct call *c, bool deletes)
 {
-	struct call *c = call_get(deletes ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
-
 	if (!regs->di)
 		return;
-	if (c && is_within(c, regs)) {
+	if (is_within(c, regs)) {
 		if (!deletes)
 			c->deleted = 0;
 		return;
 	}
-	if (c) {
-		c->deleted = deletes ? regs->di : 0;
-		c->deleted_sp = regs->sp;
-		c->deleted_ip = regs->ip;
-	}
-	send(pid_tgid, PXB_FREE, regs->di, 0, &nowhere);
+	c->deleted = deletes ? regs->di : 0;
+	c->deleted_sp = regs->sp;
+	c->deleted_ip = regs->ip;
+	send(task, PXB_FREE, regs->di, 0, &nowhere);
 }
 
+static __always_inline int give_back(struct pt_regs *regs, bool deletes)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct call *c = heap_off ? NULL : call_get(task, PXB_FREE);
+	uint64_t since;
+
+	if (!c)
+		return 0;
+	since = pxb_hit(PXB_HIT_FREE);
+	free_call(regs, task, c, deletes);
+	pxb_hit_end(PXB_HIT_FREE, since);
+	return 0;
+}
+
+/* Two programs, for one would have to ask for its probe's cookie. */
 SEC("uprobe")
 int heap_free(struct pt_regs *regs)
 {
-	uint64_t pid_tgid = bpf_get_current_pid_tgid(), since;
-	uint64_t which = bpf_get_attach_cookie(regs) & PXB_CALL_MASK;
-	uint32_t tgid = pid_tgid >> 32;
+	return give_back(regs, false);
+}
 
-	if (heap_off || !bpf_map_lookup_elem(&processes, &tgid))
-		return 0;
-	since = pxb_hit(PXB_HIT_FREE);
-	free_call(regs, pid_tgid, which == PXB_CALL_DELETE);
-	pxb_hit_end(PXB_HIT_FREE, since);
-	return 0;
+SEC("uprobe")
+int heap_delete(struct pt_regs *regs)
+{
+	return give_back(regs, true);
 }
