@@ -70,16 +70,20 @@ struct place {
 	uint8_t end, phase;
 };
 
+static const struct place nowhere;
+
 /* The stack of an allocation that returns and the operation that it is part of. */
-static __always_inline struct place find_place(struct pt_regs *regs, uint32_t tgid)
+static __always_inline struct place find_place(struct pt_regs *regs, const struct task_struct *task)
 {
+	uint32_t tgid = task->tgid;
 	const struct pxb_process *p = bpf_map_lookup_elem(&processes, &tgid);
 	struct pxb_scratch *s = p ? pxb_begin(PXB_SLOT_PROBE, tgid) : NULL;
 	struct place at = {};
 
 	if (!s)
 		return at;
-	at.ustack = pxb_stack_at_probe(s, regs, p, false);
+	pxb_probe_regs(s, regs, task, false);
+	at.ustack = pxb_user_stack(s, p);
 	at.end = s->walk.stack.end;
 	at.op = pxb_current_op(s, p, &at.phase);
 	pxb_end(s);
@@ -108,8 +112,6 @@ static __always_inline void send(const struct task_struct *task, uint16_t kind, 
 	bpf_ringbuf_submit(a, BPF_RB_NO_WAKEUP);
 }
 
-static const struct place nowhere;
-
 /* Size and companions of a call from its arguments. */
 static __always_inline void read_arguments(struct call *c, const struct pt_regs *regs,
 					   uint64_t which)
@@ -133,18 +135,9 @@ static __always_inline void read_arguments(struct call *c, const struct pt_regs 
 	}
 }
 
-static __always_inline void count_allocator(uint64_t cookie)
-{
-	struct pxb_counters *c = pxb_counters_get();
-	uint64_t i = cookie >> PXB_ALLOCATOR_SHIFT & (PXB_ALLOCATORS_MAX - 1);
-
-	if (c)
-		__sync_fetch_and_add(&c->allocators[i], 1);
-}
-
 /* Returns 0 if the call's return is wanted, 1 if not. */
 static __always_inline int enter_call(struct pt_regs *regs, const struct task_struct *task,
-				      struct call *c)
+				      struct call *c, struct pxb_counters *counters)
 {
 	uint64_t which;
 
@@ -154,7 +147,9 @@ static __always_inline int enter_call(struct pt_regs *regs, const struct task_st
 	read_arguments(c, regs, which & PXB_CALL_MASK);
 	c->sp = regs->sp;
 	c->deleted = 0;
-	count_allocator(which);
+	which = which >> PXB_ALLOCATOR_SHIFT & (PXB_ALLOCATORS_MAX - 1);
+	if (counters)
+		__sync_fetch_and_add(&counters->allocators[which], 1);
 	if (!c->old)
 		return 0;
 	if (c->size) {
@@ -170,13 +165,15 @@ static __always_inline int enter(struct pt_regs *regs)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct call *c = heap_off ? NULL : call_get(task, PXB_ALLOC);
+	struct pxb_counters *counters;
 	uint64_t since;
 	int skips;
 
 	if (!c)
 		return 1;
-	since = pxb_hit(PXB_HIT_ENTRY);
-	skips = enter_call(regs, task, c);
+	counters = pxb_counters_get();
+	since = pxb_hit_in(counters, PXB_HIT_ENTRY);
+	skips = enter_call(regs, task, c, counters);
 	pxb_hit_end(PXB_HIT_ENTRY, since);
 	return skips;
 }
@@ -197,7 +194,7 @@ static __always_inline void leave_call(struct pt_regs *regs, const struct task_s
 			pxb_count(lost[PXB_ALLOC]);
 	}
 	if (addr)
-		at = find_place(regs, task->tgid);
+		at = find_place(regs, task);
 	if (c->old)
 		send(task, PXB_REALLOC_EXIT, addr, c->size, &at);
 	else if (addr)

@@ -91,9 +91,12 @@ PXB_SHARED uint32_t pages[PXB_PAGES_MAX];
 PXB_SHARED struct pxb_rule rules[PXB_RULES_MAX];
 
 /* Global functions: verified once, wherever they are called. */
-/* Takes a stack from walk->{regs, ip}, leaf as said to pxb_begin(); sends it if it is new. Returns
- * its id, 0 if it could not be sent (counted). walk->stack.end says how it ends. */
-uint64_t pxb_user_stack(struct pxb_walk *walk, const struct pxb_process *p);
+/* Takes a stack from walk->{regs, ip, trampoline, stack.leaf}. Returns its id if nothing in it is
+ * new, and 0 if pxb_rest_of_stack() has to be asked, before anything changes in `walk`. */
+uint64_t pxb_known_stack(struct pxb_walk *walk, uint64_t salt);
+/* Returns the id of the stack, 0 if it could not be sent (counted). walk->stack.end says how it
+ * ends. */
+uint64_t pxb_rest_of_stack(struct pxb_walk *walk, const struct pxb_process *p);
 /* Sends walk->stack, n frames filled in, if it is new; id or 0. */
 uint64_t pxb_send_stack(struct pxb_walk *walk);
 /* Sends the operation whose record's head is in scratch->head if it is new; id or 0. */
