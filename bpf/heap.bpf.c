@@ -72,20 +72,51 @@ struct place {
 
 static const struct place nowhere;
 
+/* By the process's entry, which is recent from then on if no copy of Prax is in it. */
+static __always_inline void find_anew(struct pxb_scratch *s, uint32_t tgid, struct place *at)
+{
+	uint64_t changes = process_changes;
+	const struct pxb_process *p = bpf_map_lookup_elem(&processes, &tgid);
+
+	s->walk.stack.end = PXB_END_NO_PROCESS;
+	if (!p)
+		return;
+	at->ustack = pxb_user_stack(s, p);
+	at->op = pxb_current_op(s, p, &at->phase);
+	s->recent.changes = changes;
+	s->recent.salt = p->salt;
+	s->recent.tgid = p->n_contexts ? 0 : tgid;
+}
+
+/* Of a process that is as it was when the last stack was taken: most are, and then nothing needs to
+ * be looked up. */
+static __always_inline void find_again(struct pxb_scratch *s, uint32_t tgid, struct place *at)
+{
+	const struct pxb_process *p;
+
+	at->ustack = pxb_known_stack(&s->walk, s->recent.salt);
+	if (at->ustack)
+		return;
+	p = bpf_map_lookup_elem(&processes, &tgid);
+	if (p)
+		at->ustack = pxb_rest_of_stack(&s->walk, p);
+}
+
 /* The stack of an allocation that returns and the operation that it is part of. */
 static __always_inline struct place find_place(struct pt_regs *regs, const struct task_struct *task)
 {
 	uint32_t tgid = task->tgid;
-	const struct pxb_process *p = bpf_map_lookup_elem(&processes, &tgid);
-	struct pxb_scratch *s = p ? pxb_begin(PXB_SLOT_PROBE, tgid) : NULL;
+	struct pxb_scratch *s = pxb_begin(PXB_SLOT_PROBE, tgid);
 	struct place at = {};
 
 	if (!s)
 		return at;
 	pxb_probe_regs(s, regs, task, false);
-	at.ustack = pxb_user_stack(s, p);
+	if (s->recent.tgid == tgid && s->recent.changes == process_changes)
+		find_again(s, tgid, &at);
+	else
+		find_anew(s, tgid, &at);
 	at.end = s->walk.stack.end;
-	at.op = pxb_current_op(s, p, &at.phase);
 	pxb_end(s);
 	return at;
 }

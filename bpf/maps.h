@@ -34,9 +34,17 @@ enum pxb_slot {
 	PXB_SLOTS
 };
 
+/* The process whose stack was taken last, if it has no operations to look for; good as long as
+ * process_changes is what it was. */
+struct pxb_recent {
+	uint64_t changes, salt;
+	uint32_t tgid; /* 0: none */
+};
+
 struct pxb_scratch {
 	uint32_t busy;
 	uint32_t tgid;
+	struct pxb_recent recent;
 	struct pxb_walk walk;
 	uint8_t head[PRAX_OP_HEAD_SIZE]; /* of the thread's struct prax_op_record */
 	struct pxb_op op;
@@ -56,6 +64,9 @@ PXB_SHARED struct {
 	__type(key, uint32_t); /* tgid, as the initial pid namespace counts */
 	__type(value, struct pxb_process);
 } processes SEC(".maps");
+
+/* Counts changes of entries of `processes`, after each; added to by the loader too. */
+PXB_SHARED volatile uint64_t process_changes;
 
 PXB_SHARED struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
