@@ -28,6 +28,9 @@ struct call {
 	uint64_t size;
 	uint64_t old;	/* realloc: the block; 0 in all other calls */
 	uint64_t where; /* posix_memalign: address of the result */
+	/* The probe that the last call met, and its cookie; good as long as process_changes is
+	 * what it was */
+	uint64_t ip, which, changes;
 	/* The last free was operator delete: its block, stack pointer and probe; 0: it was not */
 	uint64_t deleted, deleted_sp, deleted_ip;
 };
@@ -46,16 +49,22 @@ volatile bool heap_off = false;
 /* include/linux/bpf_trace.h: of session probes */
 extern bool bpf_session_is_return(void) __ksym __weak;
 
-/* The thread's call; NULL: its process is not observed, or there is no memory, which loses what
- * `kind` counts. Only threads of observed processes have one, so the process is looked up once a
- * thread. */
-static __always_inline struct call *call_get(struct task_struct *task, enum pxb_kind kind)
+/* The thread's call, if it has one: only threads of observed processes have, so the process is
+ * looked up once a thread. */
+static __always_inline struct call *call_get(struct task_struct *task)
 {
-	struct call *c = bpf_task_storage_get(&calls, task, 0, 0);
-	uint32_t tgid = task->tgid;
+	return bpf_task_storage_get(&calls, task, 0, 0);
+}
 
-	if (c || !bpf_map_lookup_elem(&processes, &tgid))
-		return c;
+/* The thread's first call; NULL: its process is not observed, or there is no memory, which loses
+ * what `kind` counts. */
+static __always_inline struct call *call_new(struct task_struct *task, enum pxb_kind kind)
+{
+	uint32_t tgid = task->tgid;
+	struct call *c;
+
+	if (!bpf_map_lookup_elem(&processes, &tgid))
+		return NULL;
 	c = bpf_task_storage_get(&calls, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!c) {
 		pxb_count(no_memory);
@@ -166,21 +175,31 @@ static __always_inline void read_arguments(struct call *c, const struct pt_regs 
 	}
 }
 
+/* Whether the thread's last call met the probe that it is at now: at a return ip is a return
+ * address, and those are none of probes. */
+static __always_inline bool is_met(const struct call *c, const struct pt_regs *regs)
+{
+	return c && c->ip == regs->ip && c->changes == process_changes;
+}
+
+static __always_inline void meet(struct call *c, struct pt_regs *regs)
+{
+	c->changes = process_changes;
+	c->ip = regs->ip;
+	c->which = bpf_get_attach_cookie(regs);
+}
+
 /* Returns 0 if the call's return is wanted, 1 if not. */
 static __always_inline int enter_call(struct pt_regs *regs, const struct task_struct *task,
 				      struct call *c, struct pxb_counters *counters)
 {
-	uint64_t which;
+	uint64_t allocator = c->which >> PXB_ALLOCATOR_SHIFT & (PXB_ALLOCATORS_MAX - 1);
 
-	if (c->sp && regs->sp <= c->sp)
-		return 1;
-	which = bpf_get_attach_cookie(regs);
-	read_arguments(c, regs, which & PXB_CALL_MASK);
+	read_arguments(c, regs, c->which & PXB_CALL_MASK);
 	c->sp = regs->sp;
 	c->deleted = 0;
-	which = which >> PXB_ALLOCATOR_SHIFT & (PXB_ALLOCATORS_MAX - 1);
 	if (counters)
-		__sync_fetch_and_add(&counters->allocators[which], 1);
+		__sync_fetch_and_add(&counters->allocators[allocator], 1);
 	if (!c->old)
 		return 0;
 	if (c->size) {
@@ -192,19 +211,26 @@ static __always_inline int enter_call(struct pt_regs *regs, const struct task_st
 	return 0;
 }
 
-static __always_inline int enter(struct pt_regs *regs)
+/* c: the thread's, NULL if it has none yet. */
+static __always_inline int enter(struct pt_regs *regs, struct task_struct *task, struct call *c,
+				 bool met)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct call *c = heap_off ? NULL : call_get(task, PXB_ALLOC);
 	struct pxb_counters *counters;
 	uint64_t since;
-	int skips;
+	int skips = 1;
 
+	if (heap_off)
+		return 1;
+	c = c ? c : call_new(task, PXB_ALLOC);
 	if (!c)
 		return 1;
 	counters = pxb_counters_get();
 	since = pxb_hit_in(counters, PXB_HIT_ENTRY);
-	skips = enter_call(regs, task, c, counters);
+	if (!c->sp || regs->sp > c->sp) {
+		if (!met)
+			meet(c, regs);
+		skips = enter_call(regs, task, c, counters);
+	}
 	pxb_hit_end(PXB_HIT_ENTRY, since);
 	return skips;
 }
@@ -232,10 +258,9 @@ static __always_inline void leave_call(struct pt_regs *regs, const struct task_s
 		send(task, PXB_ALLOC, addr, c->size, &at);
 }
 
-static __always_inline int leave(struct pt_regs *regs)
+static __always_inline int leave(struct pt_regs *regs, const struct task_struct *task,
+				 struct call *c)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct call *c = bpf_task_storage_get(&calls, task, 0, 0);
 	uint64_t since;
 
 	if (heap_off || !c)
@@ -249,20 +274,31 @@ static __always_inline int leave(struct pt_regs *regs)
 SEC("uprobe")
 int heap_session(struct pt_regs *regs)
 {
-	return bpf_session_is_return() ? leave(regs) : enter(regs);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct call *c = call_get(task);
+	bool met = is_met(c, regs);
+
+	if (!met && bpf_session_is_return())
+		return leave(regs, task, c);
+	return enter(regs, task, c, met);
 }
 
 SEC("uprobe")
 int heap_enter(struct pt_regs *regs)
 {
-	enter(regs);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct call *c = call_get(task);
+
+	enter(regs, task, c, is_met(c, regs));
 	return 0;
 }
 
 SEC("uretprobe")
 int heap_return(struct pt_regs *regs)
 {
-	return leave(regs);
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return leave(regs, task, call_get(task));
 }
 
 /* Whether a call that frees is part of another one: of an allocation, or of the delete that the
@@ -293,9 +329,12 @@ static __always_inline void free_call(struct pt_regs *regs, const struct task_st
 static __always_inline int give_back(struct pt_regs *regs, bool deletes)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct call *c = heap_off ? NULL : call_get(task, PXB_FREE);
+	struct call *c = call_get(task);
 	uint64_t since;
 
+	if (heap_off)
+		return 0;
+	c = c ? c : call_new(task, PXB_FREE);
 	if (!c)
 		return 0;
 	since = pxb_hit(PXB_HIT_FREE);
