@@ -27,18 +27,21 @@ static __always_inline struct pxb_counters *pxb_counters_get(void)
 			__sync_fetch_and_add(&c_->member, 1);                                      \
 	} while (0)
 
-/* Counts a hit; c may be NULL. When it began, if it is one that is timed; 0: it is not. */
-static __always_inline uint64_t pxb_hit_in(struct pxb_counters *c, enum pxb_hit what)
+/* Counts in one of the counters. When that was, if it is a hit that is timed; 0: it is not. */
+static __always_inline uint64_t pxb_hit_in(uint64_t *counter)
 {
 	/* not the first, which finds all caches cold */
-	if (!c || (~__sync_fetch_and_add(&c->probe_hits[what], 1) & (PXB_CLOCKED - 1)))
+	if (~__sync_fetch_and_add(counter, 1) & (PXB_CLOCKED - 1))
 		return 0;
 	return bpf_ktime_get_ns();
 }
 
+/* Counts a hit. When it began, if it is one that is timed; 0: it is not. */
 static __always_inline uint64_t pxb_hit(enum pxb_hit what)
 {
-	return pxb_hit_in(pxb_counters_get(), what);
+	struct pxb_counters *c = pxb_counters_get();
+
+	return c ? pxb_hit_in(&c->probe_hits[what]) : 0;
 }
 
 static __always_inline void pxb_hit_end(enum pxb_hit what, uint64_t since)
@@ -153,23 +156,33 @@ static __always_inline uint64_t pxb_user_stack(struct pxb_scratch *s, const stru
 	return id ? id : pxb_rest_of_stack(&s->walk, p);
 }
 
-/* Where the walk of a probe's stack begins. regs: the program's context. at_entry: true for a probe
- * on an instruction, false for one at a function's return, where ip is already the return address
- * and not an instruction that was reached. */
-static __always_inline void pxb_probe_regs(struct pxb_scratch *s, struct pt_regs *regs,
-					   const struct task_struct *task, bool at_entry)
+/* The registers at a function's return: of a frame that is no leaf no others are looked at. */
+static __always_inline void pxb_regs_at_return(struct pxb_walk *w, const struct pt_regs *regs)
 {
-	pxb_regs_fill(&s->walk, regs);
+	w->regs[PXB_REG_BX] = regs->bx;
+	w->regs[PXB_REG_BP] = regs->bp;
+	w->regs[PXB_REG_SP] = regs->sp;
+	w->ip = regs->ip;
+}
+
+/* What a walk from a probe begins with, besides registers. at_entry: true for a probe on an
+ * instruction, false for one at a function's return, where ip is already the return address and not
+ * an instruction that was reached. */
+static __always_inline void pxb_probe_begin(struct pxb_scratch *s, const struct task_struct *task,
+					    bool at_entry)
+{
 	s->walk.stack.head.tgid = s->tgid;
 	s->walk.stack.leaf = at_entry;
 	s->walk.trampoline = pxb_trampoline(task);
 }
 
-/* The id of the user stack at a probe, 0 if it could not be sent. */
+/* The id of the user stack at a probe on an instruction, 0 if it could not be sent. regs: the
+ * program's context. */
 static __always_inline uint64_t pxb_stack_at_probe(struct pxb_scratch *s, struct pt_regs *regs,
 						   const struct pxb_process *p)
 {
-	pxb_probe_regs(s, regs, bpf_get_current_task_btf(), true);
+	pxb_regs_fill(&s->walk, regs);
+	pxb_probe_begin(s, bpf_get_current_task_btf(), true);
 	return pxb_user_stack(s, p);
 }
 

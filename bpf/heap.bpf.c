@@ -120,7 +120,8 @@ static __always_inline struct place find_place(struct pt_regs *regs, const struc
 
 	if (!s)
 		return at;
-	pxb_probe_regs(s, regs, task, false);
+	pxb_regs_at_return(&s->walk, regs);
+	pxb_probe_begin(s, task, false);
 	if (s->recent.tgid == tgid && s->recent.changes == process_changes)
 		find_again(s, tgid, &at);
 	else
@@ -130,7 +131,16 @@ static __always_inline struct place find_place(struct pt_regs *regs, const struc
 	return at;
 }
 
-/* The record is written where it stays: no copy. */
+/* Records are written where they stay: no copy. */
+static __always_inline void fill(struct pxb_alloc *a, const struct task_struct *task, uint16_t kind,
+				 uint64_t addr)
+{
+	pxb_head_fill(&a->head, kind, task->tgid);
+	a->tid = task->pid;
+	a->phase = a->end = a->flags = a->epoch = 0;
+	a->addr = addr;
+}
+
 static __always_inline void send(const struct task_struct *task, uint16_t kind, uint64_t addr,
 				 uint64_t size, const struct place *at)
 {
@@ -140,15 +150,24 @@ static __always_inline void send(const struct task_struct *task, uint16_t kind, 
 		pxb_count(lost[kind]);
 		return;
 	}
-	pxb_head_fill(&a->head, kind, task->tgid);
-	a->tid = task->pid;
+	fill(a, task, kind, addr);
 	a->phase = at->phase;
 	a->end = at->end;
-	a->flags = a->epoch = 0;
-	a->addr = addr;
 	a->size = size;
 	a->ustack = at->ustack;
 	a->op = at->op;
+	bpf_ringbuf_submit(a, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void send_free(const struct task_struct *task, uint64_t addr)
+{
+	struct pxb_alloc *a = bpf_ringbuf_reserve(&records, PXB_FREE_SIZE, 0);
+
+	if (!a) {
+		pxb_count(lost[PXB_FREE]);
+		return;
+	}
+	fill(a, task, PXB_FREE, addr);
 	bpf_ringbuf_submit(a, BPF_RB_NO_WAKEUP);
 }
 
@@ -189,50 +208,52 @@ static __always_inline void meet(struct call *c, struct pt_regs *regs)
 	c->which = bpf_get_attach_cookie(regs);
 }
 
-/* Returns 0 if the call's return is wanted, 1 if not. */
-static __always_inline int enter_call(struct pt_regs *regs, const struct task_struct *task,
-				      struct call *c, struct pxb_counters *counters)
+/* Calls that are in no other are counted for their allocator. */
+static __always_inline uint64_t count_call(const struct call *c)
 {
 	uint64_t allocator = c->which >> PXB_ALLOCATOR_SHIFT & (PXB_ALLOCATORS_MAX - 1);
+	struct pxb_counters *counters = pxb_counters_get();
 
+	return counters ? pxb_hit_in(&counters->allocators[allocator]) : 0;
+}
+
+static __always_inline void enter_call(struct pt_regs *regs, const struct task_struct *task,
+				       struct call *c)
+{
 	read_arguments(c, regs, c->which & PXB_CALL_MASK);
 	c->sp = regs->sp;
 	c->deleted = 0;
-	if (counters)
-		__sync_fetch_and_add(&counters->allocators[allocator], 1);
 	if (!c->old)
-		return 0;
+		return;
 	if (c->size) {
 		send(task, PXB_REALLOC_ENTER, c->old, c->size, &nowhere);
 	} else {
-		send(task, PXB_FREE, c->old, 0, &nowhere);
+		send_free(task, c->old);
 		c->old = 0;
 	}
-	return 0;
 }
 
-/* c: the thread's, NULL if it has none yet. */
+/* Returns 0 if the call's return is wanted, 1 if not. c: the thread's, NULL if it has none yet. */
 static __always_inline int enter(struct pt_regs *regs, struct task_struct *task, struct call *c,
 				 bool met)
 {
-	struct pxb_counters *counters;
 	uint64_t since;
-	int skips = 1;
 
 	if (heap_off)
 		return 1;
 	c = c ? c : call_new(task, PXB_ALLOC);
 	if (!c)
 		return 1;
-	counters = pxb_counters_get();
-	since = pxb_hit_in(counters, PXB_HIT_ENTRY);
-	if (!c->sp || regs->sp > c->sp) {
-		if (!met)
-			meet(c, regs);
-		skips = enter_call(regs, task, c, counters);
+	if (c->sp && regs->sp <= c->sp) {
+		pxb_count(probe_hits[PXB_HIT_ENTRY]);
+		return 1;
 	}
+	if (!met)
+		meet(c, regs);
+	since = count_call(c);
+	enter_call(regs, task, c);
 	pxb_hit_end(PXB_HIT_ENTRY, since);
-	return skips;
+	return 0;
 }
 
 static __always_inline void leave_call(struct pt_regs *regs, const struct task_struct *task,
@@ -323,7 +344,7 @@ static __always_inline void free_call(struct pt_regs *regs, const struct task_st
 	c->deleted = deletes ? regs->di : 0;
 	c->deleted_sp = regs->sp;
 	c->deleted_ip = regs->ip;
-	send(task, PXB_FREE, regs->di, 0, &nowhere);
+	send_free(task, regs->di);
 }
 
 static __always_inline int give_back(struct pt_regs *regs, bool deletes)
