@@ -26,7 +26,7 @@
 #include "bpf/record.h"
 
 enum {
-	PXB_ROWS_MAX = 1 << 21, /* 8 MiB: the rows of 100 MiB of text, at 20 a KiB */
+	PXB_ROWS_MAX = 1 << 22, /* 16 MiB: the rows of 200 MiB of text, at 20 a KiB */
 	PXB_PAGE_SHIFT = 10,	/* 1 KiB of text: 10 to 30 rows, a search of 5 steps */
 	PXB_PAGES_MAX = 1 << 18,
 	PXB_RULES_MAX = 1 << 13,
