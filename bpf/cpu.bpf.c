@@ -39,10 +39,11 @@ static __always_inline void sample(struct bpf_perf_event_data *ctx, struct pxb_s
 
 	s->walk.stack.head.tgid = s->tgid;
 	s->walk.stack.leaf = 1;
+	s->walk.trampoline = pxb_trampoline(bpf_get_current_task_btf());
 	if (!in_kernel)
 		pxb_regs_fill(&s->walk, &ctx->regs);
 	if (!in_kernel || pxb_user_regs(&s->walk) == 0) {
-		ustack = pxb_user_stack(&s->walk, p);
+		ustack = pxb_user_stack(s, p);
 		end = s->walk.stack.end;
 	}
 	if (in_kernel)

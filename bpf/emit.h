@@ -27,15 +27,21 @@ static __always_inline struct pxb_counters *pxb_counters_get(void)
 			__sync_fetch_and_add(&c_->member, 1);                                      \
 	} while (0)
 
+/* Counts in one of the counters. When that was, if it is a hit that is timed; 0: it is not. */
+static __always_inline uint64_t pxb_hit_in(uint64_t *counter)
+{
+	/* not the first, which finds all caches cold */
+	if (~__sync_fetch_and_add(counter, 1) & (PXB_CLOCKED - 1))
+		return 0;
+	return bpf_ktime_get_ns();
+}
+
 /* Counts a hit. When it began, if it is one that is timed; 0: it is not. */
 static __always_inline uint64_t pxb_hit(enum pxb_hit what)
 {
 	struct pxb_counters *c = pxb_counters_get();
 
-	/* not the first, which finds all caches cold */
-	if (!c || (~__sync_fetch_and_add(&c->probe_hits[what], 1) & (PXB_CLOCKED - 1)))
-		return 0;
-	return bpf_ktime_get_ns();
+	return c ? pxb_hit_in(&c->probe_hits[what]) : 0;
 }
 
 static __always_inline void pxb_hit_end(enum pxb_hit what, uint64_t since)
@@ -101,9 +107,22 @@ static __always_inline struct pxb_scratch *pxb_begin(uint32_t slot, uint32_t tgi
 	return s;
 }
 
+/* A plain store, for all that was done before it stays before it on this CPU. */
 static __always_inline void pxb_end(struct pxb_scratch *s)
 {
-	__sync_lock_test_and_set(&s->busy, 0);
+	barrier();
+	*(volatile uint32_t *)&s->busy = 0;
+}
+
+/* The first slot of the mapping [uprobes] is the code that a function with a uretprobe returns to.
+ */
+static __always_inline uint64_t pxb_trampoline(const struct task_struct *task)
+{
+	if (!bpf_core_field_exists(struct uprobes_state, xol_area) ||
+	    !bpf_core_field_exists(struct xol_area, vaddr))
+		return 0;
+	/* plain loads of kernel memory: what cannot be read is 0 */
+	return task->mm->uprobes_state.xol_area->vaddr;
 }
 
 /* Registers of the kind that programs get, in the order of DWARF. */
@@ -128,16 +147,43 @@ static __always_inline void pxb_regs_fill(struct pxb_walk *w, const struct pt_re
 	w->ip = regs->ip;
 }
 
-/* The id of the user stack at a probe, 0 if it could not be sent. regs: the program's context.
- * at_entry: true for a probe on an instruction, false for one at a function's return, where ip is
- * already the return address and not an instruction that was reached. */
-static __always_inline uint64_t pxb_stack_at_probe(struct pxb_scratch *s, struct pt_regs *regs,
-						   const struct pxb_process *p, bool at_entry)
+/* The id of the user stack from s->walk.{regs, ip, trampoline, stack.leaf}; sent if it is new. 0 if
+ * it could not be sent (counted). s->walk.stack.end says how it ends. */
+static __always_inline uint64_t pxb_user_stack(struct pxb_scratch *s, const struct pxb_process *p)
 {
-	pxb_regs_fill(&s->walk, regs);
+	uint64_t id = pxb_known_stack(&s->walk, p->salt);
+
+	return id ? id : pxb_rest_of_stack(&s->walk, p);
+}
+
+/* The registers at a function's return: of a frame that is no leaf no others are looked at. */
+static __always_inline void pxb_regs_at_return(struct pxb_walk *w, const struct pt_regs *regs)
+{
+	w->regs[PXB_REG_BX] = regs->bx;
+	w->regs[PXB_REG_BP] = regs->bp;
+	w->regs[PXB_REG_SP] = regs->sp;
+	w->ip = regs->ip;
+}
+
+/* What a walk from a probe begins with, besides registers. at_entry: true for a probe on an
+ * instruction, false for one at a function's return, where ip is already the return address and not
+ * an instruction that was reached. */
+static __always_inline void pxb_probe_begin(struct pxb_scratch *s, const struct task_struct *task,
+					    bool at_entry)
+{
 	s->walk.stack.head.tgid = s->tgid;
 	s->walk.stack.leaf = at_entry;
-	return pxb_user_stack(&s->walk, p);
+	s->walk.trampoline = pxb_trampoline(task);
+}
+
+/* The id of the user stack at a probe on an instruction, 0 if it could not be sent. regs: the
+ * program's context. */
+static __always_inline uint64_t pxb_stack_at_probe(struct pxb_scratch *s, struct pt_regs *regs,
+						   const struct pxb_process *p)
+{
+	pxb_regs_fill(&s->walk, regs);
+	pxb_probe_begin(s, bpf_get_current_task_btf(), true);
+	return pxb_user_stack(s, p);
 }
 
 #endif

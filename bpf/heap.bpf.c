@@ -28,6 +28,9 @@ struct call {
 	uint64_t size;
 	uint64_t old;	/* realloc: the block; 0 in all other calls */
 	uint64_t where; /* posix_memalign: address of the result */
+	/* The probe that the last call met, and its cookie; good as long as process_changes is
+	 * what it was */
+	uint64_t ip, which, changes;
 	/* The last free was operator delete: its block, stack pointer and probe; 0: it was not */
 	uint64_t deleted, deleted_sp, deleted_ip;
 };
@@ -46,9 +49,28 @@ volatile bool heap_off = false;
 /* include/linux/bpf_trace.h: of session probes */
 extern bool bpf_session_is_return(void) __ksym __weak;
 
-static __always_inline struct call *call_get(uint64_t flags)
+/* The thread's call, if it has one: only threads of observed processes have, so the process is
+ * looked up once a thread. */
+static __always_inline struct call *call_get(struct task_struct *task)
 {
-	return bpf_task_storage_get(&calls, bpf_get_current_task_btf(), 0, flags);
+	return bpf_task_storage_get(&calls, task, 0, 0);
+}
+
+/* The thread's first call; NULL: its process is not observed, or there is no memory, which loses
+ * what `kind` counts. */
+static __always_inline struct call *call_new(struct task_struct *task, enum pxb_kind kind)
+{
+	uint32_t tgid = task->tgid;
+	struct call *c;
+
+	if (!bpf_map_lookup_elem(&processes, &tgid))
+		return NULL;
+	c = bpf_task_storage_get(&calls, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!c) {
+		pxb_count(no_memory);
+		pxb_count(lost[kind]);
+	}
+	return c;
 }
 
 /* What a record tells besides its block. */
@@ -57,25 +79,70 @@ struct place {
 	uint8_t end, phase;
 };
 
-/* The stack of an allocation that returns and the operation that it is part of. */
-static __always_inline struct place find_place(struct pt_regs *regs, const struct pxb_process *p,
-					       uint32_t tgid)
+static const struct place nowhere;
+
+/* By the process's entry, which is recent from then on if no copy of Prax is in it. */
+static __always_inline void find_anew(struct pxb_scratch *s, uint32_t tgid, struct place *at)
 {
+	uint64_t changes = process_changes;
+	const struct pxb_process *p = bpf_map_lookup_elem(&processes, &tgid);
+
+	s->walk.stack.end = PXB_END_NO_PROCESS;
+	if (!p)
+		return;
+	at->ustack = pxb_user_stack(s, p);
+	at->op = pxb_current_op(s, p, &at->phase);
+	s->recent.changes = changes;
+	s->recent.salt = p->salt;
+	s->recent.tgid = p->n_contexts ? 0 : tgid;
+}
+
+/* Of a process that is as it was when the last stack was taken: most are, and then nothing needs to
+ * be looked up. */
+static __always_inline void find_again(struct pxb_scratch *s, uint32_t tgid, struct place *at)
+{
+	const struct pxb_process *p;
+
+	at->ustack = pxb_known_stack(&s->walk, s->recent.salt);
+	if (at->ustack)
+		return;
+	p = bpf_map_lookup_elem(&processes, &tgid);
+	if (p)
+		at->ustack = pxb_rest_of_stack(&s->walk, p);
+}
+
+/* The stack of an allocation that returns and the operation that it is part of. */
+static __always_inline struct place find_place(struct pt_regs *regs, const struct task_struct *task)
+{
+	uint32_t tgid = task->tgid;
 	struct pxb_scratch *s = pxb_begin(PXB_SLOT_PROBE, tgid);
 	struct place at = {};
 
 	if (!s)
 		return at;
-	at.ustack = pxb_stack_at_probe(s, regs, p, false);
+	pxb_regs_at_return(&s->walk, regs);
+	pxb_probe_begin(s, task, false);
+	if (s->recent.tgid == tgid && s->recent.changes == process_changes)
+		find_again(s, tgid, &at);
+	else
+		find_anew(s, tgid, &at);
 	at.end = s->walk.stack.end;
-	at.op = pxb_current_op(s, p, &at.phase);
 	pxb_end(s);
 	return at;
 }
 
-/* The record is written where it stays: no copy. */
-static __always_inline void send(uint64_t pid_tgid, uint16_t kind, uint64_t addr, uint64_t size,
-				 const struct place *at)
+/* Records are written where they stay: no copy. */
+static __always_inline void fill(struct pxb_alloc *a, const struct task_struct *task, uint16_t kind,
+				 uint64_t addr)
+{
+	pxb_head_fill(&a->head, kind, task->tgid);
+	a->tid = task->pid;
+	a->phase = a->end = a->flags = a->epoch = 0;
+	a->addr = addr;
+}
+
+static __always_inline void send(const struct task_struct *task, uint16_t kind, uint64_t addr,
+				 uint64_t size, const struct place *at)
 {
 	struct pxb_alloc *a = bpf_ringbuf_reserve(&records, sizeof(*a), 0);
 
@@ -83,19 +150,26 @@ static __always_inline void send(uint64_t pid_tgid, uint16_t kind, uint64_t addr
 		pxb_count(lost[kind]);
 		return;
 	}
-	pxb_head_fill(&a->head, kind, pid_tgid >> 32);
-	a->tid = (uint32_t)pid_tgid;
+	fill(a, task, kind, addr);
 	a->phase = at->phase;
 	a->end = at->end;
-	a->flags = a->epoch = 0;
-	a->addr = addr;
 	a->size = size;
 	a->ustack = at->ustack;
 	a->op = at->op;
 	bpf_ringbuf_submit(a, BPF_RB_NO_WAKEUP);
 }
 
-static const struct place nowhere;
+static __always_inline void send_free(const struct task_struct *task, uint64_t addr)
+{
+	struct pxb_alloc *a = bpf_ringbuf_reserve(&records, PXB_FREE_SIZE, 0);
+
+	if (!a) {
+		pxb_count(lost[PXB_FREE]);
+		return;
+	}
+	fill(a, task, PXB_FREE, addr);
+	bpf_ringbuf_submit(a, BPF_RB_NO_WAKEUP);
+}
 
 /* Size and companions of a call from its arguments. */
 static __always_inline void read_arguments(struct call *c, const struct pt_regs *regs,
@@ -120,64 +194,75 @@ static __always_inline void read_arguments(struct call *c, const struct pt_regs 
 	}
 }
 
-static __always_inline void count_allocator(uint64_t cookie)
+/* Whether the thread's last call met the probe that it is at now: at a return ip is a return
+ * address, and those are none of probes. */
+static __always_inline bool is_met(const struct call *c, const struct pt_regs *regs)
 {
-	struct pxb_counters *c = pxb_counters_get();
-	uint64_t i = cookie >> PXB_ALLOCATOR_SHIFT & (PXB_ALLOCATORS_MAX - 1);
-
-	if (c)
-		__sync_fetch_and_add(&c->allocators[i], 1);
+	return c && c->ip == regs->ip && c->changes == process_changes;
 }
 
-/* Returns 0 if the call's return is wanted, 1 if not. */
-static __always_inline int enter_call(struct pt_regs *regs, uint64_t which)
+static __always_inline void meet(struct call *c, struct pt_regs *regs)
 {
-	struct call *c = call_get(BPF_LOCAL_STORAGE_GET_F_CREATE);
+	c->changes = process_changes;
+	c->ip = regs->ip;
+	c->which = bpf_get_attach_cookie(regs);
+}
 
-	if (!c) {
-		pxb_count(no_memory);
-		pxb_count(lost[PXB_ALLOC]);
-		return 1;
-	}
-	if (c->sp && regs->sp <= c->sp)
-		return 1;
-	read_arguments(c, regs, which & PXB_CALL_MASK);
+/* Calls that are in no other are counted for their allocator. */
+static __always_inline uint64_t count_call(const struct call *c)
+{
+	uint64_t allocator = c->which >> PXB_ALLOCATOR_SHIFT & (PXB_ALLOCATORS_MAX - 1);
+	struct pxb_counters *counters = pxb_counters_get();
+
+	return counters ? pxb_hit_in(&counters->allocators[allocator]) : 0;
+}
+
+static __always_inline void enter_call(struct pt_regs *regs, const struct task_struct *task,
+				       struct call *c)
+{
+	read_arguments(c, regs, c->which & PXB_CALL_MASK);
 	c->sp = regs->sp;
 	c->deleted = 0;
-	count_allocator(which);
 	if (!c->old)
-		return 0;
+		return;
 	if (c->size) {
-		send(bpf_get_current_pid_tgid(), PXB_REALLOC_ENTER, c->old, c->size, &nowhere);
+		send(task, PXB_REALLOC_ENTER, c->old, c->size, &nowhere);
 	} else {
-		send(bpf_get_current_pid_tgid(), PXB_FREE, c->old, 0, &nowhere);
+		send_free(task, c->old);
 		c->old = 0;
 	}
+}
+
+/* Returns 0 if the call's return is wanted, 1 if not. c: the thread's, NULL if it has none yet. */
+static __always_inline int enter(struct pt_regs *regs, struct task_struct *task, struct call *c,
+				 bool met)
+{
+	uint64_t since;
+
+	if (heap_off)
+		return 1;
+	c = c ? c : call_new(task, PXB_ALLOC);
+	if (!c)
+		return 1;
+	if (c->sp && regs->sp <= c->sp) {
+		pxb_count(probe_hits[PXB_HIT_ENTRY]);
+		return 1;
+	}
+	if (!met)
+		meet(c, regs);
+	since = count_call(c);
+	enter_call(regs, task, c);
+	pxb_hit_end(PXB_HIT_ENTRY, since);
 	return 0;
 }
 
-static __always_inline int enter(struct pt_regs *regs, uint64_t which)
-{
-	uint32_t tgid;
-	uint64_t since;
-	int skips;
-
-	if (heap_off || !pxb_process_get(&tgid))
-		return 1;
-	since = pxb_hit(PXB_HIT_ENTRY);
-	skips = enter_call(regs, which);
-	pxb_hit_end(PXB_HIT_ENTRY, since);
-	return skips;
-}
-
-static __always_inline void leave_call(struct pt_regs *regs, const struct pxb_process *p,
-				       uint32_t tgid)
+static __always_inline void leave_call(struct pt_regs *regs, const struct task_struct *task,
+				       struct call *c)
 {
 	struct place at = {};
 	uint64_t addr = regs->ax;
-	struct call *c = call_get(0);
 
-	if (!c || c->sp == 0 || regs->sp != c->sp + 8)
+	if (c->sp == 0 || regs->sp != c->sp + 8)
 		return;
 	c->sp = 0;
 	if (c->where) {
@@ -187,23 +272,22 @@ static __always_inline void leave_call(struct pt_regs *regs, const struct pxb_pr
 			pxb_count(lost[PXB_ALLOC]);
 	}
 	if (addr)
-		at = find_place(regs, p, tgid);
+		at = find_place(regs, task);
 	if (c->old)
-		send(bpf_get_current_pid_tgid(), PXB_REALLOC_EXIT, addr, c->size, &at);
+		send(task, PXB_REALLOC_EXIT, addr, c->size, &at);
 	else if (addr)
-		send(bpf_get_current_pid_tgid(), PXB_ALLOC, addr, c->size, &at);
+		send(task, PXB_ALLOC, addr, c->size, &at);
 }
 
-static __always_inline int leave(struct pt_regs *regs)
+static __always_inline int leave(struct pt_regs *regs, const struct task_struct *task,
+				 struct call *c)
 {
-	uint32_t tgid;
-	struct pxb_process *p = pxb_process_get(&tgid);
 	uint64_t since;
 
-	if (heap_off || !p)
+	if (heap_off || !c)
 		return 0;
 	since = pxb_hit(PXB_HIT_RETURN);
-	leave_call(regs, p, tgid);
+	leave_call(regs, task, c);
 	pxb_hit_end(PXB_HIT_RETURN, since);
 	return 0;
 }
@@ -211,20 +295,31 @@ static __always_inline int leave(struct pt_regs *regs)
 SEC("uprobe")
 int heap_session(struct pt_regs *regs)
 {
-	return bpf_session_is_return() ? leave(regs) : enter(regs, bpf_get_attach_cookie(regs));
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct call *c = call_get(task);
+	bool met = is_met(c, regs);
+
+	if (!met && bpf_session_is_return())
+		return leave(regs, task, c);
+	return enter(regs, task, c, met);
 }
 
 SEC("uprobe")
 int heap_enter(struct pt_regs *regs)
 {
-	enter(regs, bpf_get_attach_cookie(regs));
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct call *c = call_get(task);
+
+	enter(regs, task, c, is_met(c, regs));
 	return 0;
 }
 
 SEC("uretprobe")
 int heap_return(struct pt_regs *regs)
 {
-	return leave(regs);
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return leave(regs, task, call_get(task));
 }
 
 /* Whether a call that frees is part of another one: of an allocation, or of the delete that the
@@ -236,36 +331,48 @@ static __always_inline bool is_within(const struct call *c, const struct pt_regs
 	return c->deleted == regs->di && regs->sp <= c->deleted_sp && regs->ip != c->deleted_ip;
 }
 
-static __always_inline void free_call(struct pt_regs *regs, uint64_t pid_tgid, bool deletes)
+static __always_inline void free_call(struct pt_regs *regs, const struct task_struct *task,
+				      struct call *c, bool deletes)
 {
-	struct call *c = call_get(deletes ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
-
 	if (!regs->di)
 		return;
-	if (c && is_within(c, regs)) {
+	if (is_within(c, regs)) {
 		if (!deletes)
 			c->deleted = 0;
 		return;
 	}
-	if (c) {
-		c->deleted = deletes ? regs->di : 0;
-		c->deleted_sp = regs->sp;
-		c->deleted_ip = regs->ip;
-	}
-	send(pid_tgid, PXB_FREE, regs->di, 0, &nowhere);
+	c->deleted = deletes ? regs->di : 0;
+	c->deleted_sp = regs->sp;
+	c->deleted_ip = regs->ip;
+	send_free(task, regs->di);
 }
 
+static __always_inline int give_back(struct pt_regs *regs, bool deletes)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct call *c = call_get(task);
+	uint64_t since;
+
+	if (heap_off)
+		return 0;
+	c = c ? c : call_new(task, PXB_FREE);
+	if (!c)
+		return 0;
+	since = pxb_hit(PXB_HIT_FREE);
+	free_call(regs, task, c, deletes);
+	pxb_hit_end(PXB_HIT_FREE, since);
+	return 0;
+}
+
+/* Two programs, for one would have to ask for its probe's cookie. */
 SEC("uprobe")
 int heap_free(struct pt_regs *regs)
 {
-	uint64_t pid_tgid = bpf_get_current_pid_tgid(), since;
-	uint64_t which = bpf_get_attach_cookie(regs) & PXB_CALL_MASK;
-	uint32_t tgid = pid_tgid >> 32;
+	return give_back(regs, false);
+}
 
-	if (heap_off || !bpf_map_lookup_elem(&processes, &tgid))
-		return 0;
-	since = pxb_hit(PXB_HIT_FREE);
-	free_call(regs, pid_tgid, which == PXB_CALL_DELETE);
-	pxb_hit_end(PXB_HIT_FREE, since);
-	return 0;
+SEC("uprobe")
+int heap_delete(struct pt_regs *regs)
+{
+	return give_back(regs, true);
 }

@@ -34,9 +34,17 @@ enum pxb_slot {
 	PXB_SLOTS
 };
 
+/* The process whose stack was taken last, if it has no operations to look for; good as long as
+ * process_changes is what it was. */
+struct pxb_recent {
+	uint64_t changes, salt;
+	uint32_t tgid; /* 0: none */
+};
+
 struct pxb_scratch {
 	uint32_t busy;
 	uint32_t tgid;
+	struct pxb_recent recent;
 	struct pxb_walk walk;
 	uint8_t head[PRAX_OP_HEAD_SIZE]; /* of the thread's struct prax_op_record */
 	struct pxb_op op;
@@ -56,6 +64,9 @@ PXB_SHARED struct {
 	__type(key, uint32_t); /* tgid, as the initial pid namespace counts */
 	__type(value, struct pxb_process);
 } processes SEC(".maps");
+
+/* Counts changes of entries of `processes`, after each; added to by the loader too. */
+PXB_SHARED volatile uint64_t process_changes;
 
 PXB_SHARED struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -91,9 +102,12 @@ PXB_SHARED uint32_t pages[PXB_PAGES_MAX];
 PXB_SHARED struct pxb_rule rules[PXB_RULES_MAX];
 
 /* Global functions: verified once, wherever they are called. */
-/* Takes a stack from walk->{regs, ip}, leaf as said to pxb_begin(); sends it if it is new. Returns
- * its id, 0 if it could not be sent (counted). walk->stack.end says how it ends. */
-uint64_t pxb_user_stack(struct pxb_walk *walk, const struct pxb_process *p);
+/* Takes a stack from walk->{regs, ip, trampoline, stack.leaf}. Returns its id if nothing in it is
+ * new, and 0 if pxb_rest_of_stack() has to be asked, before anything changes in `walk`. */
+uint64_t pxb_known_stack(struct pxb_walk *walk, uint64_t salt);
+/* Returns the id of the stack, 0 if it could not be sent (counted). walk->stack.end says how it
+ * ends. */
+uint64_t pxb_rest_of_stack(struct pxb_walk *walk, const struct pxb_process *p);
 /* Sends walk->stack, n frames filled in, if it is new; id or 0. */
 uint64_t pxb_send_stack(struct pxb_walk *walk);
 /* Sends the operation whose record's head is in scratch->head if it is new; id or 0. */

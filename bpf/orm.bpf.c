@@ -19,7 +19,7 @@ static __always_inline void send(struct pt_regs *regs, uint16_t kind, const stru
 	s = kind == PXB_ALLOC ? pxb_begin(PXB_SLOT_PROBE, tgid) : NULL;
 	if (s) {
 		op = pxb_op_at(s, regs->cx, p->salt, &phase);
-		stack = pxb_stack_at_probe(s, regs, p, true);
+		stack = pxb_stack_at_probe(s, regs, p);
 		end = s->walk.stack.end;
 		pxb_end(s);
 	}

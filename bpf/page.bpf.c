@@ -68,8 +68,9 @@ static __always_inline void take(struct pxb_scratch *s, const struct pxb_process
 
 	s->walk.stack.head.tgid = s->tgid;
 	s->walk.stack.leaf = 1;
+	s->walk.trampoline = pxb_trampoline(bpf_get_current_task_btf());
 	if (pxb_user_regs(&s->walk) == 0) {
-		f.ustack = pxb_user_stack(&s->walk, p);
+		f.ustack = pxb_user_stack(s, p);
 		f.end = s->walk.stack.end;
 	}
 	f.op = pxb_current_op(s, p, &f.phase);

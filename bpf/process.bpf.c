@@ -21,6 +21,8 @@ int process_fork(uint64_t *ctx)
 	p = bpf_map_lookup_elem(&processes, &from);
 	if (p && bpf_map_update_elem(&processes, &to, p, BPF_ANY))
 		pxb_count(no_memory);
+	if (p)
+		__sync_fetch_and_add(&process_changes, 1);
 	return 0;
 }
 
@@ -34,6 +36,7 @@ int process_exec(void *ctx __attribute__((unused)))
 		p->n = 0;
 		p->n_contexts = 0;
 		p->salt = pxb_hash(p->salt, bpf_ktime_get_ns());
+		__sync_fetch_and_add(&process_changes, 1);
 	}
 	return 0;
 }

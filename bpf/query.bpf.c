@@ -42,7 +42,7 @@ static __always_inline void send(struct pt_regs *regs, struct pxb_scratch *s,
 		op = pxb_send_op(s, p->salt);
 	}
 	if (query_stacks)
-		stack = pxb_stack_at_probe(s, regs, p, true);
+		stack = pxb_stack_at_probe(s, regs, p);
 	q = bpf_ringbuf_reserve(&records, sizeof(*q), 0);
 	if (!q) {
 		pxb_count(lost[PXB_QUERY]);

@@ -32,7 +32,7 @@ enum pxb_kind {
 	PXB_SAMPLE,	   /* struct pxb_sample */
 	PXB_QUERY,	   /* struct pxb_query */
 	PXB_ALLOC,	   /* struct pxb_alloc: malloc, calloc returned a block */
-	PXB_FREE,	   /* struct pxb_alloc: free was entered; size 0 */
+	PXB_FREE,	   /* PXB_FREE_SIZE of a struct pxb_alloc: free was entered */
 	PXB_REALLOC_ENTER, /* struct pxb_alloc: addr = old block (not 0), size = wish */
 	PXB_REALLOC_EXIT,  /* struct pxb_alloc: addr = new block, 0 = failed: the old one stands */
 	PXB_FAULT,	   /* struct pxb_alloc: a page came in at addr; size = bytes, see flags */
@@ -131,10 +131,13 @@ struct pxb_alloc {
 	uint64_t op;
 };
 
+/* A free is a struct pxb_alloc that may end before its size; the rest of it is 0 then. */
+#define PXB_FREE_SIZE __builtin_offsetof(struct pxb_alloc, size)
+
 /* What probe_hits counts. */
 enum pxb_hit {
 	PXB_HIT_QUERY,
-	PXB_HIT_ENTRY,	/* of allocation functions */
+	PXB_HIT_ENTRY,	/* of allocation functions; in BPF without those that allocators[] has */
 	PXB_HIT_RETURN, /* the same */
 	PXB_HIT_FREE,
 	PXB_HIT_FAULT,
@@ -150,8 +153,7 @@ struct pxb_counters {
 	uint64_t probe_hits[PXB_HITS];
 	uint64_t busy;	    /* stacks not taken because the scratch was in use */
 	uint64_t no_memory; /* a map was full */
-	uint64_t allocators[PXB_ALLOCATORS_MAX]; /* calls of each that gave a block or were asked to
-						  */
+	uint64_t allocators[PXB_ALLOCATORS_MAX]; /* calls of each that gave a block or were to */
 	uint64_t run_ns[PXB_HITS]; /* in the programs: one hit in PXB_CLOCKED stands for all */
 };
 

@@ -9,9 +9,8 @@
 #define PXB_MAPS_HERE
 #include "bpf/emit.h"
 
-#define NO_WINDOW (1ull << 63) /* no address of user memory is near it */
-
 enum { REPAIR_DEPTH = 64 }; /* MAX_URETPROBE_DEPTH: more are never pending */
+enum { PAGE = 4096, SLIDE = 1024 };
 
 /* See PXB_REPAIR in walk.h. A kernel without these fields has no uretprobes that look like this. */
 __noinline uint64_t pxb_repair(struct pxb_walk *w, uint64_t slot)
@@ -32,39 +31,51 @@ __noinline uint64_t pxb_repair(struct pxb_walk *w, uint64_t slot)
 	return 0;
 }
 
-/* The first slot of the mapping [uprobes] is the code that a function with a uretprobe returns to.
- */
-static __always_inline uint64_t trampoline_address(void)
+static __always_inline int read_window(struct pxb_walk *w, uint64_t at, uint64_t size)
 {
-	if (!bpf_core_field_exists(struct uprobes_state, xol_area) ||
-	    !bpf_core_field_exists(struct xol_area, vaddr))
-		return 0;
-	/* plain loads of kernel memory: what cannot be read is 0 */
-	return bpf_get_current_task_btf()->mm->uprobes_state.xol_area->vaddr;
+	w->window_at = at;
+	w->window_size = 0;
+	if (size > PXB_WINDOW_MAX || bpf_probe_read_user(w->window, size, (void *)at))
+		return -1;
+	w->window_size = size;
+	return 0;
 }
 
-/* 8 or 16 bytes of the stack: of what was read at once, or anew. */
-static __always_inline int read_stack(const struct pxb_walk *w, uint64_t *to, uint64_t size,
+/* The window to `size` bytes at an address that is not in it, and what follows them in their page:
+ * a mapping may end there. 0, or not 0: they cannot be read. */
+__noinline int pxb_slide(struct pxb_walk *w, uint64_t at, uint64_t size)
+{
+	uint64_t left = PAGE - (at & (PAGE - 1));
+
+	if (!w)
+		return -1;
+	if (left > SLIDE)
+		left = SLIDE;
+	return read_window(w, at, left < size ? size : left);
+}
+
+/* 8 or 16 bytes of the stack by way of the window, or more past it. */
+static __always_inline int read_stack(struct pxb_walk *w, uint64_t *to, uint64_t size,
 				      uint64_t addr)
 {
 	uint64_t offset = addr - w->window_at;
 	const uint64_t *from;
 
-	if (size > 16 || offset > PXB_WINDOW_SIZE - 16)
+	if (size > 16)
 		return bpf_probe_read_user(to, size, (void *)addr);
-	barrier_var(offset); /* the mask below is for the verifier */
-	from = (void *)w->window + (offset & (PXB_WINDOW_SIZE - 1));
+	if (offset > PXB_WINDOW_MAX - size || offset + size > w->window_size) {
+		if (pxb_slide(w, addr, size))
+			return -1;
+		offset = 0;
+	}
+	barrier_var(offset);
+	if (offset > PXB_WINDOW_MAX - size) /* for the verifier */
+		return -1;
+	from = (void *)w->window + offset;
 	to[0] = from[0];
 	if (size == 16)
 		to[1] = from[1];
 	return 0;
-}
-
-static __always_inline void read_window(struct pxb_walk *w)
-{
-	w->window_at = w->regs[PXB_REG_SP];
-	if (bpf_probe_read_user(w->window, PXB_WINDOW_SIZE, (void *)w->window_at))
-		w->window_at = NO_WINDOW;
 }
 
 #define PXB_STEP_LINKAGE __noinline
@@ -75,6 +86,13 @@ static __always_inline void read_window(struct pxb_walk *w)
 #define PXB_REPAIR(w, slot) pxb_repair(w, slot)
 #include "bpf/walk.h"
 
+static __always_inline bool find_seen(uint64_t id)
+{
+	uint32_t at = (uint32_t)(id >> 8) & (PXB_SEEN_MAX - 2);
+
+	return seen_stacks[at] == id || seen_stacks[at + 1] == id;
+}
+
 __noinline uint64_t pxb_send_stack(struct pxb_walk *w)
 {
 	uint64_t id, size;
@@ -84,7 +102,7 @@ __noinline uint64_t pxb_send_stack(struct pxb_walk *w)
 		return 0;
 	id = w->stack.id;
 	at = (uint32_t)(id >> 8) & (PXB_SEEN_MAX - 2);
-	if (seen_stacks[at] == id || seen_stacks[at + 1] == id)
+	if (find_seen(id))
 		return id;
 	size = sizeof(w->stack) + (w->stack.n & PXB_FRAMES_MAX) * sizeof(uint64_t);
 	pxb_head_fill(&w->stack.head, PXB_STACK, w->stack.head.tgid);
@@ -95,14 +113,39 @@ __noinline uint64_t pxb_send_stack(struct pxb_walk *w)
 	return id;
 }
 
-__noinline uint64_t pxb_user_stack(struct pxb_walk *w, const struct pxb_process *p)
+/* The next window is as large as the stack, or a little smaller than the last if it was less. */
+static __always_inline void wish(struct pxb_walk *w)
+{
+	uint64_t extent = w->regs[PXB_REG_SP] - w->start, wish = w->window_wish;
+
+	if (extent > PXB_WINDOW_MAX)
+		extent = PXB_WINDOW_MAX;
+	w->window_wish = extent > wish ? extent : wish - (wish - extent) / 4;
+}
+
+__noinline uint64_t pxb_known_stack(struct pxb_walk *w, uint64_t salt)
+{
+	if (!w)
+		return 0;
+	w->start = w->regs[PXB_REG_SP];
+	read_window(w, w->start, w->window_wish < PXB_WINDOW_MIN ? PXB_WINDOW_MIN : w->window_wish);
+	pxb_walk_begin(w, salt, w->stack.leaf);
+	w->stack.end = pxb_run_inline(w, salt);
+	if (!w->stack.end)
+		return 0;
+	pxb_walk_end(w, PXB_END_OK);
+	wish(w);
+	return find_seen(w->stack.id) ? w->stack.id : 0;
+}
+
+__noinline uint64_t pxb_rest_of_stack(struct pxb_walk *w, const struct pxb_process *p)
 {
 	if (!w || !p)
 		return 0;
-	w->trampoline = trampoline_address();
-	read_window(w);
-	pxb_walk_begin(w, p->salt, w->stack.leaf);
-	pxb_walk(w, p);
+	if (!w->stack.end) {
+		pxb_walk_on(w, p);
+		wish(w);
+	}
 	return pxb_send_stack(w);
 }
 

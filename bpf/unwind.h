@@ -26,7 +26,7 @@
 #include "bpf/record.h"
 
 enum {
-	PXB_ROWS_MAX = 1 << 21, /* 8 MiB: the rows of 100 MiB of text, at 20 a KiB */
+	PXB_ROWS_MAX = 1 << 22, /* 16 MiB: the rows of 200 MiB of text, at 20 a KiB */
 	PXB_PAGE_SHIFT = 10,	/* 1 KiB of text: 10 to 30 rows, a search of 5 steps */
 	PXB_PAGES_MAX = 1 << 18,
 	PXB_RULES_MAX = 1 << 13,
@@ -35,7 +35,8 @@ enum {
 	PXB_CONTEXTS_MAX = 4,	   /* copies of Prax in a process */
 	PXB_TRAMPOLINE_SIZE = 128, /* bytes: a slot of [uprobes]; the trampoline has the first */
 	PXB_GUESS_MAX = 1 << 20,   /* bytes: how far above rsp a guessed frame may be */
-	PXB_WINDOW_SIZE = 1024,	   /* bytes of a stack, read at once; a power of two */
+	PXB_WINDOW_MIN = 256,	   /* bytes of a stack, read at once */
+	PXB_WINDOW_MAX = 4096,	   /* a power of two */
 	PXB_KNOWN_MAX = 256,	   /* rules that a walk's memory keeps; a power of two */
 };
 
@@ -127,11 +128,13 @@ struct pxb_walk {
 	/* Kept from walk to walk, as is `mapping`: clear it before the first. */
 	struct pxb_known known[PXB_KNOWN_MAX] __attribute__((aligned(32)));
 #ifdef __bpf__
-	/* The innermost part of the stack, read at once: a read of user memory costs some 70 ns
-	 * whatever its size. Its address, 1 << 63: it could not be read; room for a read at its
-	 * end. */
+	/* A part of the stack, read at once: a read of user memory costs some 100 ns, and 1 KiB no
+	 * 20 more. First the innermost part, as large as stacks were lately (`window_wish` bytes);
+	 * if the stack goes on, what follows. */
+	uint64_t start; /* rsp of the innermost frame */
 	uint64_t window_at;
-	uint64_t window[(PXB_WINDOW_SIZE + 16) / 8];
+	uint32_t window_size, window_wish;
+	uint64_t window[PXB_WINDOW_MAX / 8];
 #endif
 };
 #pragma GCC diagnostic pop

@@ -32,6 +32,7 @@
 #define PXB_WALK_H
 #include "bpf/unwind.h"
 
+#define PXB_INLINE inline __attribute__((always_inline))
 #ifdef __clang__
 #define PXB_NO_UNROLL _Pragma("unroll 1")
 #else
@@ -304,6 +305,75 @@ PXB_STEP_LINKAGE int pxb_step(struct pxb_walk *w, const struct pxb_process *p)
 	}
 }
 
+struct pxb_frame {
+	uint64_t ip, sp, bp;
+};
+
+/* To the frame's caller by a rule of the kind that most have: the CFA from rsp or rbp, and the
+ * caller's rbp as it is or saved below the CFA. false: not this way. */
+static PXB_INLINE bool pxb_step_plain(struct pxb_walk *w, const struct pxb_rule *r,
+				      struct pxb_frame *f)
+{
+	uint64_t cfa = (r->reg == PXB_REG_SP ? f->sp : f->bp) + (uint64_t)r->offset;
+	uint64_t ra, bp = f->bp;
+
+	if (r->kind != PXB_RULE_CFA || (r->reg != PXB_REG_SP && r->reg != PXB_REG_BP) ||
+	    r->bp > PXB_BP_CFA || r->ra || r->add || cfa <= f->sp)
+		return false;
+	if (PXB_READ(w, &ra, 8, cfa - 8) || ra == 0 || ra == w->trampoline)
+		return false;
+	if (r->bp == PXB_BP_CFA && PXB_READ(w, &bp, 8, cfa + (uint64_t)r->bp_offset))
+		return false;
+	*f = (struct pxb_frame){ra, cfa, bp};
+	return true;
+}
+
+/* Steps over the frames at hand as long as their rules are known and plain; PXB_END_OK if that was
+ * all of the stack, or 0: pxb_step() does what is left. It comes to the same, but what changes from
+ * frame to frame stays in registers, and there is no call for each. */
+static PXB_INLINE int pxb_run_inline(struct pxb_walk *w, uint64_t salt)
+{
+	struct pxb_frame f = {w->ip, w->regs[PXB_REG_SP], w->regs[PXB_REG_BP]};
+	uint64_t hash = w->hash, ip, key;
+	const struct pxb_known *known;
+	int end = PXB_END_NONE;
+	uint32_t n = w->n;
+	bool leaf = w->leaf;
+
+	PXB_NO_UNROLL
+	for (int i = 0; i < PXB_FRAMES_MAX && n < PXB_FRAMES_MAX && !end; i++) {
+		ip = f.ip;
+		key = pxb_hash(salt, leaf ? ip : ip - 1);
+		known = &w->known[key & (PXB_KNOWN_MAX - 1)];
+		if (known->key != key)
+			break;
+		if (known->rule.kind == PXB_RULE_END)
+			end = PXB_END_OK;
+		else if (!pxb_step_plain(w, &known->rule, &f))
+			break;
+		w->frames[n & PXB_FRAMES_MAX] = ip;
+		hash = pxb_hash(hash, ip);
+		leaf = false;
+		n++;
+	}
+	if (n == w->n)
+		return end;
+	if (f.sp != w->regs[PXB_REG_SP])
+		w->regs[PXB_REG_BX] = 0;
+	w->regs[PXB_REG_SP] = f.sp;
+	w->regs[PXB_REG_BP] = f.bp;
+	w->ip = f.ip;
+	w->hash = hash;
+	w->n = (uint16_t)n;
+	w->leaf = leaf;
+	return end;
+}
+
+PXB_STEP_LINKAGE int pxb_run(struct pxb_walk *w, uint64_t salt)
+{
+	return w ? pxb_run_inline(w, salt) : PXB_END_NONE;
+}
+
 /* leaf: 1 = ip is where the thread is (a sample, a function's entry) and all regs are right; 0 = ip
  * is a return address (a function's return). The caller sets ip and regs before or after. */
 static inline void pxb_walk_begin(struct pxb_walk *w, uint64_t salt, bool leaf)
@@ -315,19 +385,37 @@ static inline void pxb_walk_begin(struct pxb_walk *w, uint64_t salt, bool leaf)
 	w->stack.leaf = leaf;
 }
 
-/* Fills frames and stack.{n, end, kernel, id}; the id is never 0. */
-static inline enum pxb_end pxb_walk(struct pxb_walk *w, const struct pxb_process *p)
+/* Fills stack.{n, end, kernel, id}; the id is never 0. */
+static inline void pxb_walk_end(struct pxb_walk *w, int end)
 {
-	int end = PXB_END_NONE;
-
-	for (int i = 0; i <= PXB_FRAMES_MAX && !end; i++)
-		end = pxb_step(w, p);
-	if (end == PXB_END_OK && w->guessed)
-		end = PXB_END_OK_GUESSED;
 	w->stack.n = w->n;
 	w->stack.end = (uint8_t)end;
 	w->stack.kernel = 0;
 	w->stack.id = pxb_hash(w->hash, (uint64_t)end << 1 | w->stack.leaf) | 1;
+}
+
+/* The frames that pxb_run() left, and stack. */
+static inline enum pxb_end pxb_walk_on(struct pxb_walk *w, const struct pxb_process *p)
+{
+	int end = PXB_END_NONE;
+
+	for (int i = 0; i <= PXB_FRAMES_MAX && !end; i++) {
+		end = pxb_step(w, p);
+		if (!end)
+			end = pxb_run(w, p->salt);
+	}
+	if (end == PXB_END_OK && w->guessed)
+		end = PXB_END_OK_GUESSED;
+	pxb_walk_end(w, end);
 	return (enum pxb_end)end;
+}
+
+/* Fills frames and stack. */
+static inline enum pxb_end pxb_walk(struct pxb_walk *w, const struct pxb_process *p)
+{
+	if (!pxb_run(w, p->salt))
+		return pxb_walk_on(w, p);
+	pxb_walk_end(w, PXB_END_OK);
+	return PXB_END_OK;
 }
 #endif

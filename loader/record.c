@@ -311,6 +311,10 @@ static void warn(struct record *r)
         pxi_buf_fmt(w, "%" PRIu64 " executable mappings beyond %d of a process: stacks end there\n",
                     f->crowded, PXB_MAPPINGS_MAX);
     }
+    if (f->without_rows) {
+        pxi_buf_fmt(w, "%" PRIu64 " files found no room in the unwind tables: stacks end there\n",
+                    f->without_rows);
+    }
     if (f->stale) {
         pxi_buf_fmt(w,
                     "%" PRIu64 " records were made while code was being replaced: "

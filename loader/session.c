@@ -89,8 +89,11 @@ static int follow(struct session *s)
 static int make_tables(struct session *s)
 {
     struct prax__bss *bss = s->skeleton->bss;
-    struct unwind_memory memory = { bss->rows,     PXB_ROWS_MAX, bss->pages,
-                                    PXB_PAGES_MAX, bss->rules,   PXB_RULES_MAX };
+    uint32_t max_rows = feature__limit("rows", PXB_ROWS_MAX);
+    if (max_rows > PXB_ROWS_MAX)
+        max_rows = PXB_ROWS_MAX;
+    struct unwind_memory memory = { bss->rows,     max_rows,   bss->pages,
+                                    PXB_PAGES_MAX, bss->rules, PXB_RULES_MAX };
     s->unwind = unwind__new(&memory);
     s->ring = ring_buffer__new(bpf_map__fd(s->skeleton->maps.records), feed__record, s, NULL);
     s->frames = calloc(PXB_FRAMES_MAX, sizeof *s->frames);
@@ -239,6 +242,7 @@ void session__stop(struct session *s, struct session_facts *facts)
         preload__stop(s->options.preload);
     take_in(s);
     budget__finish(s);
+    s->facts.without_rows = s->images.n_without_rows;
     attach__tell_allocators(s);
     s->facts.events_lost = events__lost(s->events);
     if (s->options.preload)

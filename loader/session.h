@@ -57,6 +57,7 @@ struct session_facts {
     uint64_t events_lost;  /* kernel records of mappings that found no room */
     uint64_t unwatched;    /* processes beyond process_limit: not observed */
     uint64_t crowded;      /* executable mappings beyond PXB_MAPPINGS_MAX, in the worst process */
+    uint64_t without_rows; /* files whose unwind rows found no room in the tables */
     uint64_t stale;        /* records whose stack's code was replaced before it was read */
     uint32_t process_limit;
     const char *allocators;        /* the same */

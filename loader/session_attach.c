@@ -50,6 +50,7 @@ int attach__prepare(struct session *s)
         { s->skeleton->progs.heap_enter, pair, UPROBE_ENTRY },
         { s->skeleton->progs.heap_return, pair, UPROBE_RETURN },
         { s->skeleton->progs.heap_free, o->heap, UPROBE_ENTRY },
+        { s->skeleton->progs.heap_delete, o->heap, UPROBE_ENTRY },
         { s->skeleton->progs.orm_alloc, o->orm, UPROBE_ENTRY },
         { s->skeleton->progs.orm_free, o->orm, UPROBE_ENTRY },
     };
@@ -128,14 +129,26 @@ static void number_allocator(struct session *s, struct image *image)
         a->calls[i].cookie |= (uint64_t)(image->allocator_number - 1) << PXB_ALLOCATOR_SHIFT;
 }
 
+/* The C family's free is the first, if it has a place; the others may go on into it. */
+static int attach_frees(struct session *s, struct proc *p, const struct allocator *a,
+                        struct uprobe_options *o)
+{
+    const size_t plain = a->n_frees && a->frees[0].cookie == PXB_CALL_FREE;
+    const struct prax *k = s->skeleton;
+    o->kind = UPROBE_ENTRY;
+    int err = attach(s, &p->heap, k->progs.heap_free, o, a->frees, plain);
+    if (err)
+        return err;
+    return attach(s, &p->heap, k->progs.heap_delete, o, a->frees + plain, a->n_frees - plain);
+}
+
 /* Allocation functions of one image in one process. */
 static int attach_family(struct session *s, struct proc *p, struct image *image)
 {
     struct uprobe_options o = { .path = image->opener, .pid = p->pid };
     const struct allocator *a = &image->allocator;
     size_t before = p->heap.n;
-    o.kind = UPROBE_ENTRY; /* frees first: else blocks were seen that nobody frees */
-    int err = attach(s, &p->heap, s->skeleton->progs.heap_free, &o, a->frees, a->n_frees);
+    int err = attach_frees(s, p, a, &o); /* first: else blocks were seen that nobody frees */
     if (!err && s->features.session) {
         o.kind = UPROBE_SESSION;
         err = attach(s, &p->heap, s->skeleton->progs.heap_session, &o, a->calls, a->n_calls);

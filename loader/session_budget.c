@@ -37,7 +37,7 @@ enum {
     SLOWER_MAX = 1000, /* -fold; no estimate is above it: it says no more than that it is much */
 };
 
-/* Sums the counters of all CPUs. */
+/* Sums the counters of all CPUs; a call is counted for its allocator or as a hit, not twice. */
 static void read_counters(const struct session *s, struct pxb_counters *out)
 {
     int cpus = libbpf_num_possible_cpus();
@@ -49,6 +49,8 @@ static void read_counters(const struct session *s, struct pxb_counters *out)
         for (size_t i = 0; i < (size_t)cpus * sizeof *all / sizeof *sum; i++)
             sum[i % (sizeof *all / sizeof *sum)] += ((const uint64_t *)all)[i];
     }
+    for (size_t i = 0; i < PXB_ALLOCATORS_MAX; i++)
+        out->probe_hits[PXB_HIT_ENTRY] += out->allocators[i];
     free(all);
 }
 

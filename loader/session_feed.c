@@ -133,6 +133,13 @@ static void on_alloc(struct session *s, const struct pxb_alloc *r)
     profile__heap(s->profile, proc__process(p, r->head.ts), stack, recall(&s->ops, r->op), r);
 }
 
+static void on_free(struct session *s, const void *data)
+{
+    struct pxb_alloc r = { 0 };
+    memcpy(&r, data, PXB_FREE_SIZE);
+    on_alloc(s, &r);
+}
+
 int feed__record(void *session, void *data, size_t size)
 {
     struct session *s = session;
@@ -141,7 +148,7 @@ int feed__record(void *session, void *data, size_t size)
         [PXB_SAMPLE] = sizeof(struct pxb_sample),
         [PXB_QUERY] = sizeof(struct pxb_query),
         [PXB_ALLOC] = sizeof(struct pxb_alloc),
-        [PXB_FREE] = sizeof(struct pxb_alloc),
+        [PXB_FREE] = PXB_FREE_SIZE,
         [PXB_REALLOC_ENTER] = sizeof(struct pxb_alloc),
         [PXB_REALLOC_EXIT] = sizeof(struct pxb_alloc),
         [PXB_FAULT] = sizeof(struct pxb_alloc),
@@ -161,8 +168,10 @@ int feed__record(void *session, void *data, size_t size)
     case PXB_QUERY:
         on_query(s, data);
         break;
-    case PXB_ALLOC:
     case PXB_FREE:
+        on_free(s, data);
+        break;
+    case PXB_ALLOC:
     case PXB_REALLOC_ENTER:
     case PXB_REALLOC_EXIT:
     case PXB_FAULT:

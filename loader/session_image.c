@@ -135,6 +135,7 @@ static void inspect(struct images *i, struct image *image, const void *key, size
     const char *name = strrchr(path, '/');
     name = name ? name + 1 : path;
     image->object = unwind__object(i->unwind, key, key_size, &image->elf);
+    i->n_without_rows += image->object == -ENOSPC;
     image->module = profile__module(i->profile, path, image->opener[0] ? image->opener : NULL,
                                     image->elf.build_id, image->elf.build_id_size);
     image->n_descriptors = prax_notes__find(&image->elf, image->descriptors, PRAX_COPIES_MAX);

@@ -34,7 +34,8 @@ struct images {
     struct unwind *unwind;
     struct profile *profile;
     bool with_heap, with_queries, with_orm;
-    uint8_t slot; /* of a probe's sled */
+    uint8_t slot;          /* of a probe's sled */
+    size_t n_without_rows; /* files whose unwind rows found no room in the tables */
 };
 
 void images__init(struct images *i, struct profile *p, struct unwind *u);

@@ -260,16 +260,6 @@ static void give_up(struct preload *p, uint64_t head)
     move_tail(p, left / 8 * 8);
 }
 
-/* See HEAP_FREE_SIZE. */
-static size_t widen(struct preload *p, size_t size)
-{
-    const size_t whole = sizeof(struct pxb_alloc);
-    if (size != HEAP_FREE_SIZE)
-        return size;
-    memset(p->record + size, 0, whole - size);
-    return whole;
-}
-
 /* Takes the record at the tail, or passes over what never was finished; false: not yet. */
 static bool drain_one(struct preload *p, uint64_t head, int (*take)(void *, void *, size_t),
                       void *ctx)
@@ -281,7 +271,7 @@ static bool drain_one(struct preload *p, uint64_t head, int (*take)(void *, void
     if (good && !(word & HEAP_BUSY)) {
         memcpy(p->record, at + 8, size);
         move_tail(p, heap_ring__whole(size));
-        (void)take(ctx, p->record, widen(p, size));
+        (void)take(ctx, p->record, size);
         return true;
     }
     if (!is_abandoned(p, word))

@@ -218,6 +218,12 @@ static int by_start(const void *a, const void *b)
     return x->start < y->start ? -1 : x->start > y->start;
 }
 
+/* An entry of `processes` is another, or gone. */
+static void tell_change(struct session *s)
+{
+    (void)__atomic_fetch_add(&s->skeleton->bss->process_changes, 1, __ATOMIC_RELEASE);
+}
+
 /* Writes what BPF shall know of a process. */
 static void push(struct session *s, struct proc *p)
 {
@@ -245,6 +251,7 @@ static void push(struct session *s, struct proc *p)
     uint32_t key = (uint32_t)p->pid;
     p->known = bpf_map__update_elem(s->skeleton->maps.processes, &key, sizeof key, out, sizeof *out,
                                     BPF_ANY) == 0;
+    tell_change(s);
     free(out);
     if (p->known)
         return;
@@ -361,6 +368,7 @@ static void retire(struct session *s, struct proc *p)
     uint32_t key = (uint32_t)p->pid;
     uprobes__close(&p->heap);
     (void)bpf_map__delete_elem(s->skeleton->maps.processes, &key, sizeof key, 0);
+    tell_change(s);
     p->known = false;
 }
 

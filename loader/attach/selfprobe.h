@@ -6,8 +6,8 @@
  * does not count every call is not used. Nothing is kept between runs. Takes about 100 ms.
  *
  * PRAX_BPF_FEATURES=-multi,-session,-sled in the environment forbids the new ways, so that tests
- * reach the old ones. `ring=BYTES` (rounded up to a power of two pages), `processes=N` and
- * `blocks=N` there make those limits small, so that tests reach what happens beyond them.
+ * reach the old ones. `ring=BYTES` (rounded up to a power of two pages), `processes=N`, `blocks=N`
+ * and `rows=N` there make those limits small, so that tests reach what happens beyond them.
  */
 #ifndef LOADER_ATTACH_SELFPROBE_H
 #define LOADER_ATTACH_SELFPROBE_H

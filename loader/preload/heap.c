@@ -17,9 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPORT    __attribute__((visibility("default"), noinline))
-#define CALLER    ((const uint64_t *)__builtin_frame_address(0))
-#define likely(x) __builtin_expect(!!(x), 1)
+#define EXPORT      __attribute__((visibility("default"), noinline))
+#define CALLER      ((const uint64_t *)__builtin_frame_address(0))
+#define NOINLINE    __attribute__((noinline))
+#define COLD        __attribute__((cold, noinline))
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
 
 enum { EARLY_SIZE = 1 << 16 };
 static _Alignas(16) char early[EARLY_SIZE];
@@ -119,21 +122,49 @@ static inline struct heap_slot *slot_of_thread(void)
     return t->slot;
 }
 
-/* The events of an allocation; failed ones are seen as well. */
-static inline void on_alloc(const uint64_t *frame, void *block, size_t size)
+/* The reader is another process, and the only other. */
+static inline void count(uint64_t *counter, uint64_t n)
 {
-    struct heap_slot *slot = slot_of_thread();
-    if (!slot)
-        return;
-    if (likely(block)) {
-        slot->bytes += size;
-        slot->blocks++;
-    } else {
-        slot->failed++;
-    }
+    __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static void *alloc_counted(const uint64_t *frame, void *block, size_t size)
+{
     heap_thread.left -= (int64_t)size;
     if (heap_thread.left < 0)
         heap_record__alloc(frame, block, size);
+    return block;
+}
+
+/* An allocation that failed, or the first of a thread, or of one that is not seen. */
+static COLD void *alloc_seldom(const uint64_t *frame, void *block, size_t size)
+{
+    struct heap_slot *slot = slot_of_thread();
+    if (!slot)
+        return block;
+    slot->bytes += block ? size : 0;
+    slot->blocks += block != NULL;
+    slot->failed += block == NULL;
+    return alloc_counted(frame, block, size);
+}
+
+static NOINLINE void *alloc_chosen(const uint64_t *frame, void *block, size_t size)
+{
+    heap_record__alloc(frame, block, size);
+    return block;
+}
+
+/* The event of an allocation; returns the block. What is seldom is called out of line and returns
+ * the block as well, so that nothing has to be kept over it. */
+static inline void *on_alloc(const uint64_t *frame, void *block, size_t size)
+{
+    struct heap_slot *slot = heap_thread.slot;
+    if (unlikely(!slot || !block))
+        return alloc_seldom(frame, block, size);
+    count(&slot->bytes, size);
+    count(&slot->blocks, 1);
+    heap_thread.left -= (int64_t)size;
+    return likely(heap_thread.left >= 0) ? block : alloc_chosen(frame, block, size);
 }
 
 /* The block was sampled, or is one that is followed from before there were samples. */
@@ -146,24 +177,33 @@ static bool is_wanted(void *block, uint64_t sampling)
             (next.usable_size && next.usable_size(block) >= PXB_FOLLOW_SIZE));
 }
 
-static inline void on_free(void *block)
+/* A free whose block is recorded, or may be. */
+static NOINLINE void free_perhaps(void *block)
 {
-    struct heap_slot *slot = slot_of_thread();
-    if (!slot)
-        return;
-    slot->frees++;
     const uint64_t sampling = __atomic_load_n(&heap_ring->sampling, __ATOMIC_RELAXED);
     if (sampling == 0 || is_wanted(block, sampling))
         heap_record__free(block);
+    next.free(block);
+}
+
+static COLD void free_seldom(void *block)
+{
+    if (!block || is_early(block) || !ready())
+        return;
+    struct heap_slot *slot = slot_of_thread();
+    if (!slot) {
+        next.free(block);
+        return;
+    }
+    slot->frees++;
+    free_perhaps(block);
 }
 
 EXPORT void *malloc(size_t size)
 {
     if (!ready())
         return early_alloc(16, size);
-    void *block = next.malloc(size);
-    on_alloc(CALLER, block, size);
-    return block;
+    return on_alloc(CALLER, next.malloc(size), size);
 }
 
 EXPORT void *calloc(size_t n, size_t size)
@@ -172,16 +212,23 @@ EXPORT void *calloc(size_t n, size_t size)
     bool fits = !__builtin_mul_overflow(n, size, &all);
     if (!ready())
         return fits ? early_alloc(16, all) : NULL; /* it begins as zeros, and is given out once */
-    void *block = next.calloc(n, size);
-    on_alloc(CALLER, block, fits ? all : 0);
-    return block;
+    return on_alloc(CALLER, next.calloc(n, size), fits ? all : 0);
 }
 
+/* With a slot the thread has all that it needs. */
 EXPORT void free(void *block)
 {
-    if (!block || is_early(block) || !ready())
+    struct heap_slot *slot = heap_thread.slot;
+    if (unlikely(!block || !slot || is_early(block))) {
+        free_seldom(block);
         return;
-    on_free(block);
+    }
+    slot->frees++;
+    const uint64_t sampling = __atomic_load_n(&heap_ring->sampling, __ATOMIC_RELAXED);
+    if (unlikely((int64_t)sampling <= 0 || heap_sampled[heap_sampled__kind(block)])) {
+        free_perhaps(block);
+        return;
+    }
     next.free(block);
 }
 
@@ -216,9 +263,7 @@ static void *realloc_sampled(const uint64_t *frame, void *old, size_t size)
     void *block = next.realloc(old, size);
     if (block || size == 0)
         heap_thread.slot->frees++;
-    if (block || size)
-        on_alloc(frame, block, size);
-    return block;
+    return block || size ? on_alloc(frame, block, size) : NULL;
 }
 
 static inline void *realloc_at(const uint64_t *frame, void *old, size_t size)
@@ -232,10 +277,7 @@ static inline void *realloc_at(const uint64_t *frame, void *old, size_t size)
         return realloc_sampled(frame, old, size);
     if (slot && old)
         return realloc_exact(frame, slot, old, size);
-    void *block = next.realloc(old, size);
-    if (slot)
-        on_alloc(frame, block, size);
-    return block;
+    return on_alloc(frame, next.realloc(old, size), size);
 }
 
 EXPORT void *realloc(void *old, size_t size)
@@ -264,7 +306,7 @@ EXPORT int posix_memalign(void **out, size_t align, size_t size)
         return block ? 0 : ENOMEM;
     }
     int error = next.posix_memalign(out, align, size);
-    on_alloc(CALLER, error ? NULL : *out, size);
+    (void)on_alloc(CALLER, error ? NULL : *out, size);
     return error;
 }
 
@@ -272,36 +314,28 @@ EXPORT void *aligned_alloc(size_t align, size_t size)
 {
     if (!ready())
         return early_alloc(align, size);
-    void *block = next.aligned_alloc(align, size);
-    on_alloc(CALLER, block, size);
-    return block;
+    return on_alloc(CALLER, next.aligned_alloc(align, size), size);
 }
 
 EXPORT void *memalign(size_t align, size_t size)
 {
     if (!ready())
         return early_alloc(align, size);
-    void *block = next.memalign(align, size);
-    on_alloc(CALLER, block, size);
-    return block;
+    return on_alloc(CALLER, next.memalign(align, size), size);
 }
 
 EXPORT void *valloc(size_t size)
 {
     if (!ready())
         return early_alloc(4096, size);
-    void *block = next.valloc(size);
-    on_alloc(CALLER, block, size);
-    return block;
+    return on_alloc(CALLER, next.valloc(size), size);
 }
 
 EXPORT void *pvalloc(size_t size)
 {
     if (!ready())
         return early_alloc(4096, size);
-    void *block = next.pvalloc(size);
-    on_alloc(CALLER, block, size);
-    return block;
+    return on_alloc(CALLER, next.pvalloc(size), size);
 }
 
 /* What its code was is another's address afterwards. */

@@ -342,7 +342,7 @@ static void write_event(enum pxb_kind kind, uint8_t epoch, const uint64_t *frame
                                      .size = size,
                                      .ustack = stack,
                                      .op = op };
-    const size_t n = kind == PXB_FREE ? HEAP_FREE_SIZE : sizeof event;
+    const size_t n = kind == PXB_FREE ? PXB_FREE_SIZE : sizeof event;
     void *record = heap_record__room(n);
     if (record) {
         memcpy(record, &event, n);

@@ -82,8 +82,6 @@ static inline char *heap_ring__data(struct heap_ring *r)
 {
     return (char *)r + HEAP_HEADER_SIZE;
 }
-/* A free is a struct pxb_alloc that ends before its size; the rest of it is 0. */
-#define HEAP_FREE_SIZE offsetof(struct pxb_alloc, size)
 
 static inline uint64_t heap_ring__whole(uint64_t size)
 {

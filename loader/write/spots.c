@@ -34,50 +34,82 @@ static bool begins_as_one_of(const char *name, const char *const *list)
     return false;
 }
 
+/* Functions that only hand out memory for another one: by their names, and by how those begin. */
+static const char *const allocators[] = {
+    "malloc",         "calloc",          "realloc",  "reallocarray",
+    "memalign",       "valloc",          "pvalloc",  "aligned_alloc",
+    "posix_memalign", "strdup",          "strndup",  "wcsdup",
+    "_int_malloc",    "xmalloc",         "xrealloc", "pxp_alloc",
+    "heap_realloc",   "arena_add_block", NULL
+};
+static const char *const families[] = { "operator new",
+                                        "std::allocator",
+                                        "std::__new_allocator",
+                                        "__gnu_cxx::new_allocator",
+                                        "g_malloc",
+                                        "g_realloc",
+                                        "g_strdup",
+                                        "g_slice_alloc",
+                                        "llvm::SmallVectorBase",
+                                        "v8::internal::AllocWithRetry",
+                                        "v8::internal::AllocAtLeastWithRetry",
+                                        "alloc::alloc::",
+                                        "__rust_alloc",
+                                        "__rust_realloc",
+                                        "__rdl_",
+                                        "pxi_arena_",
+                                        "pxi_heap_",
+                                        "pxi_buf_", /* SQLite's: */
+                                        "sqlite3Malloc",
+                                        "sqlite3_malloc",
+                                        "sqlite3Realloc",
+                                        "sqlite3_realloc",
+                                        "sqlite3DbMalloc",
+                                        "sqlite3DbRealloc",
+                                        "sqlite3DbStr",
+                                        "sqlite3MemMalloc",
+                                        "sqlite3MemRealloc",
+                                        "sqlite3MemInit",
+                                        "sqlite3PageMalloc",
+                                        "sqlite3VdbeMemGrow",
+                                        "sqlite3VdbeMemClearAndResize",
+                                        "mallocWithAlarm",
+                                        "dbMallocRaw",
+                                        "dbReallocFinish",
+                                        "pcache1", /* OpenSSL's: */
+                                        "CRYPTO_malloc",
+                                        "CRYPTO_zalloc",
+                                        "CRYPTO_realloc",
+                                        "CRYPTO_clear_realloc",
+                                        "CRYPTO_strdup",
+                                        "CRYPTO_strndup",
+                                        "CRYPTO_memdup", /* Python's: */
+                                        "PyMem_",
+                                        "_PyMem_",
+                                        "PyObject_Malloc",
+                                        "PyObject_Calloc",
+                                        "PyObject_Realloc",
+                                        "_PyObject_Malloc",
+                                        "_PyObject_Calloc",
+                                        "_PyObject_Realloc",
+                                        "pymalloc_", /* PostgreSQL's: */
+                                        "palloc",
+                                        "repalloc",
+                                        "pstrdup",
+                                        "MemoryContextAlloc",
+                                        "AllocSetAlloc",
+                                        "AllocSetRealloc",
+                                        "pg_malloc",
+                                        "pg_realloc",
+                                        "pg_strdup",
+                                        NULL };
+
 bool is_allocator(const char *name)
 {
-    static const char *const whole[] = {
-        "malloc",         "calloc",          "realloc",  "reallocarray",
-        "memalign",       "valloc",          "pvalloc",  "aligned_alloc",
-        "posix_memalign", "strdup",          "strndup",  "wcsdup",
-        "_int_malloc",    "xmalloc",         "xrealloc", "pxp_alloc",
-        "heap_realloc",   "arena_add_block", NULL
-    };
-    static const char *const begin[] = { "operator new",
-                                         "std::allocator",
-                                         "std::__new_allocator",
-                                         "__gnu_cxx::new_allocator",
-                                         "g_malloc",
-                                         "g_realloc",
-                                         "alloc::alloc::",
-                                         "__rust_alloc",
-                                         "__rust_realloc",
-                                         "__rdl_",
-                                         "pxi_arena_",
-                                         "pxi_heap_",
-                                         "pxi_buf_", /* SQLite's: */
-                                         "sqlite3Malloc",
-                                         "sqlite3_malloc",
-                                         "sqlite3Realloc",
-                                         "sqlite3_realloc",
-                                         "sqlite3DbMalloc",
-                                         "sqlite3DbRealloc",
-                                         "sqlite3DbStr",
-                                         "sqlite3MemMalloc",
-                                         "sqlite3MemRealloc",
-                                         "sqlite3MemInit",
-                                         "sqlite3PageMalloc",
-                                         "sqlite3VdbeMemGrow",
-                                         "sqlite3VdbeMemClearAndResize",
-                                         "mallocWithAlarm",
-                                         "dbMallocRaw",
-                                         "dbReallocFinish",
-                                         "pcache1",
-                                         NULL };
     const char *plain = strncmp(name, "__libc_", 7) == 0 ? name + 7
                         : strncmp(name, "__", 2) == 0    ? name + 2
                                                          : name;
-    return is_one_of(plain, whole) || begins_as_one_of(name, begin);
+    return is_one_of(plain, allocators) || begins_as_one_of(name, families);
 }
 
 static bool is_start(const char *name)
@@ -303,6 +335,27 @@ static void spots__sort(struct spots *s)
         qsort(s->items, s->n, sizeof *s->items, by_weight);
 }
 
+static bool is_our_library(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    return slash && strcmp(slash + 1, "libprax-heap.so") == 0;
+}
+
+/* Whether a thread was recording, in the library that is put in front of the C library for the
+ * heap. What that one's malloc and its like call in turn is the program's. */
+static bool within_library(const struct profile *p, uint32_t ustack)
+{
+    const struct stack *s = &p->stacks[ustack];
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct frame *f = &p->frames[s->frames[i]];
+        if (!is_our_library(p->modules[f->module].path))
+            continue;
+        const char *function = f->symbols ? p->names[f->symbol + f->symbols - 1].name : "";
+        return !is_allocator(function) && strcmp(function, "free") != 0;
+    }
+    return false;
+}
+
 static bool within_probe(struct chain *c, const struct profile *p, uint32_t kstack)
 {
     chain__read(c, p, kstack);
@@ -322,7 +375,7 @@ bool spots__cpu(struct spots *s, const struct profile *p)
     pxi_map_init(&s->by_key);
     for (uint32_t i = 1; i < p->n_cpu && ok; i++) {
         const struct cpu_site *site = &p->cpu[i];
-        if (site->count && within_probe(&c, p, site->kstack)) {
+        if (site->count && (within_probe(&c, p, site->kstack) || within_library(p, site->ustack))) {
             s->probes += site->count;
             s->weight += site->count;
             continue;

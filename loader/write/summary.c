@@ -263,7 +263,7 @@ static void add_cpu_facts(struct page *g, const struct spots *s)
     if (s->probes) {
         pxi_buf_fmt(g->out, "%*s", LABEL_WIDTH, "");
         text__share(g->out, s->probes, s->weight);
-        pxi_buf_text(g->out, " were spent in the probes of this recording; not listed\n");
+        pxi_buf_text(g->out, " were spent in the recording itself; not listed\n");
     }
 }
 

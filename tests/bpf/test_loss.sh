@@ -22,6 +22,13 @@ is "losses: the command's own status" "$(json "$meta" exit_status)" 0
 is "no losses: status" $? 0
 is "no losses: part" "$(json "$tmp/whole/meta.json" lost_part)" 0
 
+# ---- unwind tables of 64 rows ----
+PRAX_BPF_FEATURES=rows=64 "$bpf" record --heap=probes -o "$tmp/rows" -- "$victims/motion_heap" 500 \
+    >"$tmp/out" 2>"$tmp/err"
+is "no rows: status" $? 0
+check "no rows: said" grep -q "[1-9][0-9]* files found no room in the unwind tables" "$tmp/rows/meta.json"
+is "rows: nothing to say" "$(grep -c "unwind tables" "$tmp/whole/meta.json")" 0
+
 # ---- killed while it probes ----
 ask() { # the next line of the victim
     local lines

@@ -11,7 +11,7 @@
 /* A profile with one module, and a stack of names in it, innermost first; "?" has no name. */
 struct made {
     struct profile *p;
-    uint32_t process, module;
+    uint32_t process, module, library; /* "@name": in the library that records the heap */
 };
 
 static struct made make(void)
@@ -19,6 +19,7 @@ static struct made make(void)
     struct made m = { .p = profile__new() };
     assert_non_null(m.p);
     m.module = profile__module(m.p, "/srv/app", NULL, NULL, 0);
+    m.library = profile__module(m.p, "/usr/lib/prax/libprax-heap.so", NULL, NULL, 0);
     m.process = profile__process(m.p, 1, "app", 0);
     return m;
 }
@@ -30,10 +31,12 @@ static uint32_t stack_of(struct made *m, const char *names, bool kernel)
     for (; *names && n < 64; names += *names == '<') {
         size_t size = strcspn(names, "<");
         snprintf(name, sizeof name, "%.*s", (int)size, names);
+        const bool ours = *name == '@'; /* of the library in front */
+        memmove(name, name + ours, sizeof name - ours);
         struct fixture_name list[] = { { name, NULL, 0, false }, { 0 } };
         uint64_t address = pxi_hash(name, size) & 0xffff;
-        frames[n++] =
-            fixture_frame(m->p, m->module, address, kernel, strcmp(name, "?") == 0 ? NULL : list);
+        frames[n++] = fixture_frame(m->p, ours ? m->library : m->module, address, kernel,
+                                    strcmp(name, "?") == 0 ? NULL : list);
         names += size;
     }
     return profile__stack(m->p, frames, n, PXB_END_OK, kernel);
@@ -111,11 +114,17 @@ static void keeps_its_own_probes_apart(void **state)
     sample(&m, "malloc<run<main", "irqentry_exit_to_user_mode<asm_exc_int3", 0, 5);
     sample(&m, "malloc<run<main", "handle_syscall_uprobe<__do_sys_uprobe<do_syscall_64", 0, 1);
     sample(&m, "run<main", "vfs_read", 0, 2);
+    sample(&m, "clock_gettime<@write_event<@malloc<run<main", "", 0, 3);
+    sample(&m, "@?<@free<run<main", "", 0, 1);
+    sample(&m, "_int_malloc<__libc_malloc<@malloc<run<main", "", 0, 4); /* the program's */
+    sample(&m, "@free<run<main", "", 0, 1);                             /* the same */
     assert_true(spots__cpu(&s, m.p));
-    assert_int_equal(s.n, 1);
-    assert_int_equal(s.probes, 6);
-    assert_int_equal(s.weight, 8);
-    assert_int_equal(s.items[0].weight, 2);
+    assert_int_equal(s.n, 3);
+    assert_int_equal(s.probes, 10);
+    assert_int_equal(s.weight, 17);
+    assert_string_equal(s.items[0].name, "_int_malloc");
+    assert_int_equal(s.items[1].weight, 2);
+    assert_string_equal(s.items[2].name, "free");
     spots__free(&s);
     profile__free(m.p);
 }
@@ -167,8 +176,14 @@ static void charges_memory_to_who_wanted_it(void **state)
 static void knows_allocators(void **state)
 {
     (void)state;
-    static const char *const yes[] = { "malloc", "__libc_malloc", "__strdup",
-                                       "operator new(unsigned long)", "sqlite3DbMallocZero" };
+    static const char *const yes[] = { "malloc",
+                                       "__libc_malloc",
+                                       "__strdup",
+                                       "operator new(unsigned long)",
+                                       "sqlite3DbMallocZero",
+                                       "CRYPTO_zalloc",
+                                       "_PyObject_Realloc",
+                                       "palloc0" };
     static const char *const no[] = { "", "__", "sqlite3_step", "mallocate", "main", "_Znwm" };
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
         assert_true(is_allocator(yes[i]));
