@@ -51,10 +51,12 @@ struct pxi_tx {
     uint64_t id; /* 0 = none */
 };
 
+/* The last plan of a model, a verb and a key. */
 struct pxi_recent {
     const prax_model *m; /* NULL: none */
     struct pxi_plan *plan;
     uint16_t verb, by;
+    bool fixed;     /* no other plan is like it, but for `given`; else it is a guess */
     uint64_t given; /* CREATE: bits of its columns */
 };
 

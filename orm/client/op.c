@@ -464,34 +464,36 @@ static uint64_t given_bits(const struct pxi_request *r)
     return bits;
 }
 
-/* Statements by key and single inserts have one plan a model, so a session remembers it: no shape
- * key, no look-up. */
-static struct pxi_recent *recent_of(prax_session *s, const struct pxi_request *r, uint64_t given)
+/* Gets and deletes by key and single inserts have one plan a model (and columns that are given): it
+ * is known without a shape key. */
+static bool is_fixed(const struct pxi_request *r, uint64_t given)
 {
-    bool fixed = (r->verb == PRAX_GET && !r->select) || (r->verb == PRAX_CREATE && given) ||
-                 r->verb == PRAX_DELETE;
-    uintptr_t at = ((uintptr_t)r->m >> 5) + (uintptr_t)4 * r->by + r->verb;
-    return fixed ? &s->recent[at % PXI_RECENT] : NULL;
+    return (r->verb == PRAX_GET && !r->select) || (r->verb == PRAX_CREATE && given) ||
+           r->verb == PRAX_DELETE;
 }
 
+/* What a session did last it often does again: no look-up, and where the plan is fixed no key. */
 struct pxi_plan *pxi_op_plan(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r,
                              bool *cached)
 {
-    struct pxi_plans *plans = &op->s->db->plans;
     uint64_t given = r->verb == PRAX_CREATE ? given_bits(r) : 0;
-    struct pxi_recent *recent = recent_of(op->s, r, given);
-    struct pxi_plan *plan;
-    *cached = true;
-    if (recent && recent->m == r->m && recent->verb == r->verb && recent->by == r->by &&
-        recent->given == given) {
+    bool fixed = is_fixed(r, given);
+    uintptr_t at = ((uintptr_t)r->m >> 5) + (uintptr_t)4 * r->by + r->verb + (fixed ? 0 : 8);
+    struct pxi_recent *recent = &op->s->recent[at % PXI_RECENT];
+    struct pxi_plan *guess = NULL;
+    if (recent->m == r->m && recent->verb == r->verb && recent->by == r->by &&
+        recent->fixed == fixed && recent->given == given)
+        guess = recent->plan;
+    if (guess && fixed) {
         if (r->key)
             pxi_clause_key(sh, r->key, r->by);
-        plan = sh->code ? NULL : recent->plan;
-    } else {
-        plan = pxi_request_plan(plans, sh, r, cached);
-        if (recent && plan && plan->id != PXI_PLAN_ONCE)
-            *recent = (struct pxi_recent){ r->m, plan, (uint16_t)r->verb, (uint16_t)r->by, given };
+        *cached = true;
+        return sh->code ? NULL : guess;
     }
+    struct pxi_plan *plan = pxi_request_plan_near(&op->s->db->plans, sh, r, guess, cached);
+    if (plan && plan != guess && plan->id != PXI_PLAN_ONCE)
+        *recent =
+            (struct pxi_recent){ r->m, plan, (uint16_t)r->verb, (uint16_t)r->by, fixed, given };
     return plan;
 }
 

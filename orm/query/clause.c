@@ -125,9 +125,9 @@ void pxi_clause_set(struct pxi_shape *sh, const void *set)
             continue;
         const char *w = (const char *)set + c->set_off;
         unsigned wr = (uint8_t)*w;
-        const void *src = w + pxi_layout_of(c)->write_v;
         if (wr == PRAX_WR_NONE)
             continue;
+        const void *src = w + pxi_layout_of(c)->write_v;
         if (sh->sql) {
             write_set(sh, i, wr, src, first);
         } else {

@@ -12,6 +12,7 @@
 #define PXI_QUERY_SHAPE_H
 #include "orm/driver/driver.h"
 #include "orm/query/dialect.h"
+#include <string.h>
 
 enum {
     PXI_SHAPE_KEY = 192,    /* bytes of a key before scratch memory is asked: some 50 conditions */
@@ -41,8 +42,16 @@ struct pxi_shape {
 
 void pxi_shape_begin(struct pxi_shape *sh, const struct pxi_dialect *d, const prax_model *m,
                      struct pxi_arena *scratch, struct pxi_error *err);
+/* Room for more bytes in the key; false: memory is out. */
+bool pxi_shape_more_key(struct pxi_shape *sh, size_t size);
 /* Appends bytes to the key (first run only; callers check). */
-void pxi_shape_key(struct pxi_shape *sh, const void *p, size_t size);
+static inline void pxi_shape_key(struct pxi_shape *sh, const void *p, size_t size)
+{
+    if (__builtin_expect(size > sh->key_room - sh->key_size, 0) && !pxi_shape_more_key(sh, size))
+        return;
+    memcpy(sh->key + sh->key_size, p, size);
+    sh->key_size += (uint32_t)size;
+}
 /* The next value, or a place that nobody reads if memory is out. */
 struct pxi_value *pxi_shape_more_values(struct pxi_shape *sh);
 static inline struct pxi_value *pxi_shape_value(struct pxi_shape *sh)
