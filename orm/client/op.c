@@ -277,7 +277,7 @@ int pxi_op_may_write(const struct pxi_op *op)
 
 /* ---- work ---- */
 
-static int connect_slow(struct pxi_op *op)
+__attribute__((noinline)) static int connect_slow(struct pxi_op *op)
 {
     prax_session *s = op->s;
     struct pxi_wish wish = { .owner = (uintptr_t)s, .watch = &s->watch, .rec = op->rec };
@@ -298,13 +298,13 @@ static bool take_again(prax_session *s)
     struct pxi_link *l = s->link;
     if (!l || !pxi_link_take(l, (uintptr_t)s))
         return false;
-    if (__builtin_expect(!l->mortal, 1) || pxi_link_fit(&s->db->pool, l))
+    if (!l->mortal || pxi_link_fresh(&s->db->pool, l) || pxi_link_fit(&s->db->pool, l))
         return true;
     pxi_pool_drop(&s->db->pool, l);
     return false;
 }
 
-int pxi_op_connect(struct pxi_op *op)
+static inline int connect(struct pxi_op *op)
 {
     prax_session *s = op->s;
     if (!s->holds) {
@@ -316,6 +316,11 @@ int pxi_op_connect(struct pxi_op *op)
     op->link = s->link;
     op->rec->conn_id = op->link->id;
     return 0;
+}
+
+int pxi_op_connect(struct pxi_op *op)
+{
+    return connect(op);
 }
 
 void pxi_op_disconnect(struct pxi_op *op)
@@ -373,14 +378,24 @@ static bool is_number(uint8_t type)
     return type <= PRAX_T_Float || type == PRAX_T_DateTime;
 }
 
-uint64_t pxi_values_bytes(const struct pxi_value *v, unsigned n)
+__attribute__((noinline)) static uint64_t items_bytes(const struct pxi_value *v)
 {
-    uint64_t bytes = bytes_of(v, n);
+    return is_number(v->type) ? 8 * (uint64_t)v->size : bytes_of(v->u.p, v->size);
+}
+
+static inline uint64_t values_bytes(const struct pxi_value *v, unsigned n)
+{
+    uint64_t bytes = 8 * (uint64_t)n;
     for (unsigned i = 0; i < n; i++) {
-        if (v[i].kind == PXI_ARRAY)
-            bytes += is_number(v[i].type) ? 8 * (uint64_t)v[i].size : bytes_of(v[i].u.p, v[i].size);
+        if (v[i].kind >= PXI_TEXT)
+            bytes += v[i].kind == PXI_ARRAY ? items_bytes(&v[i]) : v[i].size;
     }
     return bytes;
+}
+
+uint64_t pxi_values_bytes(const struct pxi_value *v, unsigned n)
+{
+    return values_bytes(v, n);
 }
 
 /* An array's items are plain values. */
@@ -429,7 +444,7 @@ int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *
         rc = pxi_op_keep(op, sh, &plan);
     }
     if (rc == 0 && !op->link)
-        rc = pxi_op_connect(op);
+        rc = connect(op);
     if (!plan)
         return rc;
     pxi_op_show(op, plan);
@@ -445,7 +460,7 @@ int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *
         return rc;
     pxi_op_launch(op);
     pxi_op_phase(op, PRAX_PHASE_BIND);
-    op->rec->bytes_in += pxi_values_bytes(sh->values, sh->n_values);
+    op->rec->bytes_in += values_bytes(sh->values, sh->n_values);
     if (op->keep && op->link->driver->stream) /* a cursor's */
         op->link->driver->stream(op->stmt);
     rc = op->link->driver->start(op->stmt, sh->values, sh->n_values);
@@ -519,21 +534,17 @@ int64_t pxi_op_change(struct pxi_op *op)
 }
 
 /* What the driver does not write. */
-static inline void prepare_rows(const struct pxi_op *op, char *row, unsigned n)
+static inline void prepare_row(const prax_model *m, const struct pxi_plan *p, char *row)
 {
-    const prax_model *m = op->m;
-    const char *loaded = op->plan->loaded;
-    unsigned bytes = m->fields_size;
-    bool partial = op->plan->partial;
-    for (char *end = row + n * (size_t)m->row_size; row < end; row += m->row_size) {
-        if (partial) {
-            memset(row, 0, m->row_size);
-        } else {
-            pxi_row_clear_relations(m, row);
-        }
-        for (unsigned i = 0; i < bytes; i++) /* one or two: no call of memcpy */
-            row[m->loaded_off + i] = loaded[i];
+    const char *loaded = p->loaded;
+    if (__builtin_expect(p->partial, 0)) {
+        memset(row, 0, m->row_size);
+    } else {
+        pxi_row_clear_relations(m, row);
     }
+    row += m->loaded_off;
+    for (unsigned i = 0, n = m->fields_size; i < n; i++) /* one or two: no call of memcpy */
+        row[i] = loaded[i];
 }
 
 static int unread(const struct pxi_op *op, int64_t rc, unsigned column, struct pxi_arena *a)
@@ -550,7 +561,7 @@ static int unread(const struct pxi_op *op, int64_t rc, unsigned column, struct p
 int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a)
 {
     unsigned failed = 0;
-    prepare_rows(op, row, 1);
+    prepare_row(op->m, op->plan, row);
     int64_t bytes = op->link->driver->row(op->stmt, &op->plan->program, row, a, &failed);
     if (__builtin_expect(bytes < 0, 0))
         return unread(op, bytes, failed, a);
@@ -561,7 +572,8 @@ int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a)
 int pxi_op_rows(struct pxi_op *op, char *rows, unsigned n, struct pxi_arena *a)
 {
     unsigned failed = 0;
-    prepare_rows(op, rows, n);
+    for (unsigned i = 0; i < n; i++)
+        prepare_row(op->m, op->plan, rows + i * (size_t)op->m->row_size);
     int64_t bytes = op->link->driver->rows(op->stmt, &op->plan->program, rows, n, a, &failed);
     if (__builtin_expect(bytes < 0, 0))
         return unread(op, bytes, failed, a);
@@ -571,7 +583,7 @@ int pxi_op_rows(struct pxi_op *op, char *rows, unsigned n, struct pxi_arena *a)
 
 /* ---- end ---- */
 
-void pxi_op_finish(struct pxi_op *op)
+static inline void finish(struct pxi_op *op)
 {
     if (!op->stmt)
         return;
@@ -582,6 +594,11 @@ void pxi_op_finish(struct pxi_op *op)
         pxi_link_keep(op->link, op->plan->id, op->stmt, op->stmt_new);
     }
     op->stmt = NULL;
+}
+
+void pxi_op_finish(struct pxi_op *op)
+{
+    finish(op);
 }
 
 static void log_op(const struct pxi_op *op, int code, uint64_t ns)
@@ -602,7 +619,7 @@ static void log_op(const struct pxi_op *op, int code, uint64_t ns)
     db->log(db->log_ctx, &ev);
 }
 
-static void count_error(const struct pxi_op *op, int code)
+__attribute__((noinline)) static void count_error(const struct pxi_op *op, int code)
 {
     pxi_error_op(&op->s->err, op->m ? op->m->prefix : "", verb_names[op->verb]);
     if (code == PRAX_ENOTFOUND)
@@ -613,7 +630,7 @@ static void count_error(const struct pxi_op *op, int code)
     pxi_tx_poison(op->s, code);
 }
 
-static void show_done(struct pxi_op *op, int code)
+__attribute__((noinline)) static void show_done(struct pxi_op *op, int code)
 {
     uint64_t ns = 0;
     struct prax_op_record *r = op->rec;
@@ -636,7 +653,7 @@ void pxi_op_trim(struct pxi_arena *a)
     }
 }
 
-void pxi_session_unpin(prax_session *s)
+static inline void unpin(prax_session *s)
 {
     struct pxi_link *l = s->link;
     if (!s->holds || pxi_session_pinned(s))
@@ -651,18 +668,24 @@ void pxi_session_unpin(prax_session *s)
     }
 }
 
+void pxi_session_unpin(prax_session *s)
+{
+    unpin(s);
+}
+
 int64_t pxi_op_end(struct pxi_op *op, int64_t rc, uint64_t rows)
 {
     prax_session *s = op->s;
     struct prax_stats *st = pxi_stats_here();
     struct prax_op_record *r = op->rec;
-    pxi_op_finish(op);
+    bool own = pxi_stats_is_own(st);
+    finish(op);
     r->rows = rows;
     if (op->verb != PRAX_NO_VERB)
-        pxi_stats_add(st, &st->operations[r->verb], 1);
-    pxi_stats_add(st, &st->rows, rows);
-    pxi_stats_add(st, &st->bytes_in, r->bytes_in);
-    pxi_stats_add(st, &st->bytes_out, r->bytes_out);
+        pxi_stats_bump(own, &st->operations[r->verb], 1);
+    pxi_stats_bump(own, &st->rows, rows);
+    pxi_stats_bump(own, &st->bytes_in, r->bytes_in);
+    pxi_stats_bump(own, &st->bytes_out, r->bytes_out);
     if (__builtin_expect(rc < 0, 0))
         count_error(op, (int)rc);
     if (op->timed || (rc < 0 && s->db->log))
@@ -670,7 +693,7 @@ int64_t pxi_op_end(struct pxi_op *op, int64_t rc, uint64_t rows)
     if (s->scratch.block && !op->nested)
         pxi_op_trim(&s->scratch);
     if (!op->nested)
-        pxi_session_unpin(s);
+        unpin(s);
     pxi_context_swap(op->outer);
     return rc;
 }
