@@ -363,10 +363,8 @@ void pxi_op_show(struct pxi_op *op, struct pxi_plan *p)
 static uint64_t bytes_of(const struct pxi_value *v, uint32_t n)
 {
     uint64_t bytes = 8 * (uint64_t)n;
-    for (uint32_t i = 0; i < n; i++) {
-        if (v[i].kind == PXI_TEXT || v[i].kind == PXI_BLOB)
-            bytes += v[i].size;
-    }
+    for (uint32_t i = 0; i < n; i++)
+        bytes += v[i].kind >= PXI_TEXT ? v[i].size : 0; /* an item is no array */
     return bytes;
 }
 
