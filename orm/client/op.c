@@ -545,6 +545,19 @@ static inline void prepare_row(const prax_model *m, const struct pxi_plan *p, ch
         row[i] = loaded[i];
 }
 
+static void prepare_rows(const prax_model *m, const struct pxi_plan *p, char *rows, unsigned n)
+{
+    size_t step = m->row_size;
+    if (m->fields_size == 1 && m->n_relations == 0 && !p->partial) {
+        char loaded = *(const char *)p->loaded;
+        for (char *at = rows + m->loaded_off; n; n--, at += step)
+            *at = loaded;
+        return;
+    }
+    for (; n; n--, rows += step)
+        prepare_row(m, p, rows);
+}
+
 static int unread(const struct pxi_op *op, int64_t rc, unsigned column, struct pxi_arena *a)
 {
     const struct pxi_plan *p = op->plan;
@@ -570,8 +583,7 @@ int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a)
 int pxi_op_rows(struct pxi_op *op, char *rows, unsigned n, struct pxi_arena *a)
 {
     unsigned failed = 0;
-    for (unsigned i = 0; i < n; i++)
-        prepare_row(op->m, op->plan, rows + i * (size_t)op->m->row_size);
+    prepare_rows(op->m, op->plan, rows, n);
     int64_t bytes = op->link->driver->rows(op->stmt, &op->plan->program, rows, n, a, &failed);
     if (__builtin_expect(bytes < 0, 0))
         return unread(op, bytes, failed, a);

@@ -76,13 +76,22 @@ static inline bool read_fast(enum pxi_pg_reader r, unsigned val, const char *p, 
     }
 }
 
-/* libpq puts a NUL behind every value, and text of a server has none in it. Not inlined: it would
- * push all else out of the registers. */
-__attribute__((noinline)) static bool read_label(const struct pxi_out *o, const char *p, char *to)
+/* Labels are short, and their first letters mostly differ: a call would cost more than the loop. */
+static inline bool same_text(const char *a, const char *b)
+{
+    for (; *a == *b; a++, b++) {
+        if (*a == '\0')
+            return true;
+    }
+    return false;
+}
+
+/* libpq puts a NUL behind every value, and text of a server has none in it. */
+static inline bool read_label(const struct pxi_out *o, const char *p, char *to)
 {
     const prax_enum_type *t = o->labels;
-    for (int k = 1; k <= t->n_labels; k++) {
-        if (*t->labels[k] == *p && strcmp(t->labels[k], p) == 0) {
+    for (int k = 1, n = t->n_labels; k <= n; k++) {
+        if (same_text(t->labels[k], p)) {
             memcpy(to, &k, sizeof k);
             return true;
         }
