@@ -485,6 +485,12 @@ static bool is_fixed(const struct pxi_request *r, uint64_t given)
            r->verb == PRAX_DELETE;
 }
 
+static inline void key_values(struct pxi_shape *sh, const prax_key *k, const char *key)
+{
+    for (unsigned i = 0; i < k->n_columns; i++)
+        pxi_key_value(sh, &sh->m->columns[k->columns[i]], key + k->offs[i]);
+}
+
 /* What a session did last it often does again: no look-up, and where the plan is fixed no key. */
 struct pxi_plan *pxi_op_plan(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r,
                              bool *cached)
@@ -499,7 +505,7 @@ struct pxi_plan *pxi_op_plan(struct pxi_op *op, struct pxi_shape *sh, const stru
         guess = recent->plan;
     if (guess && fixed) {
         if (r->key)
-            pxi_clause_key(sh, r->key, r->by);
+            key_values(sh, &r->m->keys[r->by - 1], r->key);
         *cached = true;
         return sh->code ? NULL : guess;
     }

@@ -27,7 +27,7 @@ static int no_memory(struct pxi_pg_conn *c)
 }
 
 /* What PQsend* says: the connection was dead before, or there is no memory. */
-static int not_sent(struct pxi_pg_conn *c)
+__attribute__((noinline)) static int not_sent(struct pxi_pg_conn *c)
 {
     return PQstatus(c->pg) == CONNECTION_BAD ? pxi_pg_lost(c) : no_memory(c);
 }
@@ -318,7 +318,7 @@ static int take_single_rows(struct pxi_pg_conn *c)
     return PQsetSingleRowMode(c->pg);
 }
 
-int pxi_pg_send(struct pxi_pg_stmt *st)
+static inline int send(struct pxi_pg_stmt *st)
 {
     struct pxi_pg_conn *c = st->c;
     int n = (int)st->n_params, good;
@@ -328,13 +328,18 @@ int pxi_pg_send(struct pxi_pg_stmt *st)
         good = PQsendQueryParams(c->pg, st->sql, n, st->param_oids, c->values, c->sizes, c->formats,
                                  1);
     }
-    return good ? 0 : not_sent(c);
+    return __builtin_expect(good, 1) ? 0 : not_sent(c);
+}
+
+int pxi_pg_send(struct pxi_pg_stmt *st)
+{
+    return send(st);
 }
 
 static int send_now(struct pxi_pg_stmt *st)
 {
     struct pxi_pg_conn *c = st->c;
-    int rc = pxi_pg_send(st);
+    int rc = send(st);
     if (rc < 0)
         return rc;
     c->sent = true;

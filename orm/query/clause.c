@@ -18,18 +18,8 @@ void pxi_clause_key(struct pxi_shape *sh, const void *key, unsigned by)
         write_key(sh, k);
         return;
     }
-    for (unsigned i = 0; i < k->n_columns; i++) {
-        const prax_column *c = &sh->m->columns[k->columns[i]];
-        const char *src = (const char *)key + k->offs[i];
-        struct pxi_value *v = pxi_shape_value(sh);
-        if (c->type == PRAX_T_Int || c->type == PRAX_T_BigInt) { /* most keys: nothing to check */
-            *v = (struct pxi_value){ .kind = PXI_INT,
-                                     .type = c->type,
-                                     .u.i = *(const int64_t *)(const void *)src };
-        } else {
-            pxi_value_of(sh, c, src, PXI_USE_EQUAL, v);
-        }
-    }
+    for (unsigned i = 0; i < k->n_columns; i++)
+        pxi_key_value(sh, &sh->m->columns[k->columns[i]], (const char *)key + k->offs[i]);
 }
 
 /* ---- set ---- */

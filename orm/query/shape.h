@@ -101,6 +101,17 @@ void pxi_clause_where(struct pxi_shape *sh, const void *where);
 void pxi_filter_struct(struct pxi_shape *sh, const char *where, const char *empty);
 void pxi_filter_relations(struct pxi_shape *sh, const char *where, bool *any);
 void pxi_filter_in(struct pxi_shape *sh, const prax_column *c, const void *list, uint32_t n);
+/* The value of a key's column; what nearly all keys are needs no check. */
+static inline void pxi_key_value(struct pxi_shape *sh, const prax_column *c, const char *src)
+{
+    struct pxi_value *v = pxi_shape_value(sh);
+    if (c->type == PRAX_T_Int || c->type == PRAX_T_BigInt) {
+        *v = (struct pxi_value){ .kind = PXI_INT, .type = c->type };
+        memcpy(&v->u.i, src, sizeof v->u.i);
+    } else {
+        pxi_value_of(sh, c, src, PXI_USE_EQUAL, v);
+    }
+}
 /* " WHERE key columns = ?"; by counts from 1. */
 void pxi_clause_key(struct pxi_shape *sh, const void *key, unsigned by);
 /* "a = ?, b = b + ?"; EINVAL if nothing is set. */
