@@ -466,56 +466,6 @@ int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *
     return __builtin_expect(rc < 0, 0) ? pxi_op_explain(op, rc) : 0;
 }
 
-/* The columns that an insert gives; 0: more than 64 columns, or none. */
-static uint64_t given_bits(const struct pxi_request *r)
-{
-    uint64_t bits = 0;
-    if (!r->given)
-        return UINT64_MAX;
-    for (unsigned i = 0; i < r->m->n_columns && r->m->n_columns <= 64; i++)
-        bits |= (uint64_t)(r->given[i / 8] >> i % 8 & 1) << i;
-    return bits;
-}
-
-/* Gets and deletes by key and single inserts have one plan a model (and columns that are given): it
- * is known without a shape key. */
-static bool is_fixed(const struct pxi_request *r, uint64_t given)
-{
-    return (r->verb == PRAX_GET && !r->select) || (r->verb == PRAX_CREATE && given) ||
-           r->verb == PRAX_DELETE;
-}
-
-static inline void key_values(struct pxi_shape *sh, const prax_key *k, const char *key)
-{
-    for (unsigned i = 0; i < k->n_columns; i++)
-        pxi_key_value(sh, &sh->m->columns[k->columns[i]], key + k->offs[i]);
-}
-
-/* What a session did last it often does again: no look-up, and where the plan is fixed no key. */
-struct pxi_plan *pxi_op_plan(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r,
-                             bool *cached)
-{
-    uint64_t given = r->verb == PRAX_CREATE ? given_bits(r) : 0;
-    bool fixed = is_fixed(r, given);
-    uintptr_t at = ((uintptr_t)r->m >> 5) + (uintptr_t)4 * r->by + r->verb + (fixed ? 0 : 8);
-    struct pxi_recent *recent = &op->s->recent[at % PXI_RECENT];
-    struct pxi_plan *guess = NULL;
-    if (recent->m == r->m && recent->verb == r->verb && recent->by == r->by &&
-        recent->fixed == fixed && recent->given == given)
-        guess = recent->plan;
-    if (guess && fixed) {
-        if (r->key)
-            key_values(sh, &r->m->keys[r->by - 1], r->key);
-        *cached = true;
-        return sh->code ? NULL : guess;
-    }
-    struct pxi_plan *plan = pxi_request_plan_near(&op->s->db->plans, sh, r, guess, cached);
-    if (plan && plan != guess && plan->id != PXI_PLAN_ONCE)
-        *recent =
-            (struct pxi_recent){ r->m, plan, (uint16_t)r->verb, (uint16_t)r->by, fixed, given };
-    return plan;
-}
-
 int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r)
 {
     bool cached;

@@ -116,6 +116,11 @@ static inline void pxi_key_value(struct pxi_shape *sh, const prax_column *c, con
 void pxi_clause_key(struct pxi_shape *sh, const void *key, unsigned by);
 /* "a = ?, b = b + ?"; EINVAL if nothing is set. */
 void pxi_clause_set(struct pxi_shape *sh, const void *set);
+/* The form of a M_set, four bits a column, where it alone decides what pxi_clause_set writes: at
+ * most 16 columns, each set to a value or to NULL, and nothing is implied. Else 0. */
+uint64_t pxi_set_form(const prax_model *m, const void *set);
+/* What pxi_clause_set collects of a M_set of that form, without the key. */
+void pxi_set_values(struct pxi_shape *sh, const void *set, uint64_t form);
 /* "version = ?" of a M_set's if_version, if it is given. */
 void pxi_clause_version(struct pxi_shape *sh, const void *set, const char *before);
 /* " LIMIT ? OFFSET ?" */
