@@ -51,11 +51,13 @@ struct pxi_tx {
     uint64_t id; /* 0 = none */
 };
 
+/* The last plan of a model, a verb and a key. */
 struct pxi_recent {
     const prax_model *m; /* NULL: none */
     struct pxi_plan *plan;
     uint16_t verb, by;
-    uint64_t given; /* CREATE: bits of its columns */
+    bool fixed;    /* it depends on nothing else but `form`; else it is a guess */
+    uint64_t form; /* CREATE, UPDATE: of what is given, or set */
 };
 
 struct prax_session {
@@ -147,7 +149,7 @@ int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_reque
 int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *plan, bool cached);
 /* VERB__start fires, the first time. */
 void pxi_op_launch(struct pxi_op *op);
-/* The plan of a request, its values in the shape. NULL: sh->code. */
+/* The plan of a request, its values in the shape. NULL: sh->code. (recent.c) */
 struct pxi_plan *pxi_op_plan(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r,
                              bool *cached);
 /* Copies into op->keep what the caller lent, and what lies in scratch memory: the texts of the

@@ -277,7 +277,7 @@ int pxi_op_may_write(const struct pxi_op *op)
 
 /* ---- work ---- */
 
-static int connect_slow(struct pxi_op *op)
+__attribute__((noinline)) static int connect_slow(struct pxi_op *op)
 {
     prax_session *s = op->s;
     struct pxi_wish wish = { .owner = (uintptr_t)s, .watch = &s->watch, .rec = op->rec };
@@ -298,13 +298,13 @@ static bool take_again(prax_session *s)
     struct pxi_link *l = s->link;
     if (!l || !pxi_link_take(l, (uintptr_t)s))
         return false;
-    if (__builtin_expect(!l->mortal, 1) || pxi_link_fit(&s->db->pool, l))
+    if (!l->mortal || pxi_link_fresh(&s->db->pool, l) || pxi_link_fit(&s->db->pool, l))
         return true;
     pxi_pool_drop(&s->db->pool, l);
     return false;
 }
 
-int pxi_op_connect(struct pxi_op *op)
+static inline int connect(struct pxi_op *op)
 {
     prax_session *s = op->s;
     if (!s->holds) {
@@ -316,6 +316,11 @@ int pxi_op_connect(struct pxi_op *op)
     op->link = s->link;
     op->rec->conn_id = op->link->id;
     return 0;
+}
+
+int pxi_op_connect(struct pxi_op *op)
+{
+    return connect(op);
 }
 
 void pxi_op_disconnect(struct pxi_op *op)
@@ -358,10 +363,8 @@ void pxi_op_show(struct pxi_op *op, struct pxi_plan *p)
 static uint64_t bytes_of(const struct pxi_value *v, uint32_t n)
 {
     uint64_t bytes = 8 * (uint64_t)n;
-    for (uint32_t i = 0; i < n; i++) {
-        if (v[i].kind == PXI_TEXT || v[i].kind == PXI_BLOB)
-            bytes += v[i].size;
-    }
+    for (uint32_t i = 0; i < n; i++)
+        bytes += v[i].kind >= PXI_TEXT ? v[i].size : 0; /* an item is no array */
     return bytes;
 }
 
@@ -373,14 +376,24 @@ static bool is_number(uint8_t type)
     return type <= PRAX_T_Float || type == PRAX_T_DateTime;
 }
 
-uint64_t pxi_values_bytes(const struct pxi_value *v, unsigned n)
+__attribute__((noinline)) static uint64_t items_bytes(const struct pxi_value *v)
 {
-    uint64_t bytes = bytes_of(v, n);
+    return is_number(v->type) ? 8 * (uint64_t)v->size : bytes_of(v->u.p, v->size);
+}
+
+static inline uint64_t values_bytes(const struct pxi_value *v, unsigned n)
+{
+    uint64_t bytes = 8 * (uint64_t)n;
     for (unsigned i = 0; i < n; i++) {
-        if (v[i].kind == PXI_ARRAY)
-            bytes += is_number(v[i].type) ? 8 * (uint64_t)v[i].size : bytes_of(v[i].u.p, v[i].size);
+        if (v[i].kind >= PXI_TEXT)
+            bytes += v[i].kind == PXI_ARRAY ? items_bytes(&v[i]) : v[i].size;
     }
     return bytes;
+}
+
+uint64_t pxi_values_bytes(const struct pxi_value *v, unsigned n)
+{
+    return values_bytes(v, n);
 }
 
 /* An array's items are plain values. */
@@ -429,7 +442,7 @@ int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *
         rc = pxi_op_keep(op, sh, &plan);
     }
     if (rc == 0 && !op->link)
-        rc = pxi_op_connect(op);
+        rc = connect(op);
     if (!plan)
         return rc;
     pxi_op_show(op, plan);
@@ -445,54 +458,12 @@ int pxi_op_start_plan(struct pxi_op *op, struct pxi_shape *sh, struct pxi_plan *
         return rc;
     pxi_op_launch(op);
     pxi_op_phase(op, PRAX_PHASE_BIND);
-    op->rec->bytes_in += pxi_values_bytes(sh->values, sh->n_values);
+    op->rec->bytes_in += values_bytes(sh->values, sh->n_values);
     if (op->keep && op->link->driver->stream) /* a cursor's */
         op->link->driver->stream(op->stmt);
     rc = op->link->driver->start(op->stmt, sh->values, sh->n_values);
     pxi_op_phase(op, PRAX_PHASE_EXECUTE);
     return __builtin_expect(rc < 0, 0) ? pxi_op_explain(op, rc) : 0;
-}
-
-/* The columns that an insert gives; 0: more than 64 columns, or none. */
-static uint64_t given_bits(const struct pxi_request *r)
-{
-    uint64_t bits = 0;
-    if (!r->given)
-        return UINT64_MAX;
-    for (unsigned i = 0; i < r->m->n_columns && r->m->n_columns <= 64; i++)
-        bits |= (uint64_t)(r->given[i / 8] >> i % 8 & 1) << i;
-    return bits;
-}
-
-/* Statements by key and single inserts have one plan a model, so a session remembers it: no shape
- * key, no look-up. */
-static struct pxi_recent *recent_of(prax_session *s, const struct pxi_request *r, uint64_t given)
-{
-    bool fixed = (r->verb == PRAX_GET && !r->select) || (r->verb == PRAX_CREATE && given) ||
-                 r->verb == PRAX_DELETE;
-    uintptr_t at = ((uintptr_t)r->m >> 5) + (uintptr_t)4 * r->by + r->verb;
-    return fixed ? &s->recent[at % PXI_RECENT] : NULL;
-}
-
-struct pxi_plan *pxi_op_plan(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r,
-                             bool *cached)
-{
-    struct pxi_plans *plans = &op->s->db->plans;
-    uint64_t given = r->verb == PRAX_CREATE ? given_bits(r) : 0;
-    struct pxi_recent *recent = recent_of(op->s, r, given);
-    struct pxi_plan *plan;
-    *cached = true;
-    if (recent && recent->m == r->m && recent->verb == r->verb && recent->by == r->by &&
-        recent->given == given) {
-        if (r->key)
-            pxi_clause_key(sh, r->key, r->by);
-        plan = sh->code ? NULL : recent->plan;
-    } else {
-        plan = pxi_request_plan(plans, sh, r, cached);
-        if (recent && plan && plan->id != PXI_PLAN_ONCE)
-            *recent = (struct pxi_recent){ r->m, plan, (uint16_t)r->verb, (uint16_t)r->by, given };
-    }
-    return plan;
 }
 
 int pxi_op_start(struct pxi_op *op, struct pxi_shape *sh, const struct pxi_request *r)
@@ -517,21 +488,30 @@ int64_t pxi_op_change(struct pxi_op *op)
 }
 
 /* What the driver does not write. */
-static inline void prepare_rows(const struct pxi_op *op, char *row, unsigned n)
+static inline void prepare_row(const prax_model *m, const struct pxi_plan *p, char *row)
 {
-    const prax_model *m = op->m;
-    const char *loaded = op->plan->loaded;
-    unsigned bytes = m->fields_size;
-    bool partial = op->plan->partial;
-    for (char *end = row + n * (size_t)m->row_size; row < end; row += m->row_size) {
-        if (partial) {
-            memset(row, 0, m->row_size);
-        } else {
-            pxi_row_clear_relations(m, row);
-        }
-        for (unsigned i = 0; i < bytes; i++) /* one or two: no call of memcpy */
-            row[m->loaded_off + i] = loaded[i];
+    const char *loaded = p->loaded;
+    if (__builtin_expect(p->partial, 0)) {
+        memset(row, 0, m->row_size);
+    } else {
+        pxi_row_clear_relations(m, row);
     }
+    row += m->loaded_off;
+    for (unsigned i = 0, n = m->fields_size; i < n; i++) /* one or two: no call of memcpy */
+        row[i] = loaded[i];
+}
+
+static void prepare_rows(const prax_model *m, const struct pxi_plan *p, char *rows, unsigned n)
+{
+    size_t step = m->row_size;
+    if (m->fields_size == 1 && m->n_relations == 0 && !p->partial) {
+        char loaded = *(const char *)p->loaded;
+        for (char *at = rows + m->loaded_off; n; n--, at += step)
+            *at = loaded;
+        return;
+    }
+    for (; n; n--, rows += step)
+        prepare_row(m, p, rows);
 }
 
 static int unread(const struct pxi_op *op, int64_t rc, unsigned column, struct pxi_arena *a)
@@ -548,7 +528,7 @@ static int unread(const struct pxi_op *op, int64_t rc, unsigned column, struct p
 int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a)
 {
     unsigned failed = 0;
-    prepare_rows(op, row, 1);
+    prepare_row(op->m, op->plan, row);
     int64_t bytes = op->link->driver->row(op->stmt, &op->plan->program, row, a, &failed);
     if (__builtin_expect(bytes < 0, 0))
         return unread(op, bytes, failed, a);
@@ -559,7 +539,7 @@ int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a)
 int pxi_op_rows(struct pxi_op *op, char *rows, unsigned n, struct pxi_arena *a)
 {
     unsigned failed = 0;
-    prepare_rows(op, rows, n);
+    prepare_rows(op->m, op->plan, rows, n);
     int64_t bytes = op->link->driver->rows(op->stmt, &op->plan->program, rows, n, a, &failed);
     if (__builtin_expect(bytes < 0, 0))
         return unread(op, bytes, failed, a);
@@ -569,7 +549,7 @@ int pxi_op_rows(struct pxi_op *op, char *rows, unsigned n, struct pxi_arena *a)
 
 /* ---- end ---- */
 
-void pxi_op_finish(struct pxi_op *op)
+static inline void finish(struct pxi_op *op)
 {
     if (!op->stmt)
         return;
@@ -580,6 +560,11 @@ void pxi_op_finish(struct pxi_op *op)
         pxi_link_keep(op->link, op->plan->id, op->stmt, op->stmt_new);
     }
     op->stmt = NULL;
+}
+
+void pxi_op_finish(struct pxi_op *op)
+{
+    finish(op);
 }
 
 static void log_op(const struct pxi_op *op, int code, uint64_t ns)
@@ -600,7 +585,7 @@ static void log_op(const struct pxi_op *op, int code, uint64_t ns)
     db->log(db->log_ctx, &ev);
 }
 
-static void count_error(const struct pxi_op *op, int code)
+__attribute__((noinline)) static void count_error(const struct pxi_op *op, int code)
 {
     pxi_error_op(&op->s->err, op->m ? op->m->prefix : "", verb_names[op->verb]);
     if (code == PRAX_ENOTFOUND)
@@ -611,7 +596,7 @@ static void count_error(const struct pxi_op *op, int code)
     pxi_tx_poison(op->s, code);
 }
 
-static void show_done(struct pxi_op *op, int code)
+__attribute__((noinline)) static void show_done(struct pxi_op *op, int code)
 {
     uint64_t ns = 0;
     struct prax_op_record *r = op->rec;
@@ -634,7 +619,7 @@ void pxi_op_trim(struct pxi_arena *a)
     }
 }
 
-void pxi_session_unpin(prax_session *s)
+static inline void unpin(prax_session *s)
 {
     struct pxi_link *l = s->link;
     if (!s->holds || pxi_session_pinned(s))
@@ -649,18 +634,24 @@ void pxi_session_unpin(prax_session *s)
     }
 }
 
+void pxi_session_unpin(prax_session *s)
+{
+    unpin(s);
+}
+
 int64_t pxi_op_end(struct pxi_op *op, int64_t rc, uint64_t rows)
 {
     prax_session *s = op->s;
     struct prax_stats *st = pxi_stats_here();
     struct prax_op_record *r = op->rec;
-    pxi_op_finish(op);
+    bool own = pxi_stats_is_own(st);
+    finish(op);
     r->rows = rows;
     if (op->verb != PRAX_NO_VERB)
-        pxi_stats_add(st, &st->operations[r->verb], 1);
-    pxi_stats_add(st, &st->rows, rows);
-    pxi_stats_add(st, &st->bytes_in, r->bytes_in);
-    pxi_stats_add(st, &st->bytes_out, r->bytes_out);
+        pxi_stats_bump(own, &st->operations[r->verb], 1);
+    pxi_stats_bump(own, &st->rows, rows);
+    pxi_stats_bump(own, &st->bytes_in, r->bytes_in);
+    pxi_stats_bump(own, &st->bytes_out, r->bytes_out);
     if (__builtin_expect(rc < 0, 0))
         count_error(op, (int)rc);
     if (op->timed || (rc < 0 && s->db->log))
@@ -668,7 +659,7 @@ int64_t pxi_op_end(struct pxi_op *op, int64_t rc, uint64_t rows)
     if (s->scratch.block && !op->nested)
         pxi_op_trim(&s->scratch);
     if (!op->nested)
-        pxi_session_unpin(s);
+        unpin(s);
     pxi_context_swap(op->outer);
     return rc;
 }

@@ -85,8 +85,8 @@ static const void *no_row(struct pxi_op *op, int rc)
     return NULL;
 }
 
-int pxi_get_request(struct pxi_op *op, const void *key, const void *fetch, struct pxi_request *r,
-                    const char **select, const char **include)
+static inline int get_request(struct pxi_op *op, const void *key, const void *fetch,
+                              struct pxi_request *r, const char **select, const char **include)
 {
     const prax_model *m = op->m;
     const prax_fetch_head *f = fetch;
@@ -106,6 +106,12 @@ int pxi_get_request(struct pxi_op *op, const void *key, const void *fetch, struc
     return rc;
 }
 
+int pxi_get_request(struct pxi_op *op, const void *key, const void *fetch, struct pxi_request *r,
+                    const char **select, const char **include)
+{
+    return get_request(op, key, fetch, r, select, include);
+}
+
 const void *prax_gen_get(prax_session *s, const prax_model *m, const void *key, const void *fetch)
 {
     struct pxi_op op;
@@ -113,7 +119,7 @@ const void *prax_gen_get(prax_session *s, const prax_model *m, const void *key, 
     const char *select = NULL, *include = NULL;
     int rc = pxi_op_begin(&op, s, m, PRAX_GET, NULL);
     if (rc == 0)
-        rc = pxi_get_request(&op, key, fetch, &r, &select, &include);
+        rc = get_request(&op, key, fetch, &r, &select, &include);
     return rc < 0 ? no_row(&op, rc) : one_row(&op, &r, select, include);
 }
 

@@ -7,7 +7,7 @@ struct pxi_plan *pxi_change_plan(struct pxi_op *op, struct pxi_shape *sh,
 {
     if (r->set && pxi_validate_set(sh, r->set) < 0)
         return NULL;
-    struct pxi_plan *plan = pxi_request_plan(&op->s->db->plans, sh, r, cached);
+    struct pxi_plan *plan = pxi_op_plan(op, sh, r, cached);
     if (!plan || r->key || all != (sh->terms != 0))
         return plan;
     sh->code = pxi_op_fail(op, PRAX_EINVAL,

@@ -115,7 +115,7 @@ static char *plain_texts(char *to, const struct pxi_value *items, uint32_t n, bo
 static size_t plain_room(uint8_t kind, const struct pxi_value *items, uint32_t n)
 {
     size_t bytes = (size_t)n * (4 + plain_size(kind));
-    for (uint32_t i = 0; kind == PXI_PG_TEXT && i < n; i++)
+    for (uint32_t i = 0, texts = kind == PXI_PG_TEXT ? n : 0; i < texts; i++)
         bytes += items[i].kind == PXI_TEXT ? items[i].size : 0;
     return bytes;
 }

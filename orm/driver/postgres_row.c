@@ -76,13 +76,22 @@ static inline bool read_fast(enum pxi_pg_reader r, unsigned val, const char *p, 
     }
 }
 
-/* libpq puts a NUL behind every value, and text of a server has none in it. Not inlined: it would
- * push all else out of the registers. */
-__attribute__((noinline)) static bool read_label(const struct pxi_out *o, const char *p, char *to)
+/* Labels are short, and their first letters mostly differ: a call would cost more than the loop. */
+static inline bool same_text(const char *a, const char *b)
+{
+    for (; *a == *b; a++, b++) {
+        if (*a == '\0')
+            return true;
+    }
+    return false;
+}
+
+/* libpq puts a NUL behind every value, and text of a server has none in it. */
+static inline bool read_label(const struct pxi_out *o, const char *p, char *to)
 {
     const prax_enum_type *t = o->labels;
-    for (int k = 1; k <= t->n_labels; k++) {
-        if (*t->labels[k] == *p && strcmp(t->labels[k], p) == 0) {
+    for (int k = 1, n = t->n_labels; k <= n; k++) {
+        if (same_text(t->labels[k], p)) {
             memcpy(to, &k, sizeof k);
             return true;
         }
@@ -200,17 +209,36 @@ int64_t pxi_pg_rows(struct pxi_stmt *stmt, const struct pxi_program *p, char *ro
     return bytes;
 }
 
-static inline bool read_one(const struct pxi_pg_field *f, const struct pxi_out *o, struct cell v,
-                            char *to, struct pxi_arena *a)
+/* Bytes put into a, or -1: an odd one. */
+__attribute__((always_inline)) static inline int plain_bytes(enum pxi_pg_reader r, unsigned val,
+                                                             const struct pxi_out *o, struct cell v,
+                                                             char *to, struct pxi_arena *a)
+{
+    if (!read_plain(r, val, o, v, to, a))
+        return -1;
+    return r == PXI_PG_READ_TEXT ? v.size : 0;
+}
+
+static inline int read_one(const struct pxi_pg_field *f, const struct pxi_out *o, struct cell v,
+                           char *row, struct pxi_arena *a)
 {
     switch (f->reader) {
 #define READ_ONE(r)       \
     case PXI_PG_READ_##r: \
-        return read_plain(PXI_PG_READ_##r, f->val, o, v, to, a);
+        return plain_bytes(PXI_PG_READ_##r, f->val, o, v, row + f->off, a);
         PLAIN_READERS(READ_ONE)
     default:
-        return false;
+        return -1;
     }
+}
+
+__attribute__((noinline)) static int64_t read_one_odd(const struct pxi_pg_stmt *st,
+                                                      const struct pxi_out *o, int column,
+                                                      char *row, struct pxi_arena *a)
+{
+    const struct cells c = { .res = st->res, .out = o, .column = column };
+    const struct pxi_pg_field *f = &st->fields[column];
+    return read_odd(f->reader, &c, st->row, PQgetlength(st->res, st->row, column), row + f->off, a);
 }
 
 int64_t pxi_pg_row(struct pxi_stmt *stmt, const struct pxi_program *p, char *row,
@@ -223,17 +251,14 @@ int64_t pxi_pg_row(struct pxi_stmt *stmt, const struct pxi_program *p, char *row
     if (__builtin_expect(bytes < 0, 0))
         return bytes;
     const struct pxi_pg_field *f = st->fields;
-    for (int i = 0; i < n; i++, f++) {
+    const struct pxi_out *o = p->out;
+    for (int i = 0; i < n; i++, f++, o++) {
         const struct cell v = { PQgetvalue(res, at, i), PQgetlength(res, at, i) };
-        if (read_one(f, &p->out[i], v, row + f->off, a)) {
-            bytes += f->reader == PXI_PG_READ_TEXT ? v.size : 0;
-            continue;
-        }
-        struct cells c = { .res = res, .out = &p->out[i], .column = i };
-        int64_t rc = read_odd(f->reader, &c, at, v.size, row + f->off, a);
-        *failed = (unsigned)i;
-        if (rc < 0)
+        int64_t rc = read_one(f, o, v, row, a);
+        if (rc < 0 && (rc = read_one_odd(st, o, i, row, a)) < 0) {
+            *failed = (unsigned)i;
             return rc;
+        }
         bytes += rc;
     }
     return bytes;

@@ -27,7 +27,7 @@ static int no_memory(struct pxi_pg_conn *c)
 }
 
 /* What PQsend* says: the connection was dead before, or there is no memory. */
-static int not_sent(struct pxi_pg_conn *c)
+__attribute__((noinline)) static int not_sent(struct pxi_pg_conn *c)
 {
     return PQstatus(c->pg) == CONNECTION_BAD ? pxi_pg_lost(c) : no_memory(c);
 }
@@ -318,7 +318,7 @@ static int take_single_rows(struct pxi_pg_conn *c)
     return PQsetSingleRowMode(c->pg);
 }
 
-int pxi_pg_send(struct pxi_pg_stmt *st)
+static inline int send(struct pxi_pg_stmt *st)
 {
     struct pxi_pg_conn *c = st->c;
     int n = (int)st->n_params, good;
@@ -328,13 +328,18 @@ int pxi_pg_send(struct pxi_pg_stmt *st)
         good = PQsendQueryParams(c->pg, st->sql, n, st->param_oids, c->values, c->sizes, c->formats,
                                  1);
     }
-    return good ? 0 : not_sent(c);
+    return __builtin_expect(good, 1) ? 0 : not_sent(c);
+}
+
+int pxi_pg_send(struct pxi_pg_stmt *st)
+{
+    return send(st);
 }
 
 static int send_now(struct pxi_pg_stmt *st)
 {
     struct pxi_pg_conn *c = st->c;
-    int rc = pxi_pg_send(st);
+    int rc = send(st);
     if (rc < 0)
         return rc;
     c->sent = true;
@@ -400,11 +405,10 @@ static bool is_counted(const char *tag)
     }
 }
 
-/* What it leaves behind in the session. Nearly all tags are SELECT's. */
+/* What it leaves behind in the session. */
 static bool is_setting(const char *tag)
 {
-    return *tag == 'S' ? tag[1] == 'E' && tag[2] == 'T' && tag[3] == '\0'
-                       : *tag == 'L' && strcmp(tag, "LISTEN") == 0;
+    return strcmp(tag, "SET") == 0 || strcmp(tag, "LISTEN") == 0;
 }
 
 void pxi_pg_count(struct pxi_pg_conn *c, PGresult *res)
@@ -416,6 +420,14 @@ void pxi_pg_count(struct pxi_pg_conn *c, PGresult *res)
     } else if (is_setting(tag)) {
         c->dirty = true;
     }
+}
+
+/* The same of rows: nearly all tags are SELECT's. */
+static inline void count_rows(struct pxi_pg_conn *c, PGresult *res)
+{
+    const char *tag = PQcmdStatus(res);
+    if (tag[0] != 'S' || tag[1] == '\0' || tag[2] != 'L')
+        pxi_pg_count(c, res);
 }
 
 /* COPY as a statement: there is nobody to give it data, or to take them. */
@@ -461,26 +473,38 @@ static int check_columns(struct pxi_pg_stmt *st, const PGresult *res)
     return 0;
 }
 
-int pxi_pg_hold(struct pxi_pg_stmt *st, PGresult *res)
+static inline void clear(PGresult **res)
 {
-    PQclear(st->res);
+    if (*res)
+        PQclear(*res);
+    *res = NULL;
+}
+
+static inline int hold(struct pxi_pg_stmt *st, PGresult *res)
+{
+    int rc = 0;
+    clear(&st->res);
     st->res = res;
     st->row = -1;
     st->n_rows = 0;
-    int rc = check_columns(st, res);
+    if (st->unchecked || (unsigned)PQnfields(res) != st->n_columns)
+        rc = check_columns(st, res);
     if (rc == 0)
         st->n_rows = PQntuples(res);
     return rc;
 }
 
-int pxi_pg_take(struct pxi_pg_stmt *st, PGresult *res)
+int pxi_pg_hold(struct pxi_pg_stmt *st, PGresult *res)
+{
+    return hold(st, res);
+}
+
+/* All but rows. */
+__attribute__((noinline)) static int take_other(struct pxi_pg_stmt *st, PGresult *res,
+                                                ExecStatusType status)
 {
     struct pxi_pg_conn *c = st->c;
-    ExecStatusType status = PQresultStatus(res);
     switch (status) {
-    case PGRES_TUPLES_OK:
-        pxi_pg_count(c, res);
-        return pxi_pg_hold(st, res);
     case PGRES_COMMAND_OK:
         pxi_pg_count(c, res);
         PQclear(res);
@@ -500,6 +524,19 @@ int pxi_pg_take(struct pxi_pg_stmt *st, PGresult *res)
     default:
         return pxi_pg_fail(c, res);
     }
+}
+
+static inline int take(struct pxi_pg_stmt *st, PGresult *res, ExecStatusType status)
+{
+    if (__builtin_expect(status != PGRES_TUPLES_OK, 0))
+        return take_other(st, res, status);
+    count_rows(st->c, res);
+    return hold(st, res);
+}
+
+int pxi_pg_take(struct pxi_pg_stmt *st, PGresult *res)
+{
+    return take(st, res, PQresultStatus(res));
 }
 
 void pxi_pg_done(struct pxi_pg_stmt *st, int rc)
@@ -562,7 +599,7 @@ void pxi_pg_collect(struct pxi_pg_stmt *st)
         }
         ExecStatusType status = PQresultStatus(res);
         if (rc == 0)
-            rc = pxi_pg_take(st, res);
+            rc = take(st, res, status);
         end = c->lost ? PRAX_ECONN : pxi_pg_drain(c);
         if (end < 0 && rc == 0)
             rc = end;
@@ -609,10 +646,9 @@ void pxi_pg_finish(struct pxi_stmt *stmt)
         pxi_pg_collect(st);
     if (st->state == PXI_PG_STREAM || st->state == PXI_PG_PORTAL)
         pxi_pg_stream_end(st);
-    PQclear(st->res);
-    PQclear(st->aside);
-    PQclear(st->failed);
-    st->res = st->aside = st->failed = NULL;
+    clear(&st->res);
+    clear(&st->aside);
+    clear(&st->failed);
     st->row = -1;
     st->n_rows = 0;
     st->code = 0;

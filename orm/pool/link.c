@@ -4,7 +4,6 @@
 #include "usdt/stats.h"
 
 enum {
-    GLANCE_AFTER_MS = 10,  /* rested longer: has the other side hung up? 1 us, no round trip */
     PING_AFTER_MS = 30000, /* firewalls forget after minutes, and tell nobody */
     CHECK_MS = 2000,
     LIFE_SPREAD = 16, /* lives end up to 1 / 16 early, so that not all end at once */
@@ -89,7 +88,7 @@ enum pxi_fitness pxi_link_glance(struct pxi_pool *p, struct pxi_link *l)
     if (!d->ping)
         return PXI_FIT;
     bool doubt = l->rested_ns <= __atomic_load_n(&p->suspect_ns, __ATOMIC_RELAXED);
-    if (!doubt && rest < (uint64_t)GLANCE_AFTER_MS * MS_NS)
+    if (!doubt && rest < PXI_FRESH_NS)
         return PXI_FIT;
     if (d->broken(l->conn)) {
         suspect(p);

@@ -152,6 +152,15 @@ bool pxi_link_fit(struct pxi_pool *p, struct pxi_link *l);
 enum pxi_fitness { PXI_UNFIT, PXI_FIT, PXI_DOUBTFUL };
 enum pxi_fitness pxi_link_glance(struct pxi_pool *p, struct pxi_link *l);
 
+/* Rested longer: has the other side hung up? That takes 1 us and no round trip. */
+enum { PXI_FRESH_NS = 10000000 };
+/* Whether it is fit for all that can be said without looking; else pxi_link_fit decides. */
+static inline bool pxi_link_fresh(const struct pxi_pool *p, const struct pxi_link *l)
+{
+    return !p->lifetime_ns && l->rested_ns > __atomic_load_n(&p->suspect_ns, __ATOMIC_RELAXED) &&
+           pxi_clock_ns() - l->rested_ns < PXI_FRESH_NS;
+}
+
 static inline bool pxi_pool_wanted(const struct pxi_pool *p)
 {
     return __builtin_expect(__atomic_load_n(&p->waiters, __ATOMIC_RELAXED) != 0, 0);
@@ -165,7 +174,7 @@ static inline bool pxi_link_take(struct pxi_link *l, uintptr_t owner)
 }
 static inline void pxi_link_rest(struct pxi_link *l, uintptr_t owner)
 {
-    if (__builtin_expect(l->mortal, 0))
+    if (l->mortal)
         l->rested_ns = pxi_clock_ns();
     __atomic_store_n(&l->owner, owner, __ATOMIC_RELEASE);
 }

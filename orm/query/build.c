@@ -310,18 +310,30 @@ static struct pxi_plan *build(struct pxi_plans *plans, struct pxi_shape *sh, uin
     return finish(plans, sh, hash, p, &q);
 }
 
-struct pxi_plan *pxi_request_plan(struct pxi_plans *plans, struct pxi_shape *sh,
-                                  const struct pxi_request *r, bool *cached)
+struct pxi_plan *pxi_request_plan_near(struct pxi_plans *plans, struct pxi_shape *sh,
+                                       const struct pxi_request *r, struct pxi_plan *guess,
+                                       bool *cached)
 {
     put_head(sh, r);
     statement(sh, r);
     *cached = false;
     if (__builtin_expect(sh->code != 0, 0))
         return NULL;
+    if (guess && guess->key_size == sh->key_size &&
+        memcmp(guess->key, sh->key, sh->key_size) == 0) {
+        *cached = true;
+        return guess;
+    }
     uint64_t hash = pxi_hash(sh->key, sh->key_size);
     struct pxi_plan *p = pxi_plans_find(plans, hash, sh->key, sh->key_size);
     *cached = p != NULL;
     return __builtin_expect(p != NULL, 1) ? p : build(plans, sh, hash, r);
+}
+
+struct pxi_plan *pxi_request_plan(struct pxi_plans *plans, struct pxi_shape *sh,
+                                  const struct pxi_request *r, bool *cached)
+{
+    return pxi_request_plan_near(plans, sh, r, NULL, cached);
 }
 
 /* ---- raw SQL ---- */

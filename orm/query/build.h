@@ -49,6 +49,10 @@ struct pxi_request {
  * *cached: the plan was there already. NULL: sh->code. */
 struct pxi_plan *pxi_request_plan(struct pxi_plans *plans, struct pxi_shape *sh,
                                   const struct pxi_request *r, bool *cached);
+/* The same where a plan of the cache may well be the one: it is looked at first. NULL: none. */
+struct pxi_plan *pxi_request_plan_near(struct pxi_plans *plans, struct pxi_shape *sh,
+                                       const struct pxi_request *r, struct pxi_plan *guess,
+                                       bool *cached);
 /* How a column is read from a row. */
 struct pxi_out pxi_out_of(const prax_column *c);
 /* The same for raw SQL, by its text. plans NULL: for one use, and not kept. */

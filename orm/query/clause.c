@@ -18,18 +18,8 @@ void pxi_clause_key(struct pxi_shape *sh, const void *key, unsigned by)
         write_key(sh, k);
         return;
     }
-    for (unsigned i = 0; i < k->n_columns; i++) {
-        const prax_column *c = &sh->m->columns[k->columns[i]];
-        const char *src = (const char *)key + k->offs[i];
-        struct pxi_value *v = pxi_shape_value(sh);
-        if (c->type == PRAX_T_Int || c->type == PRAX_T_BigInt) { /* most keys: nothing to check */
-            *v = (struct pxi_value){ .kind = PXI_INT,
-                                     .type = c->type,
-                                     .u.i = *(const int64_t *)(const void *)src };
-        } else {
-            pxi_value_of(sh, c, src, PXI_USE_EQUAL, v);
-        }
-    }
+    for (unsigned i = 0; i < k->n_columns; i++)
+        pxi_key_value(sh, &sh->m->columns[k->columns[i]], (const char *)key + k->offs[i]);
 }
 
 /* ---- set ---- */
@@ -125,9 +115,9 @@ void pxi_clause_set(struct pxi_shape *sh, const void *set)
             continue;
         const char *w = (const char *)set + c->set_off;
         unsigned wr = (uint8_t)*w;
-        const void *src = w + pxi_layout_of(c)->write_v;
         if (wr == PRAX_WR_NONE)
             continue;
+        const void *src = w + pxi_layout_of(c)->write_v;
         if (sh->sql) {
             write_set(sh, i, wr, src, first);
         } else {
@@ -147,6 +137,35 @@ void pxi_clause_set(struct pxi_shape *sh, const void *set)
     }
     if (!sh->sql)
         pxi_shape_key(sh, &(uint16_t){ 0xffff }, sizeof(uint16_t));
+}
+
+enum { FORM_BITS = 4, FORM_COLUMNS = 64 / FORM_BITS };
+
+uint64_t pxi_set_form(const prax_model *m, const void *set)
+{
+    uint64_t form = 0;
+    if (m->n_columns > FORM_COLUMNS || m->traits & PRAX_M_UPDATED ||
+        m->set_version_off != PRAX_NO_OFF)
+        return 0;
+    for (unsigned i = 0; i < m->n_columns; i++) {
+        uint16_t off = m->columns[i].set_off;
+        unsigned wr = off == PRAX_NO_OFF ? PRAX_WR_NONE : ((const uint8_t *)set)[off];
+        if (wr > PRAX_WR_NULL)
+            return 0;
+        form |= (uint64_t)wr << FORM_BITS * i;
+    }
+    return form;
+}
+
+void pxi_set_values(struct pxi_shape *sh, const void *set, uint64_t form)
+{
+    const prax_column *c = sh->m->columns;
+    for (; form && !sh->code; form >>= FORM_BITS, c++) {
+        if ((form & ((1u << FORM_BITS) - 1)) == PRAX_WR_SET) {
+            const char *src = (const char *)set + c->set_off + pxi_layout_of(c)->write_v;
+            pxi_value_of(sh, c, src, PXI_USE_WRITE, pxi_shape_value(sh));
+        }
+    }
 }
 
 void pxi_clause_version(struct pxi_shape *sh, const void *set, const char *before)

@@ -27,7 +27,7 @@ static void no_memory(struct pxi_shape *sh)
     pxi_shape_fail(sh, NULL, PRAX_ENOMEM, "out of memory");
 }
 
-static bool more_key(struct pxi_shape *sh, size_t size)
+bool pxi_shape_more_key(struct pxi_shape *sh, size_t size)
 {
     size_t room = 2 * (sh->key_size + size);
     uint8_t *more = pxi_arena_get(sh->scratch, room, 8);
@@ -39,14 +39,6 @@ static bool more_key(struct pxi_shape *sh, size_t size)
     sh->key = more;
     sh->key_room = (uint32_t)room;
     return true;
-}
-
-void pxi_shape_key(struct pxi_shape *sh, const void *p, size_t size)
-{
-    if (sh->key_size + size > sh->key_room && !more_key(sh, size))
-        return;
-    memcpy(sh->key + sh->key_size, p, size);
-    sh->key_size += (uint32_t)size;
 }
 
 struct pxi_value *pxi_shape_more_values(struct pxi_shape *sh)

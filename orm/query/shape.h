@@ -12,6 +12,7 @@
 #define PXI_QUERY_SHAPE_H
 #include "orm/driver/driver.h"
 #include "orm/query/dialect.h"
+#include <string.h>
 
 enum {
     PXI_SHAPE_KEY = 192,    /* bytes of a key before scratch memory is asked: some 50 conditions */
@@ -41,8 +42,16 @@ struct pxi_shape {
 
 void pxi_shape_begin(struct pxi_shape *sh, const struct pxi_dialect *d, const prax_model *m,
                      struct pxi_arena *scratch, struct pxi_error *err);
+/* Room for more bytes in the key; false: memory is out. */
+bool pxi_shape_more_key(struct pxi_shape *sh, size_t size);
 /* Appends bytes to the key (first run only; callers check). */
-void pxi_shape_key(struct pxi_shape *sh, const void *p, size_t size);
+static inline void pxi_shape_key(struct pxi_shape *sh, const void *p, size_t size)
+{
+    if (__builtin_expect(size > sh->key_room - sh->key_size, 0) && !pxi_shape_more_key(sh, size))
+        return;
+    memcpy(sh->key + sh->key_size, p, size);
+    sh->key_size += (uint32_t)size;
+}
 /* The next value, or a place that nobody reads if memory is out. */
 struct pxi_value *pxi_shape_more_values(struct pxi_shape *sh);
 static inline struct pxi_value *pxi_shape_value(struct pxi_shape *sh)
@@ -92,10 +101,26 @@ void pxi_clause_where(struct pxi_shape *sh, const void *where);
 void pxi_filter_struct(struct pxi_shape *sh, const char *where, const char *empty);
 void pxi_filter_relations(struct pxi_shape *sh, const char *where, bool *any);
 void pxi_filter_in(struct pxi_shape *sh, const prax_column *c, const void *list, uint32_t n);
+/* The value of a key's column; what nearly all keys are needs no check. */
+static inline void pxi_key_value(struct pxi_shape *sh, const prax_column *c, const char *src)
+{
+    struct pxi_value *v = pxi_shape_value(sh);
+    if (c->type == PRAX_T_Int || c->type == PRAX_T_BigInt) {
+        *v = (struct pxi_value){ .kind = PXI_INT, .type = c->type };
+        memcpy(&v->u.i, src, sizeof v->u.i);
+    } else {
+        pxi_value_of(sh, c, src, PXI_USE_EQUAL, v);
+    }
+}
 /* " WHERE key columns = ?"; by counts from 1. */
 void pxi_clause_key(struct pxi_shape *sh, const void *key, unsigned by);
 /* "a = ?, b = b + ?"; EINVAL if nothing is set. */
 void pxi_clause_set(struct pxi_shape *sh, const void *set);
+/* The form of a M_set, four bits a column, where it alone decides what pxi_clause_set writes: at
+ * most 16 columns, each set to a value or to NULL, and nothing is implied. Else 0. */
+uint64_t pxi_set_form(const prax_model *m, const void *set);
+/* What pxi_clause_set collects of a M_set of that form, without the key. */
+void pxi_set_values(struct pxi_shape *sh, const void *set, uint64_t form);
 /* "version = ?" of a M_set's if_version, if it is given. */
 void pxi_clause_version(struct pxi_shape *sh, const void *set, const char *before);
 /* " LIMIT ? OFFSET ?" */

@@ -190,7 +190,26 @@ struct run {
     int64_t min, max; /* of whole numbers */
 };
 
-/* False: for pxi_value_of. Inlined with a type that is known. */
+/* All of a value but `u`, to be written at once: it takes one store where its fields take four. */
+static inline uint64_t head_of(const prax_column *c, enum pxi_kind kind)
+{
+    const struct pxi_value v = { .kind = (uint8_t)kind, .type = c->type, .scale = c->scale };
+    uint64_t head;
+    _Static_assert(offsetof(struct pxi_value, u) == sizeof head,
+                   "the head is what stands before u");
+    memcpy(&head, &v, sizeof head);
+    return head;
+}
+
+static inline enum pxi_kind kind_of(enum prax_type type)
+{
+    return type == PRAX_T_Float                           ? PXI_REAL
+           : type == PRAX_T_String || type == PRAX_T_Enum ? PXI_TEXT
+                                                          : PXI_INT;
+}
+
+/* The rest of a value, whose head says that it is there. False: for pxi_value_of. Inlined with a
+ * type that is known. */
 __attribute__((always_inline)) static inline bool
 quick_value(const struct run *r, enum prax_type type, const char *src, struct pxi_value *v)
 {
@@ -200,7 +219,6 @@ quick_value(const struct run *r, enum prax_type type, const char *src, struct px
     switch (type) {
     case PRAX_T_Float:
         memcpy(&v->u.f, src, sizeof v->u.f);
-        v->kind = PXI_REAL;
         return !isnan(v->u.f);
     case PRAX_T_String:
     case PRAX_T_Enum:
@@ -211,16 +229,16 @@ quick_value(const struct run *r, enum prax_type type, const char *src, struct px
                 return false;
             text = c->enum_type->labels[label];
         }
-        v->kind = text ? PXI_TEXT : PXI_NULL;
-        if (!text)
+        if (!text) {
+            v->kind = PXI_NULL;
             return r->plain && c->flags & PRAX_C_NULL;
+        }
         size_t size = strlen(text);
         v->size = (uint32_t)size;
         v->u.p = text;
         return size <= PXI_VALUE_MAX;
     default:
         memcpy(&v->u.i, src, sizeof v->u.i);
-        v->kind = PXI_INT;
         return v->u.i >= r->min && v->u.i <= r->max;
     }
 }
@@ -229,15 +247,15 @@ __attribute__((always_inline)) static inline size_t run_of(const struct run *r, 
                                                            const char *field, size_t step, size_t n,
                                                            struct pxi_value *v)
 {
-    const struct pxi_value any = { .type = r->c->type, .scale = r->c->scale };
+    const uint64_t set = head_of(r->c, kind_of(type)), unset = head_of(r->c, PXI_NULL);
     unsigned at = r->plain ? 0 : pxi_layouts[type].write_v;
     bool null = r->c->flags & PRAX_C_NULL, none = null && r->c->def == PRAX_D_NONE;
     for (size_t i = 0; i < n; i++, field += step) {
         uint8_t wr = r->plain ? PRAX_WR_SET : (uint8_t)*field;
-        v[i] = any;
+        memcpy(&v[i], wr == PRAX_WR_SET ? &set : &unset, sizeof set);
         if (wr == PRAX_WR_SET ? !quick_value(r, type, field + at, &v[i])
                               : !(wr == PRAX_WR_NULL ? null : wr == PRAX_WR_NONE && none))
-            return i; /* PXI_NULL is 0 */
+            return i;
     }
     return n;
 }

@@ -158,6 +158,43 @@ static void test_arithmetic(void **state)
     assert_false(blog_post_get(s, k)->category_id.set);
 }
 
+/* What is set decides the statement; those that a session used last it does not look up again. */
+static void test_updates_again(void **state)
+{
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    const blog_user_key by_id = blog_user_by_id(1);
+    assert_non_null(blog_user_create(s, .email = "a", .name = "x"));
+    for (int64_t i = 0; i < 6; i++) {
+        PRAX_SCOPE(s);
+        const blog_user_key by_email = blog_user_by_email(i % 2 ? "b" : "a");
+        assert_int_equal(blog_user_update(s, by_id, .name = prax_set("n"), .age = prax_set(i)), 1);
+        const blog_user *u = blog_user_get(s, by_id);
+        assert_string_equal(u->name, "n");
+        assert_int_equal(u->age.val, i);
+        assert_int_equal(blog_user_update(s, by_email, .name = prax_set_null), 1);
+        assert_int_equal(blog_user_update(s, by_id, .age = prax_add(10)), 1);
+        u = blog_user_get(s, by_email);
+        assert_null(u->name);
+        assert_int_equal(u->age.val, i + 10);
+        assert_int_equal(u->role, BLOG_ROLE_USER);
+        assert_int_equal(
+            blog_user_update(s, by_email, .age = prax_set_null, .role = prax_set(BLOG_ROLE_ADMIN)),
+            1);
+        u = blog_user_get(s, by_id);
+        assert_false(u->age.set);
+        assert_int_equal(u->role, BLOG_ROLE_ADMIN);
+        assert_int_equal(blog_user_update(s, by_id, .name = prax_set("n"),
+                                          .age = prax_set((int64_t)INT32_MAX + 1)),
+                         PRAX_ERANGE);
+        assert_int_equal(blog_user_update(s, by_id, .email = prax_set(i % 2 ? "a" : "b"),
+                                          .role = prax_set(BLOG_ROLE_USER)),
+                         1);
+    }
+    assert_int_equal(blog_user_delete(s, by_id), 1);
+    assert_int_equal(blog_user_delete(s, by_id), 0);
+}
+
 static void test_create_many(void **state)
 {
     struct fixture *f = *state;
@@ -286,6 +323,6 @@ static void test_defaults(void **state)
 static const struct CMUnitTest tests[] = {
     DB_TEST(test_round_trip),  DB_TEST(test_ranges),           DB_TEST(test_arithmetic),
     DB_TEST(test_create_many), DB_TEST(test_create_very_many), DB_TEST(test_many_of_every_type),
-    DB_TEST(test_defaults),
+    DB_TEST(test_defaults),    DB_TEST(test_updates_again),
 };
 DB_MAIN(tests)
