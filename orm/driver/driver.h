@@ -60,6 +60,8 @@ struct pxi_program {
     uint32_t size; /* bytes of a row, from one to the next */
 };
 
+enum { PXI_TYPE_NAME = 160 }; /* bytes: what is longer is cut */
+
 struct pxi_conn; /* a connection; begins with its vtable */
 struct pxi_stmt; /* a prepared statement of one connection */
 
@@ -198,6 +200,9 @@ struct pxi_driver {
     void (*interrupt)(struct pxi_conn *c); /* any thread */
     unsigned (*columns)(struct pxi_stmt *st);
     const char *(*column_name)(struct pxi_stmt *st, unsigned i);
+    /* What the database calls its type, for messages; buf is room for it. NULL, or NULL the
+     * function: it has none, its values have. */
+    const char *(*column_type)(struct pxi_stmt *st, unsigned i, char buf[PXI_TYPE_NAME]);
     struct pxi_value (*column)(struct pxi_stmt *st, unsigned i);
     /* The next start of st is for a cursor: rows are to come in pieces, and other statements may
      * run on the connection meanwhile. NULL: that is always so. */

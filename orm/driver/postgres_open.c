@@ -60,6 +60,7 @@ void pxi_pg_close(struct pxi_conn *conn)
     pxi_buf_free(&c->copy.buf);
     pxi_buf_free(&c->copy.sql);
     pxi_pg_mem(c, c->copy.columns, c->copy.n * sizeof *c->copy.columns, 0);
+    pxi_pg_types_free(c);
     pxi_pg_mem(c, c->pipe.queue, c->pipe.room * sizeof *c->pipe.queue, 0);
     pxi_pg_mem(c, c->values, c->params_room * PXI_PG_PARAM_SIZE, 0);
     pxi_pg_mem(c, c, sizeof *c, 0);

@@ -112,6 +112,7 @@ __attribute__((always_inline)) static inline bool read_plain(enum pxi_pg_reader 
 struct cells {
     const PGresult *res;
     const struct pxi_out *out;
+    const struct pxi_pg_type *type;
     char *to;
     size_t step;
     int column, row, n;
@@ -124,7 +125,8 @@ __attribute__((noinline)) static int64_t read_odd(enum pxi_pg_reader r, const st
 {
     if (size == 0 && PQgetisnull(c->res, row, c->column))
         size = -1;
-    return pxi_pg_read(r, c->out, PQgetvalue(c->res, row, c->column), size, to, a);
+    const struct pxi_pg_way way = { r, c->out, c->type };
+    return pxi_pg_read(&way, PQgetvalue(c->res, row, c->column), size, to, a);
 }
 
 __attribute__((always_inline)) static inline int64_t
@@ -189,6 +191,7 @@ int64_t pxi_pg_rows(struct pxi_stmt *stmt, const struct pxi_program *p, char *ro
     for (unsigned i = 0; i < p->n && bytes >= 0; i++) {
         const struct pxi_pg_field *f = &st->fields[i];
         c.out = &p->out[i];
+        c.type = &st->columns[i];
         c.to = rows + f->off;
         c.column = (int)i;
         c.val = f->val;
@@ -229,7 +232,7 @@ int64_t pxi_pg_row(struct pxi_stmt *stmt, const struct pxi_program *p, char *row
             bytes += f->reader == PXI_PG_READ_TEXT ? v.size : 0;
             continue;
         }
-        struct cells c = { .res = res, .out = &p->out[i], .column = i };
+        struct cells c = { .res = res, .out = &p->out[i], .type = &st->columns[i], .column = i };
         int64_t rc = read_odd(f->reader, &c, at, v.size, row + f->off, a);
         *failed = (unsigned)i;
         if (rc < 0)

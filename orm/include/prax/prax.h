@@ -660,7 +660,8 @@ PRAX_API PRAX_MUST int prax_cursor_next(prax_cursor *c);
 PRAX_API void prax_cursor_close(prax_cursor *c);
 /* Index of the column of that name, or EINVAL. */
 PRAX_API PRAX_MUST int prax_col(const prax_cursor *c, const char *name);
-/* Values of the row that next found; texts live until the next one. NULL in the database is 0, NULL
+/* Values of the row that next found; texts live until the next one. PostgreSQL's arrays, ranges,
+ * intervals and the like are texts (postgresql.md has the table). NULL in the database is 0, NULL
  * or all zeros; so is a column that does not exist, a value of another type (or outside of this
  * one's range), and every column before the first row, but these set the session's error: EINVAL,
  * ETYPE. */
