@@ -74,7 +74,7 @@ struct pxi_watch {
 struct pxi_conn_opts {
     const char *url;   /* all of it */
     const char *where; /* what the driver opens; from resolve */
-    uint32_t busy_ms;
+    uint32_t busy_ms;  /* wait for a lock of another connection; 0 = PostgreSQL: the server's */
     const prax_alloc *alloc; /* for what the driver keeps of a connection; NULL: malloc */
 };
 
@@ -148,6 +148,7 @@ struct pxi_async {
 struct pxi_driver {
     const char *name;
     enum pxi_engine engine;
+    uint32_t busy_ms; /* of pxi_conn_opts, where the program says nothing */
     /* Checks a URL and writes what `open` wants, allocated with malloc, to *where. exclusive: there
      * will be one connection only. EINVAL, EUNSUPPORTED, ENOMEM, explained in err. */
     int (*resolve)(const char *url, bool exclusive, char **where, struct pxi_error *err);

@@ -74,8 +74,9 @@ int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, struct pxi_
     char *url = p->heap->alloc.realloc(p->heap->alloc.ctx, NULL, 0, url_size);
     if (url)
         memcpy(url, o->url, url_size);
-    p->conn =
-        (struct pxi_conn_opts){ .url = url, .busy_ms = o->busy_ms, .alloc = &o->driver->alloc };
+    p->conn = (struct pxi_conn_opts){ .url = url,
+                                      .busy_ms = o->busy_ms ? o->busy_ms : p->driver->busy_ms,
+                                      .alloc = &o->driver->alloc };
     p->links = pxi_heap_zero(p->heap, o->max * sizeof *p->links);
     p->max = p->links ? o->max : 0;
     for (unsigned i = 0; i < p->max; i++)

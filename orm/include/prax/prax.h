@@ -112,8 +112,8 @@ typedef struct prax_db_opts { /* size tells which members the caller knew */
     unsigned pool_min, pool_max; /* connections; 0 = 1 and 8; with 1 memory is not shared */
     unsigned stmt_cache;         /* prepared statements a connection; 0 = 256 */
     uint32_t acquire_ms;         /* wait for a connection; 0 = 5000 */
-    uint32_t busy_ms;            /* SQLite: wait for a lock of another connection; 0 = 5000.
-                                    PostgreSQL: lock_timeout=5s in the URL */
+    uint32_t busy_ms;            /* wait for a lock of another connection, then EBUSY; 0 = SQLite
+                                    5000, PostgreSQL the server's lock_timeout (mostly for ever) */
     size_t arena_max;            /* bytes a session may hold; 0 = 256 MiB; beyond: ELIMIT */
     uint32_t slow_ms;            /* log slower operations; 0 = off, and then no clock is read */
     const prax_alloc *alloc;     /* NULL = malloc; must outlive the handle; called by any thread,
