@@ -121,8 +121,8 @@ typedef struct prax_db_opts { /* size tells which members the caller knew */
     void (*log)(void *ctx, const prax_event *ev); /* slow operations and failed ones; or NULL */
     void *log_ctx;        /* log runs on the operation's thread and must not call back */
     uint32_t lifetime_ms; /* a connection is replaced when it is older; 0 = never */
-    uint32_t idle_ms;     /* one beyond pool_min is closed when it was unused for longer: looked at
-                             when another one is handed out or comes back; 0 = never. Neither for
+    uint32_t idle_ms;     /* one beyond pool_min is closed when it was unused for longer; 0 = never.
+                             With either a thread of the handle's own looks after them. Neither for
                              a database in memory, which lives in its connections: EINVAL */
     unsigned warm;        /* statements that are prepared on a new connection before its first work:
                              those that the one closed last had used last; at most 64, 0 = none */
