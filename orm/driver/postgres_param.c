@@ -79,17 +79,23 @@ static int encode_one(struct pxi_pg_conn *c, const struct pxi_pg_type *t, const 
     return 0;
 }
 
-static int wrong_parameter(struct pxi_pg_conn *c, int code, const struct pxi_pg_type *t, unsigned i)
+static int wrong_parameter(struct pxi_pg_stmt *st, int code, const struct pxi_value *v, unsigned i)
 {
     char name[PXI_TYPE_NAME];
-    pxi_pg_type_name(t, name);
+    struct pxi_pg_conn *c = st->c;
+    pxi_pg_type_name(&st->params[i], name);
     if (code == PRAX_ERANGE)
         return pxi_pg_fail_text(c, code, "parameter %u is out of the range of %s", i + 1, name);
-    if (code == PRAX_ETYPE) {
-        return pxi_pg_fail_text(
-            c, code, "parameter %u does not fit %s, which the server wants there", i + 1, name);
+    if (code != PRAX_ETYPE)
+        return pxi_pg_fail_text(c, code, "parameter %u: %s", i + 1, prax_strerror(code));
+    if (v->kind == PXI_TEXT) {
+        return pxi_pg_fail_text(c, code,
+                                "parameter %u is text where the server wants %s: give it that, or "
+                                "cast it, ?::text::%s",
+                                i + 1, name, name);
     }
-    return pxi_pg_fail_text(c, code, "parameter %u: %s", i + 1, prax_strerror(code));
+    return pxi_pg_fail_text(c, code, "parameter %u does not fit %s, which the server wants there",
+                            i + 1, name);
 }
 
 int pxi_pg_encode(struct pxi_pg_stmt *st, const struct pxi_value *v, unsigned n)
@@ -102,9 +108,10 @@ int pxi_pg_encode(struct pxi_pg_stmt *st, const struct pxi_value *v, unsigned n)
         return pxi_pg_fail_text(c, PRAX_ENOMEM, "out of memory");
     pxi_buf_clear(&c->bytes);
     for (unsigned i = 0; i < st->n_params; i++) {
-        int rc = encode_one(c, &st->params[i], i < n ? &v[i] : &null, i);
+        const struct pxi_value *value = i < n ? &v[i] : &null;
+        int rc = encode_one(c, &st->params[i], value, i);
         if (rc < 0)
-            return wrong_parameter(c, rc, &st->params[i], i);
+            return wrong_parameter(st, rc, value, i);
     }
     for (unsigned i = 0; c->bytes.size && i < st->n_params; i++) { /* the buffer moves no more */
         if (c->at[i] != SIZE_MAX)

@@ -327,7 +327,10 @@ static void test_rows(void **state)
         says(s, PRAX_ETYPE, "\"five\", is of type integer");
     }
     assert_int_equal(prax_sql_exec(s, "SELECT ?::int", "x"), PRAX_ETYPE);
-    says(s, PRAX_ETYPE, "parameter 1 does not fit integer");
+    says(s, PRAX_ETYPE, "parameter 1 is text where the server wants integer: ");
+    assert_int_equal(prax_sql_exec(s, "SELECT ?::text::int", "7"), 0);
+    assert_int_equal(prax_sql_exec(s, "SELECT ?::date", 1.5), PRAX_ETYPE);
+    says(s, PRAX_ETYPE, "parameter 1 does not fit date");
 }
 
 /* The same where statements wait for nobody, and from a cursor. */
