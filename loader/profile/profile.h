@@ -72,9 +72,14 @@ struct cpu_site {
 
 enum { QUERY_BUCKETS = 64 * 8 }; /* log-linear, 8 steps an octave of ns */
 
+/* Calls of operations, and their time. */
+struct query_sum {
+    uint64_t calls, errors, rows, ns;
+};
 /* All finished operations of one `struct operation`. */
 struct query_stats {
     uint32_t op;
+    struct query_sum nested; /* of these within another operation, whose time has theirs in it */
     uint64_t calls, errors, rows, ns, ns_min, ns_max, bytes_in, bytes_out, allocs, cached;
     uint64_t phase_ns[PXB_PHASES];
     uint64_t timed; /* calls with phases */
@@ -214,7 +219,6 @@ struct profile {
     uint32_t n_modules, n_frames, n_names, n_stacks, n_ops, n_processes, n_cpu, n_queries,
         n_query_sites;
     struct heap heap;
-    uint64_t nested_ns;   /* of queries within others, such as the levels of an include */
     struct growth memory; /* resident and virtual bytes of all processes */
     bool broken;
     struct pxi_arena arena;      /* texts and arrays of indexes */
@@ -283,6 +287,9 @@ void profile__finish(struct profile *p, uint64_t end_ns);
 int profile__save(const struct profile *p, int fd, const char **why);
 int profile__load(struct profile **out, int fd, const char **why);
 
+/* Those within no other operation: what the program called. */
+struct query_sum query_stats__top(const struct query_stats *q);
+void query_sum__add(struct query_sum *to, const struct query_sum *more);
 /* The value in ns below which `part` (0..1) of the calls lie; log-linear, error ≤ 6.25 %. */
 uint64_t query_stats__quantile(const struct query_stats *q, double part);
 /* The smallest ns of histogram[bucket]; bucket may be QUERY_BUCKETS' largest used + 1 for an end.

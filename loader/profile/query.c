@@ -68,7 +68,10 @@ void profile__query(struct profile *p, uint32_t op, uint32_t ustack, const struc
     s->errors += q->status < 0;
     s->rows += q->rows;
     s->ns += q->duration_ns;
-    p->nested_ns += q->parent_id ? q->duration_ns : 0;
+    if (q->parent_id) {
+        const struct query_sum one = { 1, q->status < 0, q->rows, q->duration_ns };
+        query_sum__add(&s->nested, &one);
+    }
     s->ns_min = q->duration_ns < s->ns_min ? q->duration_ns : s->ns_min;
     s->ns_max = q->duration_ns > s->ns_max ? q->duration_ns : s->ns_max;
     s->bytes_in += q->bytes_in;
@@ -86,6 +89,21 @@ void profile__query(struct profile *p, uint32_t op, uint32_t ustack, const struc
         site->calls++;
         site->ns += q->duration_ns;
     }
+}
+
+void query_sum__add(struct query_sum *to, const struct query_sum *more)
+{
+    to->calls += more->calls;
+    to->errors += more->errors;
+    to->rows += more->rows;
+    to->ns += more->ns;
+}
+
+struct query_sum query_stats__top(const struct query_stats *q)
+{
+    const struct query_sum *n = &q->nested;
+    return (struct query_sum){ q->calls - n->calls, q->errors - n->errors, q->rows - n->rows,
+                               q->ns - n->ns };
 }
 
 uint64_t query_stats__quantile(const struct query_stats *q, double part)

@@ -249,9 +249,23 @@ static void io_query(struct codec *c, void *item)
     io_histogram(c, q->histogram);
 }
 
-static void io_number(struct codec *c, void *number)
+/* What of the queries, which were read before, ran within others. More than all of them is a lie.
+ */
+static void io_nested(struct codec *c, void *profile)
 {
-    bytes(c, number, sizeof(uint64_t));
+    const struct profile *p = profile;
+    uint32_t n = p->n_queries;
+    VALUE(c, n);
+    for (uint32_t i = 1; i < n && i < p->n_queries && !c->bad; i++) {
+        struct query_stats *q = &p->queries[i];
+        struct query_sum *s = &q->nested;
+        VALUE(c, s->calls);
+        VALUE(c, s->errors);
+        VALUE(c, s->rows);
+        VALUE(c, s->ns);
+        c->bad |=
+            s->calls > q->calls || s->errors > q->errors || s->rows > q->rows || s->ns > q->ns;
+    }
 }
 
 static void io_query_site(struct codec *c, void *item)
@@ -339,7 +353,7 @@ static const struct chunk chunks[] = {
     { "PROC", io_process, PROFILE_TABLE(processes, n_processes) },
     { "CPU_", io_cpu, PROFILE_TABLE(cpu, n_cpu) },
     { "QUER", io_query, PROFILE_TABLE(queries, n_queries) },
-    { "QNES", io_number, { offsetof(struct profile, nested_ns), 0, 0 } },
+    { "QNST", io_nested, { 0, 0, 0 } },
     { "QSIT", io_query_site, PROFILE_TABLE(query_sites, n_query_sites) },
     { "HEAP", io_heap, { offsetof(struct profile, heap), 0, 0 } },
     { "HSIT", io_heap_site, PROFILE_TABLE(heap.sites, heap.n_sites) },

@@ -26,6 +26,20 @@ struct op_sum *op_sums__make(const struct profile *p)
     return sums;
 }
 
+struct query_sums query_sums__of(const struct profile *p, int verb)
+{
+    struct query_sums s = { 0 };
+    for (uint32_t i = 1; i < p->n_queries; i++) {
+        const struct query_stats *q = &p->queries[i];
+        const struct query_sum top = query_stats__top(q);
+        if (verb >= 0 && p->ops[q->op].verb != verb)
+            continue;
+        query_sum__add(&s.top, &top);
+        query_sum__add(&s.nested, &q->nested);
+    }
+    return s;
+}
+
 struct ranked {
     uint64_t ns, cpu, heap;
     uint32_t op;

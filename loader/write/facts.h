@@ -16,6 +16,12 @@ struct op_sum *op_sums__make(const struct profile *p);
  * for free(). NULL: out of memory. */
 uint32_t *op_sums__order(const struct profile *p, const struct op_sum *sums, uint32_t *n);
 
+/* Of all queries of a verb (-1: of all), what the program called, and what ran within that. */
+struct query_sums {
+    struct query_sum top, nested;
+};
+struct query_sums query_sums__of(const struct profile *p, int verb);
+
 /* Heap sites with the same stack and operation, over processes and phases. Peaks of several sites
  * are summed: an upper bound where there is more than one. */
 struct heap_group {

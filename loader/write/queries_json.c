@@ -1,8 +1,12 @@
 /* queries_json.c - queries.json: a record a fingerprint, those with the most time first.
  *
  * Times are ns; "histogram" lists [from, to, calls] of the buckets that were hit, to exclusive.
- * "cpu" and "heap" come from samples and allocations that fell into the operation. "verbs" sums the
- * calls by verb, to be compared with a program's own counters. Fingerprints are hex strings: they
+ * "cpu" and "heap" come from samples and allocations that fell into the operation.
+ *
+ * A level of an include is an operation within another one, whose time has its own in it. So sums
+ * are of what the program called, and "nested" beside them has the others: "total" is the sum of
+ * "verbs", and its calls are to be compared with a program's own counters. A statement's record has
+ * both in its figures, and says how much of them was nested. Fingerprints are hex strings: they
  * do not fit JavaScript's numbers.
  */
 #include "loader/write/facts.h"
@@ -71,6 +75,22 @@ static void add_phases(struct pxi_json *j, const char *key, const uint64_t *valu
     pxi_json_end(j, '}');
 }
 
+static void add_sum_members(struct pxi_json *j, const struct query_sum *s)
+{
+    member(j, "calls", s->calls);
+    member(j, "errors", s->errors);
+    member(j, "rows", s->rows);
+    member(j, "time_ns", s->ns);
+}
+
+static void add_nested(struct pxi_json *j, const struct query_sum *s)
+{
+    pxi_json_key(j, "nested");
+    pxi_json_begin(j, '{');
+    add_sum_members(j, s);
+    pxi_json_end(j, '}');
+}
+
 static void add_stats(struct pxi_json *j, const struct query_stats *q)
 {
     static const struct query_stats none;
@@ -83,6 +103,7 @@ static void add_stats(struct pxi_json *j, const struct query_stats *q)
     member(j, "allocator_calls", q->allocs);
     member(j, "plan_cached", q->cached);
     add_times(j, q);
+    add_nested(j, &q->nested);
     member(j, "calls_with_phases", q->timed);
     add_phases(j, "phases_ns", q->phase_ns);
 }
@@ -160,28 +181,25 @@ static void add_query(struct pxi_json *j, const struct profile *p, uint32_t op,
     pxi_json_end(j, '}');
 }
 
+static void add_sums(struct pxi_json *j, const char *key, const struct query_sums *s)
+{
+    pxi_json_key(j, key);
+    pxi_json_begin(j, '{');
+    add_sum_members(j, &s->top);
+    add_nested(j, &s->nested);
+    pxi_json_end(j, '}');
+}
+
 static void add_verbs(struct pxi_json *j, const struct profile *p)
 {
-    struct query_stats sums[256] = { 0 };
-    for (uint32_t i = 1; i < p->n_queries; i++) {
-        struct query_stats *s = &sums[p->ops[p->queries[i].op].verb];
-        s->calls += p->queries[i].calls;
-        s->errors += p->queries[i].errors;
-        s->rows += p->queries[i].rows;
-        s->ns += p->queries[i].ns;
-    }
+    struct query_sums all = query_sums__of(p, -1);
+    add_sums(j, "total", &all);
     pxi_json_key(j, "verbs");
     pxi_json_begin(j, '{');
-    for (unsigned verb = 0; verb < 256; verb++) {
-        if (!sums[verb].calls)
-            continue;
-        pxi_json_key(j, verb_name((uint8_t)verb));
-        pxi_json_begin(j, '{');
-        member(j, "calls", sums[verb].calls);
-        member(j, "errors", sums[verb].errors);
-        member(j, "rows", sums[verb].rows);
-        member(j, "time_ns", sums[verb].ns);
-        pxi_json_end(j, '}');
+    for (int verb = 0; verb < 256; verb++) {
+        struct query_sums s = query_sums__of(p, verb);
+        if (s.top.calls || s.nested.calls)
+            add_sums(j, verb_name((uint8_t)verb), &s);
     }
     pxi_json_end(j, '}');
 }

@@ -123,7 +123,11 @@ static void add_query(struct page *g, uint32_t op, const struct op_sum *s, uint6
     text__op(&name, &g->p->ops[op]);
     figure(g, 9, text__time, q->ns);
     pxi_buf_char(g->out, ' ');
-    share(g, q->ns, all_ns);
+    if (q->calls == q->nested.calls) { /* its time is in that of others */
+        pxi_buf_text(g->out, " nested");
+    } else {
+        share(g, q->ns - q->nested.ns, all_ns);
+    }
     figure(g, 11, text__count, q->calls);
     figure(g, 9, text__time, query_stats__quantile(q, 0.5));
     figure(g, 9, text__time, query_stats__quantile(q, 0.95));
@@ -145,28 +149,31 @@ static void add_query(struct page *g, uint32_t op, const struct op_sum *s, uint6
     }
 }
 
+static void add_sum(struct page *g, const struct query_sum *s)
+{
+    counted(g->out, s->calls, "call, ", "calls, ");
+    counted(g->out, s->errors, "error, ", "errors, ");
+    counted(g->out, s->rows, "row, ", "rows, ");
+    text__time(g->out, s->ns);
+}
+
 static void add_queries(struct page *g)
 {
-    uint64_t calls = 0, errors = 0, rows = 0, ns = 0;
-    for (uint32_t i = 1; i < g->p->n_queries; i++) {
-        calls += g->p->queries[i].calls;
-        errors += g->p->queries[i].errors;
-        rows += g->p->queries[i].rows;
-        ns += g->p->queries[i].ns;
-    }
-    ns -= g->p->nested_ns < ns ? g->p->nested_ns : 0; /* which is in the time of others, too */
+    const struct query_sums all = query_sums__of(g->p, -1);
     section(g, "Queries");
-    if (!calls) {
+    if (!all.top.calls && !all.nested.calls) {
         const char *why = g->p->meta.has_prax ? "none finished while recording\n"
                                               : "no process with Prax in it was seen\n";
         pxi_buf_text(g->out, why);
         return;
     }
-    counted(g->out, calls, "call, ", "calls, ");
-    counted(g->out, errors, "error, ", "errors, ");
-    counted(g->out, rows, "row, ", "rows, ");
-    text__time(g->out, ns);
+    add_sum(g, &all.top);
     pxi_buf_text(g->out, " in all\n");
+    if (all.nested.calls) {
+        pxi_buf_fmt(g->out, "%*s", LABEL_WIDTH, "");
+        add_sum(g, &all.nested);
+        pxi_buf_text(g->out, " within these (nested)\n");
+    }
     paint(g, DIM);
     pxi_buf_text(g->out, "     time   share      calls      p50      p95  query\n");
     paint(g, PLAIN);
@@ -176,7 +183,7 @@ static void add_queries(struct page *g)
     g->out->broken |= !order;
     for (uint32_t i = 0; order && i < n && shown < QUERIES_SHOWN; i++) {
         if (sums[order[i]].stats) {
-            add_query(g, order[i], &sums[order[i]], ns);
+            add_query(g, order[i], &sums[order[i]], all.top.ns);
             shown++;
         }
     }

@@ -13,6 +13,13 @@ bool pxi_uuid_read(const char *text, size_t size, uint8_t b[16]);
 /* 26 characters of Crockford's base 32, either case, likewise. */
 bool pxi_ulid_read(const char *text, size_t size, uint8_t b[16]);
 
+/* The fewest digits that read back as x (single: as a float), as PostgreSQL writes them. */
+char *pxi_real_text(double x, bool single, char buf[32]);
+/* What printf wrote, with a point where the locale has another sign; returns it. */
+char *pxi_real_plain(char *text);
+/* strtod with a point, whatever the locale. */
+double pxi_real_read(const char *text);
+
 enum { PXI_UUID_TEXT = 36, PXI_ULID_TEXT = 26 };
 #define PXI_TOD_MAX INT64_C(86399999999) /* the last microsecond of a day */
 

@@ -6,7 +6,7 @@
  */
 #include "orm/base/value.h"
 #include "orm/client/client.h"
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Column accessors take const cursors, as readers do; the session's error is not the cursor's. */
@@ -38,10 +38,24 @@ static struct pxi_value cell(const prax_cursor *c, int col)
     return (struct pxi_value){ .kind = PXI_NULL };
 }
 
-static bool is(const prax_cursor *c, const struct pxi_value *v, bool fits)
+static void wrong_type(const prax_cursor *c, int col, bool readable)
+{
+    const struct pxi_driver *d = c->op.link->driver;
+    char type[PXI_TYPE_NAME], text[PXI_ERROR_TEXT];
+    if (d->column_type) {
+        snprintf(text, sizeof text, "column %d, \"%s\", is of type %s, %s", col,
+                 d->column_name(c->op.stmt, (unsigned)col),
+                 d->column_type(c->op.stmt, (unsigned)col, type),
+                 readable ? "which this function does not read"
+                          : "or has a value, that cannot be read: cast it to text, ...::text");
+    }
+    column_fails(c, PRAX_ETYPE, d->column_type ? text : "the column has a value of another type");
+}
+
+static bool is(const prax_cursor *c, int col, const struct pxi_value *v, bool fits)
 {
     if (!fits && v->kind != PXI_NULL)
-        column_fails(c, PRAX_ETYPE, "the column has a value of another type");
+        wrong_type(c, col, v->kind != PXI_ARRAY);
     return fits;
 }
 
@@ -61,7 +75,7 @@ int64_t prax_col_i64(const prax_cursor *c, int col)
     bool exact = true;
     if (is_numeric(&v) && pxi_decimal_read(v.u.p, v.size, 0, &v.u.i, &exact) && exact)
         v.kind = PXI_INT;
-    return is(c, &v, v.kind == PXI_INT) ? v.u.i : 0;
+    return is(c, col, &v, v.kind == PXI_INT) ? v.u.i : 0;
 }
 
 double prax_col_f64(const prax_cursor *c, int col)
@@ -70,20 +84,20 @@ double prax_col_f64(const prax_cursor *c, int col)
     if (v.kind == PXI_INT)
         return (double)v.u.i;
     if (is_numeric(&v))
-        return strtod(v.u.p, NULL); /* the driver ends it in NUL */
-    return is(c, &v, v.kind == PXI_REAL) ? v.u.f : 0;
+        return pxi_real_read(v.u.p); /* the driver ends it in NUL */
+    return is(c, col, &v, v.kind == PXI_REAL) ? v.u.f : 0;
 }
 
 const char *prax_col_text(const prax_cursor *c, int col)
 {
     struct pxi_value v = cell(c, col);
-    return is(c, &v, v.kind == PXI_TEXT && !memchr(v.u.p, '\0', v.size)) ? v.u.p : NULL;
+    return is(c, col, &v, v.kind == PXI_TEXT && !memchr(v.u.p, '\0', v.size)) ? v.u.p : NULL;
 }
 
 prax_bytes prax_col_bytes(const prax_cursor *c, int col)
 {
     struct pxi_value v = cell(c, col);
-    if (!is(c, &v, v.kind == PXI_BLOB || v.kind == PXI_TEXT))
+    if (!is(c, col, &v, v.kind == PXI_BLOB || v.kind == PXI_TEXT))
         return prax_bytes_of(NULL, 0);
     return prax_bytes_of(v.u.p ? v.u.p : "", v.size);
 }
@@ -98,7 +112,7 @@ prax_uuid prax_col_uuid(const prax_cursor *c, int col)
     struct pxi_value v = cell(c, col);
     prax_uuid u = { .b = { 0 } };
     bool fits = v.kind == PXI_TEXT && pxi_uuid_read(v.u.p, v.size, u.b);
-    return is(c, &v, fits) ? u : (prax_uuid){ .b = { 0 } };
+    return is(c, col, &v, fits) ? u : (prax_uuid){ .b = { 0 } };
 }
 
 prax_ulid prax_col_ulid(const prax_cursor *c, int col)
@@ -107,21 +121,21 @@ prax_ulid prax_col_ulid(const prax_cursor *c, int col)
     prax_ulid u = { .b = { 0 } };
     bool fits = v.kind == PXI_TEXT && (v.type == PRAX_T_Uuid ? pxi_uuid_read(v.u.p, v.size, u.b)
                                                              : pxi_ulid_read(v.u.p, v.size, u.b));
-    return is(c, &v, fits) ? u : (prax_ulid){ .b = { 0 } };
+    return is(c, col, &v, fits) ? u : (prax_ulid){ .b = { 0 } };
 }
 
 prax_date prax_col_date(const prax_cursor *c, int col)
 {
     struct pxi_value v = cell(c, col);
     bool fits = v.kind == PXI_INT && v.u.i == (int32_t)v.u.i;
-    return (prax_date){ .days = is(c, &v, fits) ? (int32_t)v.u.i : 0 };
+    return (prax_date){ .days = is(c, col, &v, fits) ? (int32_t)v.u.i : 0 };
 }
 
 prax_tod prax_col_tod(const prax_cursor *c, int col)
 {
     struct pxi_value v = cell(c, col);
     bool fits = v.kind == PXI_INT && v.u.i >= 0 && v.u.i <= PXI_TOD_MAX;
-    return (prax_tod){ .us = is(c, &v, fits) ? v.u.i : 0 };
+    return (prax_tod){ .us = is(c, col, &v, fits) ? v.u.i : 0 };
 }
 
 prax_decimal prax_col_decimal(const prax_cursor *c, int col, int32_t scale)
@@ -130,5 +144,5 @@ prax_decimal prax_col_decimal(const prax_cursor *c, int col, int32_t scale)
     bool exact, known = scale >= 0 && scale <= PXI_DECIMAL_DIGITS;
     if (is_numeric(&v) && known && pxi_decimal_read(v.u.p, v.size, (unsigned)scale, &v.u.i, &exact))
         v.kind = PXI_INT;
-    return prax_decimal_of(is(c, &v, v.kind == PXI_INT) ? v.u.i : 0, scale);
+    return prax_decimal_of(is(c, col, &v, v.kind == PXI_INT) ? v.u.i : 0, scale);
 }

@@ -112,7 +112,7 @@ int prax_db_open_with(prax_db **out, const prax_db_opts *opts)
                                 .max = o.pool_max ? o.pool_max : POOL_MAX,
                                 .stmt_cache = o.stmt_cache ? o.stmt_cache : STMT_CACHE,
                                 .acquire_ms = o.acquire_ms ? o.acquire_ms : WAIT_MS,
-                                .busy_ms = o.busy_ms ? o.busy_ms : WAIT_MS,
+                                .busy_ms = o.busy_ms,
                                 .lifetime_ms = o.lifetime_ms,
                                 .idle_ms = o.idle_ms,
                                 .warm = o.warm ? pxi_db_warm : NULL,

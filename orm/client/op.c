@@ -517,12 +517,17 @@ static void prepare_rows(const prax_model *m, const struct pxi_plan *p, char *ro
 static int unread(const struct pxi_op *op, int64_t rc, unsigned column, struct pxi_arena *a)
 {
     const struct pxi_plan *p = op->plan;
+    const struct pxi_driver *d = op->link->driver;
+    char type[PXI_TYPE_NAME];
     if (rc != PRAX_ETYPE)
         return pxi_op_full(op, a);
+    bool typed = d->column_type && column < d->columns(op->stmt);
     pxi_error_names(&op->s->err, op->m->table, p->program.out[column].name);
     pxi_error_sql(&op->s->err, p->sql);
-    return pxi_op_fail(op, PRAX_ETYPE, "%s.%s: stored value does not fit the schema's type",
-                       op->m->table, p->program.out[column].name);
+    return pxi_op_fail(op, PRAX_ETYPE, "%s.%s: stored value does not fit the schema's type%s%s%s",
+                       op->m->table, p->program.out[column].name, typed ? ": it is of type " : "",
+                       typed ? d->column_type(op->stmt, column, type) : "",
+                       typed ? " in the database" : "");
 }
 
 int pxi_op_row(struct pxi_op *op, char *row, struct pxi_arena *a)

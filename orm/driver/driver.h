@@ -60,6 +60,8 @@ struct pxi_program {
     uint32_t size; /* bytes of a row, from one to the next */
 };
 
+enum { PXI_TYPE_NAME = 160 }; /* bytes: what is longer is cut */
+
 struct pxi_conn; /* a connection; begins with its vtable */
 struct pxi_stmt; /* a prepared statement of one connection */
 
@@ -72,7 +74,7 @@ struct pxi_watch {
 struct pxi_conn_opts {
     const char *url;   /* all of it */
     const char *where; /* what the driver opens; from resolve */
-    uint32_t busy_ms;
+    uint32_t busy_ms;  /* wait for a lock of another connection; 0 = PostgreSQL: the server's */
     const prax_alloc *alloc; /* for what the driver keeps of a connection; NULL: malloc */
 };
 
@@ -146,6 +148,7 @@ struct pxi_async {
 struct pxi_driver {
     const char *name;
     enum pxi_engine engine;
+    uint32_t busy_ms; /* of pxi_conn_opts, where the program says nothing */
     /* Checks a URL and writes what `open` wants, allocated with malloc, to *where. exclusive: there
      * will be one connection only. EINVAL, EUNSUPPORTED, ENOMEM, explained in err. */
     int (*resolve)(const char *url, bool exclusive, char **where, struct pxi_error *err);
@@ -198,6 +201,9 @@ struct pxi_driver {
     void (*interrupt)(struct pxi_conn *c); /* any thread */
     unsigned (*columns)(struct pxi_stmt *st);
     const char *(*column_name)(struct pxi_stmt *st, unsigned i);
+    /* What the database calls its type, for messages; buf is room for it. NULL, or NULL the
+     * function: it has none, its values have. */
+    const char *(*column_type)(struct pxi_stmt *st, unsigned i, char buf[PXI_TYPE_NAME]);
     struct pxi_value (*column)(struct pxi_stmt *st, unsigned i);
     /* The next start of st is for a cursor: rows are to come in pieces, and other statements may
      * run on the connection meanwhile. NULL: that is always so. */

@@ -18,6 +18,11 @@ static const char *column_name(struct pxi_stmt *st, unsigned i)
     return PQfname(pxi_pg_stmt_of(st)->desc, (int)i);
 }
 
+static const char *column_type(struct pxi_stmt *st, unsigned i, char buf[PXI_TYPE_NAME])
+{
+    return pxi_pg_type_name(&pxi_pg_stmt_of(st)->columns[i], buf);
+}
+
 static bool read_only(struct pxi_stmt *st)
 {
     return pxi_pg_stmt_of(st)->scan.reads;
@@ -114,6 +119,7 @@ const struct pxi_driver pxi_postgres = {
     .interrupt = pxi_pg_interrupt,
     .columns = columns,
     .column_name = column_name,
+    .column_type = column_type,
     .column = pxi_pg_column,
     .stream = pxi_pg_stream,
     .copy_begin = pxi_pg_copy_begin,

@@ -9,6 +9,7 @@
  *   postgres_open.c    connecting, closing, checking, what a session leaves behind
  *   postgres_wait.c    waiting, stopping the server, losing the connection
  *   postgres_stmt.c    prepare, start, step, finish
+ *   postgres_type.c    types that have to be asked for
  *   postgres_param.c   values into a command
  *   postgres_stream.c  results that are not read at once: single rows, portals, what is put aside
  *   postgres_row.c     a row of a PGresult -> a C struct
@@ -16,8 +17,8 @@
  *   postgres_copy.c    COPY in
  *   postgres_pipe.c    the half that never blocks
  *   postgres_scan.c    what kind of statement a text is (pure)
- *   postgres_encode.c, postgres_array.c, postgres_decode.c, postgres_numeric.c: values (pure, see
- *                      postgres_codec.h)
+ *   postgres_known.c, postgres_encode.c, postgres_array.c, postgres_decode.c, postgres_form.c,
+ *   postgres_numeric.c: values (pure, see postgres_codec.h)
  *   postgres.c         the table of all this
  *
  * Invariants: `active` is the one statement whose answer is still on its way, and before anything
@@ -70,7 +71,6 @@ struct pxi_pg_stmt {
     /* what the server says of it */
     PGresult *desc;
     unsigned n_params, n_columns;
-    unsigned typed;              /* columns whose types are known */
     struct pxi_pg_type *params;  /* params[n_params]; the others lie behind it, in one block */
     Oid *param_oids;             /* param_oids[n_params] */
     struct pxi_pg_type *columns; /* columns[n_columns] */
@@ -147,12 +147,10 @@ struct pxi_pg_conn {
     int *sizes, *formats;
     unsigned params_room;
     /* names on the server that nobody needs any more */
-    struct pxi_buf drops;    /* "p12\0p15\0" */
-    struct pxi_buf closings; /* portals, likewise */
-    /* types that had to be asked for: textual[n_asked] is a bool */
-    Oid asked[16];
-    bool textual[16];
-    unsigned n_asked;
+    struct pxi_buf drops;       /* "p12\0p15\0" */
+    struct pxi_buf closings;    /* portals, likewise */
+    struct pxi_pg_known *types; /* that had to be asked for */
+    unsigned n_types;
     struct pxi_pg_copy copy;
     struct pxi_pg_pipe pipe;
     struct pxi_pg_request *request; /* a cancel that nobody waits for */
@@ -246,14 +244,9 @@ struct pxi_pg_stmt *pxi_pg_stmt_new(struct pxi_pg_conn *c, const char *sql, size
 void pxi_pg_stmt_free(struct pxi_pg_stmt *st);
 /* Takes over what Describe answered. */
 int pxi_pg_described(struct pxi_pg_stmt *st, PGresult *desc);
-/* postgres_param.c: for the next send. */
-/* The type of a result's column that has to be asked for by pxi_pg_type_sql: true, and its oid as
- * text; false: all are known. And what the answer was. */
-extern const char pxi_pg_type_sql[];
-bool pxi_pg_next_type(struct pxi_pg_stmt *st, char oid[16]);
-void pxi_pg_learn_type(struct pxi_pg_stmt *st, const PGresult *res);
 /* rc of preparing; EINVAL where the server says that there are several statements. */
 int pxi_pg_refused(const struct pxi_pg_stmt *st, int rc);
+/* postgres_param.c: for the next send. */
 int pxi_pg_encode(struct pxi_pg_stmt *st, const struct pxi_value *v, unsigned n);
 /* Sends st with the parameters that were encoded last; 0 or an error. */
 int pxi_pg_send(struct pxi_pg_stmt *st);
@@ -276,6 +269,19 @@ bool pxi_pg_in_tx(struct pxi_conn *c);
 int pxi_pg_exec(struct pxi_conn *c, const char *sql);
 /* Of a command: rows changed, and what it leaves behind. */
 void pxi_pg_count(struct pxi_pg_conn *c, PGresult *res);
+
+/* postgres_type.c */
+extern const char pxi_pg_type_sql[];
+/* Fills in the types of a described statement that are known by now. True: others are to be asked
+ * for by pxi_pg_type_sql, with oids ("{17,18}", appended) as its parameter. */
+bool pxi_pg_types_wanted(struct pxi_pg_stmt *st, struct pxi_buf *oids);
+/* Takes in the answer; 0 or ENOMEM. Then none of them is wanted any more. */
+int pxi_pg_types_learn(struct pxi_pg_stmt *st, const PGresult *res);
+/* ETYPE if the server could not send a column. */
+int pxi_pg_types_check(struct pxi_pg_stmt *st);
+/* What is known of a type, here or by its fixed number. */
+struct pxi_pg_type pxi_pg_type_here(const struct pxi_pg_conn *c, uint32_t oid);
+void pxi_pg_types_free(struct pxi_pg_conn *c);
 
 /* postgres_stream.c */
 void pxi_pg_stream(struct pxi_stmt *st);

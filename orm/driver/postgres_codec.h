@@ -15,6 +15,17 @@
 /* What is known of a type of the server. */
 enum pxi_pg_kind {
     PXI_PG_OTHER, /* nothing: parameters go as text, columns cannot be read */
+    /* these are read as text, and parameters go as text */
+    PXI_PG_INTERVAL,
+    PXI_PG_INET, /* and cidr */
+    PXI_PG_MACADDR,
+    PXI_PG_BITS,
+    PXI_PG_TIMETZ,
+    PXI_PG_VERSIONED, /* text behind a byte that is 1: jsonpath, ltree */
+    PXI_PG_HSTORE,
+    PXI_PG_RANGE,
+    PXI_PG_MULTIRANGE,
+    /* these have a form of their own on both ways */
     PXI_PG_BOOL,
     PXI_PG_INT2,
     PXI_PG_INT4,
@@ -36,16 +47,27 @@ enum pxi_pg_kind {
 };
 struct pxi_pg_type {
     uint32_t oid;
-    uint8_t kind;      /* enum pxi_pg_kind */
-    uint8_t item;      /* ARRAY: that of its items */
-    uint32_t item_oid; /* ARRAY */
+    uint8_t kind;                 /* enum pxi_pg_kind */
+    bool mute;                    /* the server has no binary form of it */
+    const struct pxi_pg_type *of; /* ARRAY, RANGE, MULTIRANGE: its items; else NULL */
+    const char *name;             /* as the server writes it; NULL: not known */
 };
+/* Of those with fixed numbers; OTHER: none of them. */
 struct pxi_pg_type pxi_pg_type_of(uint32_t oid);
+enum { PXI_PG_TIMESTAMP = 1114 };
+/* "integer[]", for messages. */
+const char *pxi_pg_type_name(const struct pxi_pg_type *t, char buf[PXI_TYPE_NAME]);
+/* Whether its parameters go as text. */
+static inline bool pxi_pg_goes_as_text(const struct pxi_pg_type *t)
+{
+    t = t->kind == PXI_PG_ARRAY ? t->of : t;
+    return t->kind <= PXI_PG_MULTIRANGE;
+}
 
 /* ---- to the server ---- */
 
-/* Appends the value in t's binary format, of OTHER in its text format; never called for PXI_NULL.
- * ETYPE, ERANGE, ENOMEM: then `to` holds some of it. */
+/* Appends the value in t's binary format, or as text where that goes as text; never called for
+ * PXI_NULL. ETYPE, ERANGE, ENOMEM: then `to` holds some of it. */
 int pxi_pg_put(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v);
 /* Appends a field as COPY and arrays have it: a size of four bytes, then the value; NULL is -1. */
 int pxi_pg_put_field(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *v);
@@ -86,18 +108,29 @@ enum pxi_pg_reader {
     PXI_PG_READ_DATE,
     PXI_PG_READ_TIME,
     PXI_PG_READ_LABEL,
-    PXI_PG_READ_LIST,
+    PXI_PG_READ_FORM,      /* what is read as text: see pxi_pg_form */
+    PXI_PG_READ_LIST = 64, /* and the reader of its items */
 };
 enum pxi_pg_reader pxi_pg_reader_of(const struct pxi_out *o, const struct pxi_pg_type *t);
 
+struct pxi_pg_way { /* from a column to a field */
+    enum pxi_pg_reader r;
+    const struct pxi_out *o;
+    const struct pxi_pg_type *t; /* of FORM and LIST */
+};
 /* p[size] to the field at `to`, texts and blobs into a; size < 0: NULL. The bytes put into a, or
  * ETYPE, ENOMEM, ELIMIT. */
-int64_t pxi_pg_read(enum pxi_pg_reader r, const struct pxi_out *o, const char *p, int size,
-                    char *to, struct pxi_arena *a);
-/* A cell as a value of its own type; what must be written out as text goes to a. 0; ETYPE, ENOMEM,
- * and then *v is a PXI_ARRAY, which no accessor takes. */
+int64_t pxi_pg_read(const struct pxi_pg_way *w, const char *p, int size, char *to,
+                    struct pxi_arena *a);
+/* A cell as a value of its own type, arrays and the like as text; what must be written out goes to
+ * a. 0; ETYPE, ENOMEM, and then *v is a PXI_ARRAY, which no accessor takes. */
 int pxi_pg_cell(const struct pxi_pg_type *t, const char *p, int size, struct pxi_arena *a,
                 struct pxi_value *v);
+
+/* Writes what is read as text, and arrays, as the server's own output function does, with times of
+ * UTC, dates and intervals of ISO 8601 (postgres_form.c). The size; ETYPE, ENOMEM, ELIMIT. */
+int64_t pxi_pg_form(const struct pxi_pg_type *t, const char *p, int size, struct pxi_arena *a,
+                    const char **text);
 
 /* The units of a numeric at a scale of 0-18; false if it is not one, has digits behind that scale
  * that are not 0, or does not fit in 64 bits. */

@@ -54,6 +54,11 @@ static enum pxi_pg_reader reader_if(bool fits, enum pxi_pg_reader r)
     return fits ? r : PXI_PG_READ_NOT;
 }
 
+static bool is_form(uint8_t kind)
+{
+    return kind > PXI_PG_OTHER && kind <= PXI_PG_MULTIRANGE;
+}
+
 static enum pxi_pg_reader scalar_reader(uint8_t type, uint8_t kind)
 {
     switch (type) {
@@ -71,7 +76,7 @@ static enum pxi_pg_reader scalar_reader(uint8_t type, uint8_t kind)
     case PRAX_T_Numeric:
         return reader_if(kind == PXI_PG_NUMERIC, PXI_PG_READ_NUMERIC);
     case PRAX_T_String:
-        return reader_if(kind == PXI_PG_TEXT, PXI_PG_READ_TEXT);
+        return kind == PXI_PG_TEXT ? PXI_PG_READ_TEXT : reader_if(is_form(kind), PXI_PG_READ_FORM);
     case PRAX_T_Enum:
         return reader_if(kind == PXI_PG_TEXT, PXI_PG_READ_LABEL);
     case PRAX_T_Uuid:
@@ -97,8 +102,9 @@ enum pxi_pg_reader pxi_pg_reader_of(const struct pxi_out *o, const struct pxi_pg
 {
     if (!o->list)
         return scalar_reader(o->type, t->kind);
-    bool fits = t->kind == PXI_PG_ARRAY && scalar_reader(o->type, t->item) != PXI_PG_READ_NOT;
-    return reader_if(fits, PXI_PG_READ_LIST);
+    enum pxi_pg_reader item =
+        t->kind == PXI_PG_ARRAY ? scalar_reader(o->type, t->of->kind) : PXI_PG_READ_NOT;
+    return item ? PXI_PG_READ_LIST | item : PXI_PG_READ_NOT;
 }
 
 /* ---- fields of a row ---- */
@@ -118,6 +124,15 @@ static int64_t read_text(const char *p, int size, char *to, struct pxi_arena *a)
 {
     const char *text = NULL;
     int64_t rc = copy_text(p, size, a, &text);
+    memcpy(to, &text, sizeof text);
+    return rc;
+}
+
+static int64_t read_form(const struct pxi_pg_type *t, const char *p, int size, char *to,
+                         struct pxi_arena *a)
+{
+    const char *text = NULL;
+    int64_t rc = pxi_pg_form(t, p, size, a, &text);
     memcpy(to, &text, sizeof text);
     return rc;
 }
@@ -161,7 +176,7 @@ static int read_label(const struct pxi_out *o, const char *p, int size, char *to
 {
     const prax_enum_type *t = o->labels;
     for (int k = 1; k <= t->n_labels; k++) {
-        if (strncmp(t->labels[k], p, (size_t)size) == 0 && t->labels[k][size] == '\0') {
+        if (strlen(t->labels[k]) == (size_t)size && memcmp(t->labels[k], p, (size_t)size) == 0) {
             memcpy(to, &k, sizeof k);
             return 0;
         }
@@ -259,10 +274,10 @@ static int read_decimal(enum pxi_pg_reader r, unsigned scale, const char *p, int
 }
 
 /* Anything but a list. */
-static inline int64_t read_scalar(enum pxi_pg_reader r, const struct pxi_out *o, const char *p,
-                                  int size, char *to, struct pxi_arena *a)
+static inline int64_t read_scalar(const struct pxi_pg_way *w, const char *p, int size, char *to,
+                                  struct pxi_arena *a)
 {
-    switch (r) {
+    switch (w->r) {
     case PXI_PG_READ_INT2:
         return size == 2 ? put_i64(to, (int16_t)pxi_be16(p)) : PRAX_ETYPE;
     case PXI_PG_READ_INT4:
@@ -278,14 +293,14 @@ static inline int64_t read_scalar(enum pxi_pg_reader r, const struct pxi_out *o,
         return size == 1 ? 0 : PRAX_ETYPE;
     case PXI_PG_READ_FLOAT4:
     case PXI_PG_READ_FLOAT8:
-        return read_real(r, p, size, to);
+        return read_real(w->r, p, size, to);
     case PXI_PG_READ_NUMERIC:
         return read_numeric_text(p, size, to, a);
     case PXI_PG_READ_TEXT:
         return read_text(p, size, to, a);
     case PXI_PG_READ_JSON:
     case PXI_PG_READ_JSONB:
-        return read_json(p, size, r == PXI_PG_READ_JSONB, to, a);
+        return read_json(p, size, w->r == PXI_PG_READ_JSONB, to, a);
     case PXI_PG_READ_BYTES:
         return read_bytes(p, size, to, a);
     case PXI_PG_READ_UUID:
@@ -299,12 +314,14 @@ static inline int64_t read_scalar(enum pxi_pg_reader r, const struct pxi_out *o,
     case PXI_PG_READ_TIME:
         return read_time(p, size, to);
     case PXI_PG_READ_LABEL:
-        return read_label(o, p, size, to);
+        return read_label(w->o, p, size, to);
+    case PXI_PG_READ_FORM:
+        return read_form(w->t, p, size, to, a);
     case PXI_PG_READ_LIST:
     case PXI_PG_READ_NOT:
         return PRAX_ETYPE;
     default:
-        return read_decimal(r, o->scale, p, size, to);
+        return read_decimal(w->r, w->o->scale, p, size, to);
     }
 }
 
@@ -313,17 +330,15 @@ static inline int64_t read_scalar(enum pxi_pg_reader r, const struct pxi_out *o,
 struct array {
     const char *p, *end;
     uint32_t n;
-    struct pxi_pg_type item;
 };
 
 /* One dimension, or none: then it is empty. The items are not looked at. */
-static bool read_array(const char *p, int size, struct array *x)
+static bool read_array(const char *p, int size, const struct pxi_pg_type *of, struct array *x)
 {
-    if (size < 12)
+    if (size < 12 || pxi_be32(p + 8) != of->oid)
         return false;
     uint32_t dimensions = pxi_be32(p);
     *x = (struct array){ .p = p + 12, .end = p + size };
-    x->item = pxi_pg_type_of(pxi_be32(p + 8));
     if (dimensions == 0)
         return size == 12;
     if (dimensions != 1 || size < 20)
@@ -347,17 +362,17 @@ static bool next_item(struct array *x, const char **p, int *size)
     return true;
 }
 
-static int64_t read_list(const struct pxi_out *o, const char *p, int size, char *to,
+static int64_t read_list(const struct pxi_pg_way *w, const char *p, int size, char *to,
                          struct pxi_arena *a)
 {
     struct array x;
-    struct pxi_out item = *o;
+    struct pxi_out item = *w->o;
+    const struct pxi_pg_way way = { w->r - PXI_PG_READ_LIST, &item, w->t->of };
     int64_t bytes = 0;
-    if (!read_array(p, size, &x))
+    if (!read_array(p, size, w->t->of, &x))
         return PRAX_ETYPE;
     item.list = item.null = 0;
-    enum pxi_pg_reader r = scalar_reader(o->type, x.item.kind);
-    size_t item_size = pxi_layouts[o->type].size;
+    size_t item_size = pxi_layouts[item.type].size;
     char *items = pxi_arena_get(a, x.n * item_size, 8);
     if (!items)
         return no_room(a);
@@ -366,7 +381,7 @@ static int64_t read_list(const struct pxi_out *o, const char *p, int size, char 
         int n;
         if (!next_item(&x, &at, &n))
             return PRAX_ETYPE;
-        int64_t rc = read_scalar(r, &item, at, n, items + i * item_size, a);
+        int64_t rc = read_scalar(&way, at, n, items + i * item_size, a);
         if (rc < 0)
             return rc;
         bytes += rc + (int64_t)item_size;
@@ -390,16 +405,17 @@ static int put_null(const struct pxi_out *o, char *to)
     return 0;
 }
 
-int64_t pxi_pg_read(enum pxi_pg_reader r, const struct pxi_out *o, const char *p, int size,
-                    char *to, struct pxi_arena *a)
+int64_t pxi_pg_read(const struct pxi_pg_way *w, const char *p, int size, char *to,
+                    struct pxi_arena *a)
 {
+    const struct pxi_out *o = w->o;
     if (__builtin_expect(size < 0, 0))
         return put_null(o, to);
     if (o->null && !o->list && pxi_layouts[o->type].opt_val) {
         *(bool *)to = true;
         to += pxi_layouts[o->type].opt_val;
     }
-    return r == PXI_PG_READ_LIST ? read_list(o, p, size, to, a) : read_scalar(r, o, p, size, to, a);
+    return w->r & PXI_PG_READ_LIST ? read_list(w, p, size, to, a) : read_scalar(w, p, size, to, a);
 }
 
 /* ---- cells ---- */
@@ -420,7 +436,8 @@ static int int_cell(struct pxi_value *v, enum pxi_pg_reader r, enum prax_type ty
     const struct pxi_out o = { .type = (uint8_t)type };
     char to[sizeof(prax_bytes)] = { 0 }; /* gcc -O3 looks at readers that are not asked for here */
     int32_t days;
-    int rc = (int)read_scalar(r, &o, p, size, to, NULL);
+    const struct pxi_pg_way way = { r, &o, NULL };
+    int rc = (int)read_scalar(&way, p, size, to, NULL);
     *v = (struct pxi_value){ .kind = PXI_INT, .type = (uint8_t)type };
     if (type == PRAX_T_Date) {
         memcpy(&days, to, sizeof days);
@@ -486,8 +503,11 @@ static int cell(const struct pxi_pg_type *t, const char *p, int size, struct pxi
             .kind = PXI_BLOB, .type = PRAX_T_Bytes, .size = (uint32_t)size, .u.p = p
         };
         return 0;
-    default:
+    case PXI_PG_OTHER:
         return PRAX_ETYPE;
+    default: /* arrays, and what is read as text */
+        written = pxi_pg_form(t, p, size, a, &text);
+        return text_cell(v, text, written, PRAX_T_String);
     }
 }
 

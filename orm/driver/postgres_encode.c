@@ -6,33 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Types and the arrays of them. Source: pg_type.dat; these numbers are fixed. */
-struct known {
-    uint32_t oid, array;
-    uint8_t kind;
-};
-static const struct known types[] = {
-    { 16, 1000, PXI_PG_BOOL },    { 17, 1001, PXI_PG_BYTES },     { 18, 1002, PXI_PG_TEXT },
-    { 19, 1003, PXI_PG_TEXT },    { 20, 1016, PXI_PG_INT8 },      { 21, 1005, PXI_PG_INT2 },
-    { 23, 1007, PXI_PG_INT4 },    { 25, 1009, PXI_PG_TEXT },      { 26, 1028, PXI_PG_OID },
-    { 114, 199, PXI_PG_JSON },    { 700, 1021, PXI_PG_FLOAT4 },   { 701, 1022, PXI_PG_FLOAT8 },
-    { 705, 0, PXI_PG_TEXT },      { 1042, 1014, PXI_PG_TEXT },    { 1043, 1015, PXI_PG_TEXT },
-    { 1082, 1182, PXI_PG_DATE },  { 1083, 1183, PXI_PG_TIME },    { 1114, 1115, PXI_PG_STAMP },
-    { 1184, 1185, PXI_PG_STAMP }, { 1700, 1231, PXI_PG_NUMERIC }, { 2278, 0, PXI_PG_VOID },
-    { 2950, 2951, PXI_PG_UUID },  { 3802, 3807, PXI_PG_JSONB },
-};
-
-struct pxi_pg_type pxi_pg_type_of(uint32_t oid)
-{
-    for (size_t i = 0; oid && i < sizeof types / sizeof *types; i++) {
-        if (types[i].oid == oid)
-            return (struct pxi_pg_type){ .oid = oid, .kind = types[i].kind };
-        if (types[i].array == oid)
-            return (struct pxi_pg_type){ oid, PXI_PG_ARRAY, types[i].kind, types[i].oid };
-    }
-    return (struct pxi_pg_type){ .oid = oid, .kind = PXI_PG_OTHER };
-}
-
 /* ---- bytes ---- */
 
 static void put16(struct pxi_buf *to, uint16_t x)
@@ -343,7 +316,8 @@ static int put_numeric(struct pxi_buf *to, const struct pxi_value *v)
         return put_numeric_text(to, v);
     if (v->kind == PXI_REAL) {
         struct pxi_value as_text = { .kind = PXI_TEXT, .u.p = text };
-        as_text.size = (uint32_t)snprintf(text, sizeof text, "%.15g", v->u.f);
+        snprintf(text, sizeof text, "%.15g", v->u.f);
+        as_text.size = (uint32_t)strlen(pxi_real_plain(text));
         return isfinite(v->u.f) ? put_numeric_text(to, &as_text) : PRAX_ERANGE;
     }
     if (v->kind != PXI_INT || is_moment(v->type))
@@ -396,7 +370,7 @@ static int put_other(struct pxi_buf *to, const struct pxi_value *v)
     char text[40];
     int64_t x = 0;
     if (v->kind == PXI_REAL) {
-        snprintf(text, sizeof text, "%.17g", v->u.f);
+        pxi_real_text(v->u.f, false, text);
     } else if (v->kind != PXI_INT) {
         return put_text(to, v);
     } else if (v->type == PRAX_T_DateTime) {
@@ -454,10 +428,10 @@ static int put_scalar(struct pxi_buf *to, const struct pxi_pg_type *t, const str
         __attribute__((fallthrough));
     case PXI_PG_JSON:
         return v->kind == PXI_TEXT ? put_text(to, v) : PRAX_ETYPE;
-    case PXI_PG_OTHER:
-        return put_other(to, v);
-    default:
+    case PXI_PG_VOID:
         return PRAX_ETYPE;
+    default:
+        return put_other(to, v);
     }
 }
 
@@ -470,7 +444,7 @@ static int put_field(struct pxi_buf *to, const struct pxi_pg_type *t, const stru
     put32(to, UINT32_MAX); /* NULL; else the size, once it is known */
     if (v->kind == PXI_NULL)
         return pxi_buf_ok(to) ? 0 : PRAX_ENOMEM;
-    if (t->kind == PXI_PG_OTHER)
+    if (pxi_pg_goes_as_text(t))
         return PRAX_ETYPE; /* text has no place among binary fields */
     int rc = put(to, t, v);
     if (rc == 0 && !pxi_buf_ok(to))
@@ -488,15 +462,43 @@ static int put_field(struct pxi_buf *to, const struct pxi_pg_type *t, const stru
 static int put_items(struct pxi_buf *to, const struct pxi_pg_type *t, const struct pxi_value *items,
                      uint32_t n, bool *nulls)
 {
-    const struct pxi_pg_type item = { .oid = t->item_oid, .kind = t->item };
     int rc = 0;
     *nulls = false;
-    if (pxi_pg_put_items(to, t->item, items, n, nulls))
+    if (pxi_pg_put_items(to, t->of->kind, items, n, nulls))
         return 0;
     for (uint32_t i = 0; i < n && rc == 0; i++) {
         *nulls |= items[i].kind == PXI_NULL;
-        rc = put_field(to, &item, &items[i], put_scalar);
+        rc = put_field(to, t->of, &items[i], put_scalar);
     }
+    return rc;
+}
+
+/* As the server's array_in reads it: {"a","b",NULL}. */
+static int put_literal(struct pxi_buf *to, const struct pxi_value *items, uint32_t n)
+{
+    struct pxi_buf text = { 0 };
+    int rc = 0;
+    pxi_buf_char(to, '{');
+    for (uint32_t i = 0; i < n && rc == 0; i++) {
+        pxi_buf_text(to, i ? "," : "");
+        if (items[i].kind == PXI_NULL) {
+            pxi_buf_text(to, "NULL");
+            continue;
+        }
+        pxi_buf_clear(&text);
+        rc = put_other(&text, &items[i]);
+        pxi_buf_char(to, '"');
+        for (size_t k = 0; k < text.size && rc == 0; k++) {
+            if (text.data[k] == '"' || text.data[k] == '\\')
+                pxi_buf_char(to, '\\');
+            pxi_buf_char(to, text.data[k]);
+        }
+        pxi_buf_char(to, '"');
+        if (text.broken)
+            rc = PRAX_ENOMEM;
+    }
+    pxi_buf_char(to, '}');
+    pxi_buf_free(&text);
     return rc;
 }
 
@@ -505,10 +507,12 @@ static int put_array(struct pxi_buf *to, const struct pxi_pg_type *t, const stru
     bool nulls;
     if (v->kind != PXI_ARRAY)
         return PRAX_ETYPE;
+    if (pxi_pg_goes_as_text(t))
+        return put_literal(to, v->u.p, v->size);
     put32(to, v->size > 0); /* dimensions */
     size_t at = to->size;
     put32(to, 0); /* whether it holds NULLs, once that is known */
-    put32(to, t->item_oid);
+    put32(to, t->of->oid);
     if (v->size > 0) {
         put32(to, v->size);
         put32(to, 1); /* the first index */

@@ -7,22 +7,51 @@
 #include "orm/base/clock.h"
 #include "orm/driver/postgres.h"
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 struct parameters {
-    const char *keys[8], *values[8];
+    const char *keys[9], *values[9];
+    struct pxi_buf options;
 };
 
-/* Later ones win: dbname stands for all that the URL says. */
-static struct parameters parameters_of(const char *conninfo)
+/* In the first packet, so that RESET returns to it; what the URL says comes later and wins. libpq
+ * looks at PGOPTIONS only where nothing is given. */
+static int add_lock_timeout(struct parameters *p, const char *conninfo, uint32_t busy_ms)
 {
-    return (struct parameters){
+    const char *more = getenv("PGOPTIONS");
+    PQconninfoOption *all = PQconninfoParse(conninfo, NULL);
+    if (!all)
+        return PRAX_ENOMEM; /* it was read before */
+    for (PQconninfoOption *o = all; o->keyword; o++) {
+        if (strcmp(o->keyword, "options") == 0 && o->val)
+            more = o->val;
+    }
+    pxi_buf_fmt(&p->options, "-c lock_timeout=%ums%s%s",
+                busy_ms < INT32_MAX ? busy_ms : (uint32_t)INT32_MAX, more ? " " : "",
+                more ? more : "");
+    PQconninfoFree(all);
+    p->keys[7] = "options";
+    p->values[7] = p->options.data;
+    return pxi_buf_ok(&p->options) ? 0 : PRAX_ENOMEM;
+}
+
+/* Later ones win: dbname stands for all that the URL says. p->options is to be freed. */
+static int make_parameters(struct parameters *p, struct pxi_pg_conn *c,
+                           const struct pxi_conn_opts *o, struct pxi_error *err)
+{
+    const char *conninfo = pxi_pg_where(o->where, &c->keeps);
+    *p = (struct parameters){
         .keys = { "connect_timeout", "fallback_application_name", "keepalives_idle",
-                  "keepalives_interval", "keepalives_count", "dbname", "client_encoding", NULL },
-        .values = { "10", "prax", "60", "10", "6", conninfo, "UTF8", NULL },
+                  "keepalives_interval", "keepalives_count", "dbname", "client_encoding" },
+        .values = { "10", "prax", "60", "10", "6", conninfo, "UTF8" },
     };
+    if (o->busy_ms == 0 || add_lock_timeout(p, conninfo, o->busy_ms) == 0)
+        return 0;
+    pxi_buf_free(&p->options);
+    return pxi_error_set(err, PRAX_ENOMEM, "cannot open: out of memory");
 }
 
 static void ignore_notice(void *arg, const PGresult *res)
@@ -60,6 +89,7 @@ void pxi_pg_close(struct pxi_conn *conn)
     pxi_buf_free(&c->copy.buf);
     pxi_buf_free(&c->copy.sql);
     pxi_pg_mem(c, c->copy.columns, c->copy.n * sizeof *c->copy.columns, 0);
+    pxi_pg_types_free(c);
     pxi_pg_mem(c, c->pipe.queue, c->pipe.room * sizeof *c->pipe.queue, 0);
     pxi_pg_mem(c, c->values, c->params_room * PXI_PG_PARAM_SIZE, 0);
     pxi_pg_mem(c, c, sizeof *c, 0);
@@ -88,12 +118,14 @@ int pxi_pg_open(const struct pxi_conn_opts *o, struct pxi_conn **out, struct pxi
     *out = NULL;
     if (!c)
         return pxi_error_set(err, PRAX_ENOMEM, "cannot open: out of memory");
-    struct parameters p = parameters_of(pxi_pg_where(o->where, &c->keeps));
-    c->pg = PQconnectdbParams(p.keys, p.values, 1);
-    int rc = 0;
-    if (PQstatus(c->pg) == CONNECTION_OK) {
+    struct parameters p;
+    int rc = make_parameters(&p, c, o, err);
+    if (rc == 0)
+        c->pg = PQconnectdbParams(p.keys, p.values, 1);
+    pxi_buf_free(&p.options);
+    if (rc == 0 && PQstatus(c->pg) == CONNECTION_OK) {
         rc = set_up(c, err);
-    } else {
+    } else if (rc == 0) {
         pxi_pg_explain_open(c->pg, err);
         rc = err->e.code;
     }
@@ -114,8 +146,13 @@ int pxi_pg_open_start(const struct pxi_conn_opts *o, struct pxi_conn **out, stru
     if (!c)
         return pxi_error_set(err, PRAX_ENOMEM, "cannot open: out of memory");
     *out = &c->conn;
-    struct parameters p = parameters_of(pxi_pg_where(o->where, &c->keeps));
+    struct parameters p;
+    if (make_parameters(&p, c, o, err) < 0) {
+        c->lost = true;
+        return err->e.code;
+    }
     c->pg = PQconnectStartParams(p.keys, p.values, 1);
+    pxi_buf_free(&p.options);
     c->connecting = PGRES_POLLING_WRITING; /* as the manual wants it before the first poll */
     if (c->pg && PQstatus(c->pg) != CONNECTION_BAD)
         return 0;

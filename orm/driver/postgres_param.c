@@ -72,19 +72,30 @@ static int encode_one(struct pxi_pg_conn *c, const struct pxi_pg_type *t, const 
         return PRAX_ELIMIT;
     c->at[i] = at;
     c->sizes[i] = (int)(c->bytes.size - at);
-    if (t->kind == PXI_PG_OTHER) {
+    if (pxi_pg_goes_as_text(t)) {
         c->formats[i] = 0;
         pxi_buf_char(&c->bytes, '\0');
     }
     return 0;
 }
 
-static int wrong_parameter(struct pxi_pg_conn *c, int code, unsigned i)
+static int wrong_parameter(struct pxi_pg_stmt *st, int code, const struct pxi_value *v, unsigned i)
 {
-    const char *why = code == PRAX_ERANGE  ? "is out of the range of its type on the server"
-                      : code == PRAX_ETYPE ? "does not fit the type that the server wants there"
-                                           : prax_strerror(code);
-    return pxi_pg_fail_text(c, code, "parameter %u %s", i + 1, why);
+    char name[PXI_TYPE_NAME];
+    struct pxi_pg_conn *c = st->c;
+    pxi_pg_type_name(&st->params[i], name);
+    if (code == PRAX_ERANGE)
+        return pxi_pg_fail_text(c, code, "parameter %u is out of the range of %s", i + 1, name);
+    if (code != PRAX_ETYPE)
+        return pxi_pg_fail_text(c, code, "parameter %u: %s", i + 1, prax_strerror(code));
+    if (v->kind == PXI_TEXT) {
+        return pxi_pg_fail_text(c, code,
+                                "parameter %u is text where the server wants %s: give it that, or "
+                                "cast it, ?::text::%s",
+                                i + 1, name, name);
+    }
+    return pxi_pg_fail_text(c, code, "parameter %u does not fit %s, which the server wants there",
+                            i + 1, name);
 }
 
 int pxi_pg_encode(struct pxi_pg_stmt *st, const struct pxi_value *v, unsigned n)
@@ -97,9 +108,10 @@ int pxi_pg_encode(struct pxi_pg_stmt *st, const struct pxi_value *v, unsigned n)
         return pxi_pg_fail_text(c, PRAX_ENOMEM, "out of memory");
     pxi_buf_clear(&c->bytes);
     for (unsigned i = 0; i < st->n_params; i++) {
-        int rc = encode_one(c, &st->params[i], i < n ? &v[i] : &null, i);
+        const struct pxi_value *value = i < n ? &v[i] : &null;
+        int rc = encode_one(c, &st->params[i], value, i);
         if (rc < 0)
-            return wrong_parameter(c, rc, i);
+            return wrong_parameter(st, rc, value, i);
     }
     for (unsigned i = 0; c->bytes.size && i < st->n_params; i++) { /* the buffer moves no more */
         if (c->at[i] != SIZE_MAX)

@@ -3,13 +3,10 @@
  *
  * libpq hands results out in the order in which commands were sent; the queue here says what each
  * is the answer to. A prepare is two commands and one entry: the error of the first is kept until
- * the second has been passed over. Where its columns have types that nobody here knows, it is more:
- * the server is asked for each, in a group of its own, and the entry is answered behind them; so it
- * may come after others that were queued later. A result is given to its statement only when `next`
+ * the second has been passed over. Where it has types that nobody here knows, it is more: the
+ * server is asked for them, in a group of its own, and the entry is answered behind that; so it may
+ * come after others that were queued later. A result is given to its statement only when `next`
  * reaches it, so one statement may stand in the queue many times.
- *
- * What prepare asks the server of unknown types cannot be asked here: columns of the server's own
- * enums are ETYPE in a pipeline, unless they are cast to text or the statement was prepared before.
  */
 #include "orm/driver/postgres.h"
 #include <poll.h>
@@ -165,14 +162,10 @@ static void pop(struct pxi_pg_pipe *p)
     p->count--;
 }
 
-/* A statement that was described: 1: it is complete; 0: a type is asked for. */
-static int describe(struct pxi_pg_conn *c, struct pxi_pg_stmt *st)
+static int ask_types(struct pxi_pg_conn *c, struct pxi_pg_stmt *st, const struct pxi_buf *oids)
 {
-    char oid[16];
-    const char *values[] = { oid };
-    if (!pxi_pg_next_type(st, oid))
-        return 1;
-    if (!make_room(c))
+    const char *values[] = { oids->data };
+    if (!pxi_buf_ok(oids) || !make_room(c))
         return pxi_pg_fail_text(c, PRAX_ENOMEM, "out of memory");
     if (!PQsendQueryParams(c->pg, pxi_pg_type_sql, 1, NULL, values, NULL, NULL, 0))
         return not_queued(c);
@@ -184,13 +177,23 @@ static int describe(struct pxi_pg_conn *c, struct pxi_pg_stmt *st)
     return 0;
 }
 
+/* A statement that was described: 1: it is complete; 0: types are asked for. */
+static int describe(struct pxi_pg_conn *c, struct pxi_pg_stmt *st)
+{
+    struct pxi_buf oids = { 0 };
+    int rc = pxi_pg_types_wanted(st, &oids) ? ask_types(c, st, &oids) : pxi_pg_types_check(st);
+    bool asked = oids.size > 2;
+    pxi_buf_free(&oids);
+    return rc < 0 ? rc : !asked;
+}
+
 static int learn(struct pxi_pg_conn *c, struct pxi_pg_stmt *st, PGresult *res)
 {
     if (PQresultStatus(res) != PGRES_TUPLES_OK)
         return pxi_pg_take(st, res);
-    pxi_pg_learn_type(st, res);
+    int rc = pxi_pg_types_learn(st, res);
     PQclear(res);
-    return describe(c, st);
+    return rc < 0 ? rc : describe(c, st);
 }
 
 /* Gives the result to its statement. 1: the entry is complete; 0: not yet; < 0: it failed. */

@@ -121,6 +121,7 @@ __attribute__((always_inline)) static inline bool read_plain(enum pxi_pg_reader 
 struct cells {
     const PGresult *res;
     const struct pxi_out *out;
+    const struct pxi_pg_type *type;
     char *to;
     size_t step;
     int column, row, n;
@@ -133,7 +134,8 @@ __attribute__((noinline)) static int64_t read_odd(enum pxi_pg_reader r, const st
 {
     if (size == 0 && PQgetisnull(c->res, row, c->column))
         size = -1;
-    return pxi_pg_read(r, c->out, PQgetvalue(c->res, row, c->column), size, to, a);
+    const struct pxi_pg_way way = { r, c->out, c->type };
+    return pxi_pg_read(&way, PQgetvalue(c->res, row, c->column), size, to, a);
 }
 
 __attribute__((always_inline)) static inline int64_t
@@ -198,6 +200,7 @@ int64_t pxi_pg_rows(struct pxi_stmt *stmt, const struct pxi_program *p, char *ro
     for (unsigned i = 0; i < p->n && bytes >= 0; i++) {
         const struct pxi_pg_field *f = &st->fields[i];
         c.out = &p->out[i];
+        c.type = &st->columns[i];
         c.to = rows + f->off;
         c.column = (int)i;
         c.val = f->val;
@@ -236,7 +239,9 @@ __attribute__((noinline)) static int64_t read_one_odd(const struct pxi_pg_stmt *
                                                       const struct pxi_out *o, int column,
                                                       char *row, struct pxi_arena *a)
 {
-    const struct cells c = { .res = st->res, .out = o, .column = column };
+    const struct cells c = {
+        .res = st->res, .out = o, .type = &st->columns[column], .column = column
+    };
     const struct pxi_pg_field *f = &st->fields[column];
     return read_odd(f->reader, &c, st->row, PQgetlength(st->res, st->row, column), row + f->off, a);
 }

@@ -69,48 +69,6 @@ PGresult *pxi_pg_ask(struct pxi_pg_conn *c, const char *sql, const char *const *
     return NULL;
 }
 
-/* ---- types: whether one's binary form is its text, as of enums, citext and the like ---- */
-
-const char pxi_pg_type_sql[] =
-    "SELECT typtype = 'e' OR typsend::text IN ('textsend', 'citextsend', 'varcharsend', "
-    "'bpcharsend', 'namesend') FROM pg_catalog.pg_type WHERE oid = $1::oid";
-
-static bool is_known(const struct pxi_pg_conn *c, Oid oid, bool *textual)
-{
-    for (unsigned i = 0; i < c->n_asked; i++) {
-        if (c->asked[i] == oid) {
-            *textual = c->textual[i];
-            return true;
-        }
-    }
-    return false;
-}
-
-bool pxi_pg_next_type(struct pxi_pg_stmt *st, char oid[16])
-{
-    for (; st->typed < st->n_columns; st->typed++) {
-        struct pxi_pg_type *t = &st->columns[st->typed];
-        bool textual = false;
-        if (t->kind != PXI_PG_OTHER)
-            continue;
-        if (!is_known(st->c, t->oid, &textual)) {
-            snprintf(oid, 16, "%u", t->oid);
-            return true;
-        }
-        if (textual)
-            t->kind = PXI_PG_TEXT;
-    }
-    return false;
-}
-
-void pxi_pg_learn_type(struct pxi_pg_stmt *st, const PGresult *res)
-{
-    struct pxi_pg_conn *c = st->c;
-    unsigned at = c->n_asked < sizeof c->asked / sizeof *c->asked ? c->n_asked++ : 0;
-    c->asked[at] = st->columns[st->typed].oid;
-    c->textual[at] = PQntuples(res) == 1 && PQgetvalue(res, 0, 0)[0] == 't';
-}
-
 /* ---- prepare ---- */
 
 struct pxi_pg_stmt *pxi_pg_stmt_new(struct pxi_pg_conn *c, const char *sql, size_t size, bool keep)
@@ -144,7 +102,6 @@ static void forget_description(struct pxi_pg_stmt *st)
     st->param_oids = NULL;
     st->fields = NULL;
     st->program = NULL;
-    st->typed = 0;
 }
 
 void pxi_pg_stmt_free(struct pxi_pg_stmt *st)
@@ -180,16 +137,21 @@ int pxi_pg_described(struct pxi_pg_stmt *st, PGresult *desc)
 
 static int ask_types(struct pxi_pg_stmt *st)
 {
-    char oid[16];
-    const char *values[] = { oid };
+    struct pxi_buf oids = { 0 };
+    PGresult *res = NULL;
     int rc = 0;
-    while (rc == 0 && pxi_pg_next_type(st, oid)) {
-        PGresult *res = pxi_pg_ask(st->c, pxi_pg_type_sql, values, 1, &rc);
-        if (res)
-            pxi_pg_learn_type(st, res);
+    if (pxi_pg_types_wanted(st, &oids)) {
+        const char *values[] = { oids.data };
+        rc = pxi_buf_ok(&oids) ? 0 : no_memory(st->c);
+        if (rc == 0 && (res = pxi_pg_ask(st->c, pxi_pg_type_sql, values, 1, &rc)))
+            rc = pxi_pg_types_learn(st, res);
         PQclear(res);
+        pxi_buf_clear(&oids);
+        if (rc == 0)
+            pxi_pg_types_wanted(st, &oids);
     }
-    return rc;
+    pxi_buf_free(&oids);
+    return rc < 0 ? rc : pxi_pg_types_check(st);
 }
 
 /* Drops names, as the first group of a pipeline. The number of commands sent; < 0: error. */
@@ -465,7 +427,7 @@ static int check_columns(struct pxi_pg_stmt *st, const PGresult *res)
     }
     for (unsigned i = 0; st->unchecked && i < st->n_columns; i++) {
         if (PQftype(res, (int)i) != st->columns[i].oid) {
-            st->columns[i] = pxi_pg_type_of(PQftype(res, (int)i));
+            st->columns[i] = pxi_pg_type_here(st->c, PQftype(res, (int)i));
             st->program = NULL;
         }
     }

@@ -203,6 +203,7 @@ static struct pxi_value column(struct pxi_stmt *stmt, unsigned i)
 const struct pxi_driver pxi_sqlite = {
     .name = "sqlite",
     .engine = PXI_SQLITE,
+    .busy_ms = 5000,
     .resolve = pxi_sqlite_resolve,
     .open = pxi_sqlite_open,
     .close = pxi_sqlite_close,

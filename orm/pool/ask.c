@@ -79,8 +79,6 @@ int pxi_pool_ask(struct pxi_pool *p, const struct pxi_wish *wish, struct pxi_lin
 {
     *ask = NULL;
     pthread_mutex_lock(&p->lock);
-    if (p->idle_ns)
-        pxi_pool_sweep(p);
     *out = take_now(p, wish);
     if (!*out && (*ask = new_ask(p, wish)) != NULL) {
         PXI_PROBE(pool__wait__start, wish->rec, (uint64_t)p->count, (uint64_t)p->in_use);

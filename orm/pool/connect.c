@@ -122,6 +122,29 @@ static void *connect_apart(void *arg)
     return NULL;
 }
 
+void pxi_connect_again(struct pxi_pool *p, struct pxi_link *l)
+{
+    struct pxi_conn *old = l->conn;
+    struct pxi_error err;
+    pxi_error_clear(&err);
+    __atomic_store_n(&l->conn, NULL, __ATOMIC_RELAXED);
+    p->opening++;
+    pthread_mutex_unlock(&p->lock);
+    if (p->cool)
+        p->cool(p->warm_ctx, l);
+    pxi_link_close(l, old);
+    l->seized = false;
+    int opened = pxi_link_open(p, l, &err);
+    pthread_mutex_lock(&p->lock);
+    note_connect(p, opened, &err);
+    p->opening--;
+    if (opened == 0) {
+        pxi_pool_pass(p, l);
+    } else {
+        pxi_pool_vacate(p, l); /* who needs one says why there is none */
+    }
+}
+
 /* Signals are the program's own. */
 static bool start_thread(struct pxi_link *l)
 {

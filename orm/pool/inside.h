@@ -27,6 +27,8 @@ struct pxi_waiter {
 int pxi_link_open(struct pxi_pool *p, struct pxi_link *l, struct pxi_error *err);
 /* Closes what l->conn was, and forgets its statements. Not locked; l is still owned, and empty. */
 void pxi_link_close(struct pxi_link *l, struct pxi_conn *conn);
+/* It has lived for lifetime_ms, or a little less: not all end at once. */
+bool pxi_link_old(const struct pxi_pool *p, const struct pxi_link *l, uint64_t now);
 /* Ends what the last session left: false: the connection is to be closed. Not locked. */
 bool pxi_link_clean(struct pxi_pool *p, struct pxi_link *l);
 
@@ -60,6 +62,16 @@ struct pxi_link *pxi_connect_here(struct pxi_pool *p, uintptr_t owner, int *rc,
 /* Locked: threads that connect, for waiters that nobody connects for yet. What they open is passed
  * on. False: there ought to be one, and it could not be started. */
 bool pxi_connect_apart(struct pxi_pool *p);
+/* Locked, but for the time of closing and opening: a new connection for a link that the caller
+ * owns; then it is passed on. */
+void pxi_connect_again(struct pxi_pool *p, struct pxi_link *l);
+
+/* ---- tend.c ---- */
+
+/* The thread that looks after what rests, if idle_ms or lifetime_ms are set. ENOMEM. */
+int pxi_tend_start(struct pxi_pool *p, struct pxi_error *err);
+/* Waits for its end, p being closed. */
+void pxi_tend_stop(struct pxi_pool *p);
 
 /* ---- pool.c ---- */
 
@@ -73,8 +85,8 @@ void pxi_pool_close_owned(struct pxi_pool *p, struct pxi_link *l);
  * waits, or NULL. */
 struct pxi_link *pxi_pool_find(struct pxi_pool *p, uintptr_t owner, struct pxi_waiter *w, int *rc,
                                struct pxi_error *err);
-/* Locked: closes what has been idle for too long. */
-void pxi_pool_sweep(struct pxi_pool *p);
+/* Locked: a link that rests works for `owner` now: whose it was; 0: it does not rest. */
+uintptr_t pxi_pool_seize(struct pxi_link *l, uintptr_t owner);
 /* Until when a wish may wait. */
 uint64_t pxi_pool_deadline(const struct pxi_pool *p, const struct pxi_wish *wish);
 /* Locked: to the first waiter or to the idle ones. */

@@ -75,16 +75,19 @@ bool pxi_link_clean(struct pxi_pool *p, struct pxi_link *l)
     return !lost;
 }
 
+bool pxi_link_old(const struct pxi_pool *p, const struct pxi_link *l, uint64_t now)
+{
+    uint64_t early = p->lifetime_ns / LIFE_SPREAD * (l->id % LIFE_SPREAD) / LIFE_SPREAD;
+    return p->lifetime_ns && now - l->opened_ns > p->lifetime_ns - early;
+}
+
 enum pxi_fitness pxi_link_glance(struct pxi_pool *p, struct pxi_link *l)
 {
     const struct pxi_driver *d = l->driver;
     uint64_t now = pxi_clock_ns();
     uint64_t rest = now - l->rested_ns;
-    if (p->lifetime_ns) {
-        uint64_t early = p->lifetime_ns / LIFE_SPREAD * (l->id % LIFE_SPREAD) / LIFE_SPREAD;
-        if (now - l->opened_ns > p->lifetime_ns - early)
-            return PXI_UNFIT;
-    }
+    if (pxi_link_old(p, l, now))
+        return PXI_UNFIT;
     if (!d->ping)
         return PXI_FIT;
     bool doubt = l->rested_ns <= __atomic_load_n(&p->suspect_ns, __ATOMIC_RELAXED);

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SWEEPS_A_LIFE = 4 }; /* idle connections outlive idle_ms by a quarter of it at most */
-
 static void count_use(struct pxi_pool *p, int by)
 {
     struct prax_stats *st = pxi_stats_here();
@@ -49,6 +47,7 @@ void pxi_pool_init(struct pxi_pool *p, const struct pxi_pool_opts *o, const stru
     pxi_error_clear(&p->why);
     pthread_mutex_init(&p->lock, NULL);
     pxi_wait_cond(&p->returned);
+    pxi_wait_cond(&p->tending);
 }
 
 static int open_first(struct pxi_pool *p, unsigned n, struct pxi_error *err)
@@ -74,8 +73,9 @@ int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, struct pxi_
     char *url = p->heap->alloc.realloc(p->heap->alloc.ctx, NULL, 0, url_size);
     if (url)
         memcpy(url, o->url, url_size);
-    p->conn =
-        (struct pxi_conn_opts){ .url = url, .busy_ms = o->busy_ms, .alloc = &o->driver->alloc };
+    p->conn = (struct pxi_conn_opts){ .url = url,
+                                      .busy_ms = o->busy_ms ? o->busy_ms : p->driver->busy_ms,
+                                      .alloc = &o->driver->alloc };
     p->links = pxi_heap_zero(p->heap, o->max * sizeof *p->links);
     p->max = p->links ? o->max : 0;
     for (unsigned i = 0; i < p->max; i++)
@@ -87,11 +87,13 @@ int pxi_pool_open(struct pxi_pool *p, const struct pxi_pool_opts *o, struct pxi_
     if (rc < 0)
         return pxi_error_set(err, rc, "pool: out of memory");
     p->closed = false;
-    return open_first(p, o->min, err);
+    rc = open_first(p, o->min, err);
+    return rc < 0 ? rc : pxi_tend_start(p, err);
 }
 
 void pxi_pool_free(struct pxi_pool *p)
 {
+    pxi_tend_stop(p);
     pthread_mutex_lock(&p->lock);
     while (p->opening)
         pthread_cond_wait(&p->returned, &p->lock);
@@ -101,6 +103,7 @@ void pxi_pool_free(struct pxi_pool *p)
         pxi_heap_free(p->heap, (char *)p->conn.url, strlen(p->conn.url) + 1);
     free(p->where);
     pthread_cond_destroy(&p->returned);
+    pthread_cond_destroy(&p->tending);
     pthread_mutex_destroy(&p->lock);
 }
 
@@ -144,8 +147,7 @@ static struct pxi_link *take_idle(struct pxi_pool *p, uintptr_t owner)
     return l;
 }
 
-/* Whose it was, now working for `owner`; 0: it does not rest. */
-static uintptr_t seize(struct pxi_link *l, uintptr_t owner)
+uintptr_t pxi_pool_seize(struct pxi_link *l, uintptr_t owner)
 {
     uintptr_t now = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
     if ((now & 1) != 0 || now == 0 ||
@@ -160,7 +162,7 @@ static uintptr_t seize(struct pxi_link *l, uintptr_t owner)
 static struct pxi_link *steal(struct pxi_pool *p, uintptr_t owner)
 {
     for (unsigned i = 0; i < p->max; i++) {
-        if (seize(&p->links[i], owner))
+        if (pxi_pool_seize(&p->links[i], owner))
             return &p->links[i];
     }
     return NULL;
@@ -239,43 +241,6 @@ void pxi_pool_pass(struct pxi_pool *p, struct pxi_link *l)
 
 /* ---- getting and putting ---- */
 
-static bool is_stale(const struct pxi_pool *p, const struct pxi_link *l, uint64_t now)
-{
-    return l->rested_ns + p->idle_ns <= now;
-}
-
-/* Called when connections are handed out or come back. */
-void pxi_pool_sweep(struct pxi_pool *p)
-{
-    uint64_t now = pxi_clock_ns();
-    if (now < p->sweep_ns)
-        return;
-    p->sweep_ns = now + p->idle_ns / SWEEPS_A_LIFE;
-    uintptr_t mine = (uintptr_t)p; /* an owner that no session is */
-    struct pxi_link **at = &p->idle;
-    while (*at && p->count > p->min) {
-        struct pxi_link *l = *at;
-        if (!is_stale(p, l, now)) {
-            at = &l->next;
-            continue;
-        }
-        *at = l->next;
-        pxi_pool_own(p, l, mine | 1);
-        pxi_pool_close_owned(p, l); /* drops the lock: begin again */
-        at = &p->idle;
-    }
-    for (unsigned i = 0; i < p->max && p->count > p->min; i++) {
-        struct pxi_link *l = &p->links[i];
-        uintptr_t owner = seize(l, mine);
-        if (owner && is_stale(p, l, now)) {
-            pxi_pool_close_owned(p, l);
-        } else if (owner) { /* it may rest on */
-            l->seized = false;
-            own(l, owner);
-        }
-    }
-}
-
 uint64_t pxi_pool_deadline(const struct pxi_pool *p, const struct pxi_wish *wish)
 {
     uint64_t deadline = pxi_clock_ns() + (uint64_t)p->acquire_ms * MS_NS;
@@ -288,8 +253,6 @@ static int get(struct pxi_pool *p, const struct pxi_wish *wish, uint64_t *deadli
 {
     int rc = 0;
     pthread_mutex_lock(&p->lock);
-    if (p->idle_ns)
-        pxi_pool_sweep(p);
     *out = p->first || p->closed ? NULL : pxi_pool_find(p, wish->owner, NULL, &rc, err);
     if (!*out && rc == 0) {
         if (!*deadline_ns)
@@ -341,8 +304,6 @@ void pxi_pool_put(struct pxi_pool *p, struct pxi_link *l)
     }
     pthread_mutex_lock(&p->lock);
     pxi_pool_pass(p, l);
-    if (p->idle_ns)
-        pxi_pool_sweep(p);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -374,6 +335,7 @@ static void shut(struct pxi_pool *p)
 {
     struct pxi_link *l;
     p->closed = true;
+    pthread_cond_signal(&p->tending);
     while ((l = take_idle(p, (uintptr_t)p)) != NULL)
         pxi_pool_close_owned(p, l);
     pxi_wait_wake(p);

@@ -69,13 +69,16 @@ struct pxi_pool {
     unsigned opening; /* of them */
     unsigned stmt_cache;
     uint32_t acquire_ms;
-    uint64_t lifetime_ns, idle_ns, sweep_ns; /* sweep_ns: when to look for old ones again */
+    uint64_t lifetime_ns, idle_ns; /* 0 = never */
     struct pxi_link *idle;
     struct pxi_waiter *first, **last;
     unsigned waiters; /* atomic */
     unsigned in_use;  /* links with an owner */
     bool closed;
     pthread_cond_t returned; /* in_use fell while closed */
+    pthread_cond_t tending;  /* closed was set */
+    pthread_t tender;        /* if tended */
+    bool tended;
     /* health */
     uint64_t suspect_ns; /* atomic: who rested before it is asked; 0 = nobody */
     unsigned lost;       /* connections that broke and were not replaced yet */

@@ -139,6 +139,26 @@ static void write_rows(struct pxi_shape *sh, unsigned rows, unsigned columns)
     pxi_sql_add(sh->sql, ")");
 }
 
+/* An enum may be the server's own type, whose name we do not know and no text is assigned to: the
+ * column says what it is. The subselect is never run. */
+static void write_array(struct pxi_shape *sh, const struct pxi_request *r, const prax_column *c)
+{
+    if (c->type != PRAX_T_Enum) {
+        pxi_sql_param(sh->sql);
+        pxi_sql_add(sh->sql, "::");
+        pxi_sql_add(sh->sql, sh->d->item[c->type]);
+        pxi_sql_add(sh->sql, "[]");
+        return;
+    }
+    pxi_sql_add(sh->sql, "coalesce(");
+    pxi_sql_param(sh->sql);
+    pxi_sql_add(sh->sql, ", (SELECT array_agg(");
+    pxi_sql_name(sh->sql, c->db_name);
+    pxi_sql_add(sh->sql, ") FROM ");
+    pxi_sql_name(sh->sql, r->m->table);
+    pxi_sql_add(sh->sql, " WHERE FALSE))");
+}
+
 static void write_arrays(struct pxi_shape *sh, const struct pxi_request *r)
 {
     bool first = true;
@@ -147,10 +167,7 @@ static void write_arrays(struct pxi_shape *sh, const struct pxi_request *r)
         if (!has_bit(r->given, i, true))
             continue;
         pxi_sql_add(sh->sql, first ? "" : ", ");
-        pxi_sql_param(sh->sql);
-        pxi_sql_add(sh->sql, "::");
-        pxi_sql_add(sh->sql, sh->d->item[r->m->columns[i].type]);
-        pxi_sql_add(sh->sql, "[]");
+        write_array(sh, r, &r->m->columns[i]);
         first = false;
     }
     pxi_sql_add(sh->sql, ")");

@@ -25,6 +25,9 @@ while read -r verb count; do
     is "$verb: as many as the program counted" \
         "$(member "$tmp/all/queries.json" "\$.verbs.$verb.calls")" "$count"
 done <"$tmp/counts"
+is "the verbs' times make the total" "$(sqlite3 :memory: "WITH q(j) AS (SELECT
+    CAST(readfile('$tmp/all/queries.json') AS TEXT)) SELECT sum(json_extract(value, '\$.time_ns'))
+    = json_extract(j, '\$.total.time_ns') FROM q, json_each(json_extract(j, '\$.verbs'))")" 1
 is "nothing lost" "$(member "$tmp/all/meta.json" '$.lost_part')" 0
 samples=$(member "$tmp/all/meta.json" '$.samples')
 ok=$(member "$tmp/all/meta.json" '$.stack_ends.ok')

@@ -8,14 +8,33 @@
 
 static const uint32_t oids[] = { 16,   17,   20,   21,   23,   25,   26,   114,  700,
                                  701,  1082, 1083, 1114, 1184, 1700, 2950, 3802, 1007,
-                                 1009, 1231, 1115, 600,  2951, 3807, 1001, 1000, 1022 };
+                                 1009, 1231, 1115, 600,  2951, 3807, 1001, 1000, 1022,
+                                 650,  774,  829,  869,  1186, 1187, 1266, 1560, 4072 };
 static const char *const names[] = { NULL, "USER", "ADMIN", NULL };
 static const prax_enum_type labels = { "Role", 2, names };
+
+/* What a server says of types with numbers of their own. */
+static const struct pxi_pg_type date = { .oid = 1082, .kind = PXI_PG_DATE };
+static const struct pxi_pg_type others[] = {
+    { .oid = 90001, .kind = PXI_PG_RANGE, .of = &date },
+    { .oid = 90002, .kind = PXI_PG_MULTIRANGE, .of = &others[0] },
+    { .oid = 90003, .kind = PXI_PG_ARRAY, .of = &others[1] },
+    { .oid = 90004, .kind = PXI_PG_HSTORE },
+    { .oid = 90005, .kind = PXI_PG_ARRAY, .of = &others[3] },
+    { .oid = 90006, .kind = PXI_PG_RANGE, .of = &others[4] },
+};
+enum { OIDS = sizeof oids / sizeof *oids, OTHERS = sizeof others / sizeof *others };
+
+static struct pxi_pg_type choose(uint8_t byte)
+{
+    unsigned i = byte % (OIDS + OTHERS);
+    return i < OIDS ? pxi_pg_type_of(oids[i]) : others[i - OIDS];
+}
 
 static void read_field(const uint8_t *data, size_t size, struct pxi_arena *a)
 {
     char row[64];
-    struct pxi_pg_type t = pxi_pg_type_of(oids[data[0] % (sizeof oids / sizeof *oids)]);
+    struct pxi_pg_type t = choose(data[0]);
     struct pxi_out o = { .type = data[1] % PRAX_TYPES,
                          .null = data[2] & 1,
                          .list = data[2] >> 1 & 1,
@@ -24,7 +43,8 @@ static void read_field(const uint8_t *data, size_t size, struct pxi_arena *a)
     struct pxi_value v;
     const char *p = (const char *)data + 4;
     int n = data[2] & 0x80 ? -1 : (int)size - 4;
-    pxi_pg_read(pxi_pg_reader_of(&o, &t), &o, p, n, row, a);
+    const struct pxi_pg_way way = { pxi_pg_reader_of(&o, &t), &o, &t };
+    pxi_pg_read(&way, p, n, row, a);
     pxi_pg_cell(&t, p, n, a, &v);
 }
 

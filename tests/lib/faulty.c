@@ -187,6 +187,7 @@ void faulty_install(prax_db *db)
     driver.ping = f_ping;
     driver.reset = f_reset;
     driver.explain = f_explain;
+    pthread_mutex_lock(&db->pool.lock); /* it may have a thread */
     db->pool.driver = &driver;
     for (unsigned i = 0; i < db->pool.max; i++) {
         struct pxi_link *l = &db->pool.links[i];
@@ -197,4 +198,5 @@ void faulty_install(prax_db *db)
         l->rested_ns = l->opened_ns = pxi_clock_ns();
         enter(l->conn);
     }
+    pthread_mutex_unlock(&db->pool.lock);
 }

@@ -420,7 +420,8 @@ static int64_t read_as(struct pxi_out o, uint32_t oid, const char *p, int size, 
     char *copy = malloc(size > 0 ? (size_t)size : 1);
     memcpy(copy, p, size > 0 ? (size_t)size : 0);
     o.labels = &labels;
-    int64_t rc = pxi_pg_read(pxi_pg_reader_of(&o, &t), &o, copy, size, to, &arena);
+    const struct pxi_pg_way way = { pxi_pg_reader_of(&o, &t), &o, &t };
+    int64_t rc = pxi_pg_read(&way, copy, size, to, &arena);
     free(copy);
     return rc;
 }
@@ -456,6 +457,7 @@ static void test_read(void **state)
     assert_int_equal(r.date.days, 10958);
     assert_int_equal(READ(Enum, TEXT, "ADMIN", &r.label), 0);
     assert_int_equal(r.label, 2);
+    assert_int_equal(READ(Enum, TEXT, "ADMIN\0and more", &r.label), PRAX_ETYPE);
     struct pxi_out scaled = { .type = PRAX_T_Decimal, .scale = 2 };
     assert_int_equal(read_as(scaled, NUMERIC, "\0\2\0\0\0\0\0\2\0\14\23\210", 12, &r.dec), 0);
     assert_int_equal(r.dec.units, 1250);
@@ -610,16 +612,123 @@ static void test_no_memory(void **state)
     struct row r;
     struct pxi_out o = { .type = PRAX_T_String };
     pxi_arena_init(&small, NULL, 1);
-    assert_int_equal(pxi_pg_read(PXI_PG_READ_TEXT, &o, "abc", 3, (char *)&r.s, &small),
-                     PRAX_ELIMIT);
+    struct pxi_pg_way way = { PXI_PG_READ_TEXT, &o, NULL };
+    assert_int_equal(pxi_pg_read(&way, "abc", 3, (char *)&r.s, &small), PRAX_ELIMIT);
     o.type = PRAX_T_Numeric;
-    assert_int_equal(
-        pxi_pg_read(PXI_PG_READ_NUMERIC, &o, "\0\0\0\0\0\0\0\0", 8, (char *)&r.s, &small),
-        PRAX_ELIMIT);
+    way.r = PXI_PG_READ_NUMERIC;
+    assert_int_equal(pxi_pg_read(&way, "\0\0\0\0\0\0\0\0", 8, (char *)&r.s, &small), PRAX_ELIMIT);
     o.type = PRAX_T_Bytes;
-    assert_int_equal(pxi_pg_read(PXI_PG_READ_BYTES, &o, "abc", 3, (char *)&r.bytes, &small),
-                     PRAX_ELIMIT);
+    way.r = PXI_PG_READ_BYTES;
+    assert_int_equal(pxi_pg_read(&way, "abc", 3, (char *)&r.bytes, &small), PRAX_ELIMIT);
     pxi_arena_free(&small);
+}
+
+/* ---- what is read as text ---- */
+
+static const struct pxi_pg_type int4 = { .oid = INT4, .kind = PXI_PG_INT4 };
+static const struct pxi_pg_type ranges = { .oid = 90001, .kind = PXI_PG_RANGE, .of = &int4 };
+static const struct pxi_pg_type multi = { .oid = 90002, .kind = PXI_PG_MULTIRANGE, .of = &ranges };
+static const struct pxi_pg_type multis = { .oid = 90003, .kind = PXI_PG_ARRAY, .of = &multi };
+static const struct pxi_pg_type hstore = { .oid = 90004, .kind = PXI_PG_HSTORE };
+
+/* The bytes as text; NULL: ETYPE. All that are shorter are ETYPE. */
+static void form(const struct pxi_pg_type *t, const char *p, int size, const char *want)
+{
+    struct pxi_value v;
+    int rc = pxi_pg_cell(t, p, size, &arena, &v);
+    assert_int_equal(rc, want ? 0 : PRAX_ETYPE);
+    if (!want)
+        return;
+    assert_int_equal(v.kind, PXI_TEXT);
+    assert_string_equal(v.u.p, want);
+    for (int n = size - 1; n >= 0; n--) {
+        char *copy = malloc(n ? (size_t)n : 1); /* so that a sanitizer sees a read beyond it */
+        memcpy(copy, p, (size_t)n);
+        rc = pxi_pg_cell(t, copy, n, &arena, &v);
+        assert_true(rc == PRAX_ETYPE || (t->kind == PXI_PG_VERSIONED && n > 0));
+        free(copy);
+    }
+}
+#define FORM(t, bytes, want) form((t), bytes, (int)sizeof(bytes) - 1, want)
+
+static void test_forms(void **state)
+{
+    (void)state;
+    const struct pxi_pg_type interval = pxi_pg_type_of(1186), inet = pxi_pg_type_of(869),
+                             bits = pxi_pg_type_of(1562), path = pxi_pg_type_of(4072),
+                             dates = pxi_pg_type_of(1182);
+    FORM(&interval, "\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\x0d", "P1Y1M1D");
+    FORM(&interval, "\x7f\xff\xff\xff\xff\xff\xff\xff\x7f\xff\xff\xff\x7f\xff\xff\xff", "infinity");
+    FORM(&inet, "\2\x18\1\4\x0a\1\2\3", "10.1.2.3/24");
+    FORM(&inet, "\4\x18\1\4\x0a\1\2\3", NULL);
+    FORM(&bits, "\0\0\0\3\xa0", "101");
+    FORM(&bits, "\xff\xff\xff\xff\xa0", NULL);
+    FORM(&path, "\1$.a", "$.a");
+    FORM(&path, "\2$.a", NULL);
+    FORM(&dates,
+         "\0\0\0\1\0\0\0\1\0\0\4\x3a\0\0\0\2\0\0\0\0"
+         "\0\0\0\4\0\0\0\0\xff\xff\xff\xff",
+         "[0:1]={2000-01-01,NULL}");
+    FORM(&dates, "\0\0\0\7\0\0\0\0\0\0\4\x3a", NULL);                 /* dimensions */
+    FORM(&dates, "\0\0\0\1\0\0\0\0\0\0\4\x3b\0\0\0\1\0\0\0\1", NULL); /* another type */
+    FORM(&dates, "\0\0\0\1\0\0\0\0\0\0\4\x3a\x7f\xff\xff\xff\0\0\0\1", NULL);
+}
+
+static void test_nested_forms(void **state)
+{
+    (void)state;
+    FORM(&ranges, "\2\0\0\0\4\0\0\0\1\0\0\0\4\0\0\0\5", "[1,5)");
+    FORM(&ranges, "\1", "empty");
+    FORM(&ranges, "\x18", "(,)");
+    FORM(&ranges, "\2\xff\xff\xff\xff\0\0\0\4\0\0\0\5", NULL);
+    FORM(&multi, "\0\0\0\1\0\0\0\1\1", "{empty}");
+    FORM(&multi, "\xff\xff\xff\xff", NULL);
+    FORM(&multis,
+         "\0\0\0\1\0\0\0\0\0\1\x5f\x92\0\0\0\1\0\0\0\1"
+         "\0\0\0\x0d\0\0\0\1\0\0\0\5\x0a\0\0\0\0",
+         NULL); /* the bound of its range is missing */
+    FORM(&multis, "\0\0\0\1\0\0\0\0\0\1\x5f\x92\0\0\0\1\0\0\0\1\0\0\0\4\0\0\0\0", "{\"{}\"}");
+    FORM(&hstore, "\0\0\0\1\0\0\0\1a\xff\xff\xff\xff", "\"a\"=>NULL");
+    FORM(&hstore, "\0\0\0\1\xff\xff\xff\xff\0\0\0\1a", NULL);
+    struct pxi_pg_type circle = { .oid = 90005, .kind = PXI_PG_RANGE };
+    circle.of = &circle; /* as a false server may say */
+    char deep[400];
+    for (int size = 0; size < 250; size += 5) {
+        uint32_t rest = __builtin_bswap32((uint32_t)(sizeof deep - 5 - (size_t)size));
+        deep[size] = 0x10;
+        memcpy(deep + size + 1, &rest, sizeof rest);
+    }
+    memset(deep + 250, 1, sizeof deep - 250);
+    form(&circle, deep, (int)sizeof deep, NULL);
+}
+
+/* Arrays of what goes as text go as text. */
+static void test_literals(void **state)
+{
+    (void)state;
+    struct pxi_value items[] = { text("a\"\\"), { .kind = PXI_NULL }, of(PRAX_T_BigInt, 5) };
+    struct pxi_value all = { .kind = PXI_ARRAY, .size = 3, .u.p = items };
+    assert_int_equal(put(1041, all), 0);
+    pxi_buf_char(&buf, '\0');
+    assert_string_equal(buf.data, "{\"a\\\"\\\\\",NULL,\"5\"}");
+    assert_int_equal(put(1186, text("1 day")), 0);
+    assert_int_equal(buf.size, 5);
+    const struct pxi_pg_type t = pxi_pg_type_of(1186);
+    assert_int_equal(pxi_pg_put_field(&buf, &t, &items[0]), PRAX_ETYPE); /* COPY has no place */
+    items[0] = (struct pxi_value){ .kind = PXI_BLOB, .size = 1, .u.p = "x" };
+    assert_int_equal(put(1041, all), PRAX_ETYPE);
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    char name[PXI_TYPE_NAME];
+    struct pxi_pg_type t = pxi_pg_type_of(INT4S);
+    assert_string_equal(pxi_pg_type_name(&t, name), "integer[]");
+    t = pxi_pg_type_of(1186);
+    assert_string_equal(pxi_pg_type_name(&t, name), "interval");
+    t = pxi_pg_type_of(99999);
+    assert_string_equal(pxi_pg_type_name(&t, name), "type 99999");
 }
 
 int main(void)
@@ -640,6 +749,10 @@ int main(void)
         T(test_mismatch),
         T(test_cells),
         T(test_no_memory),
+        T(test_forms),
+        T(test_nested_forms),
+        T(test_literals),
+        T(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* test_queries_json.c - queries.json and meta.json. */
+#include "loader/write/facts.h"
 #include "loader/write/write.h"
 #include "tests/unit/profile_fixture.h"
 #include "tests/unit/wellformed.h"
@@ -66,12 +67,42 @@ static void unfinished_operations_are_listed(void **state)
     profile__free(p);
 }
 
+/* The sum of the verbs is that of what the program called; levels of includes stand beside. */
+static void nested_ones_count_apart(void **state)
+{
+    (void)state;
+    struct profile *p = profile__new();
+    uint32_t op = profile__op(p, PRAX_USDT_QUERY_MANY, "User", NULL, 0, 1);
+    uint32_t level = profile__op(p, PRAX_USDT_QUERY_MANY, "Post", NULL, 0, 2);
+    uint32_t one = profile__op(p, PRAX_USDT_QUERY_ONE, "Post", NULL, 0, 3);
+    profile__query(
+        p, level, 0,
+        &(struct pxb_query){ .duration_ns = 300, .rows = 5, .op_id = 2, .parent_id = 1 });
+    profile__query(p, op, 0, &(struct pxb_query){ .duration_ns = 1000, .rows = 2, .op_id = 1 });
+    profile__query(p, one, 0, &(struct pxb_query){ .duration_ns = 50, .rows = 1, .op_id = 3 });
+    profile__finish(p, 1);
+    struct pxi_buf out = { 0 };
+    struct pxi_json j = { .out = &out };
+    queries__json(&j, p);
+    assert_non_null(strstr(out.data, "\"total\":{\"calls\":2,\"errors\":0,\"rows\":3,"
+                                     "\"time_ns\":1050,\"nested\":{\"calls\":1,\"errors\":0,"
+                                     "\"rows\":5,\"time_ns\":300}}"));
+    assert_non_null(strstr(out.data, "\"query_many\":{\"calls\":1,\"errors\":0,\"rows\":2,"
+                                     "\"time_ns\":1000,\"nested\":{\"calls\":1,\"errors\":0,"
+                                     "\"rows\":5,\"time_ns\":300}}"));
+    assert_non_null(strstr(out.data, "\"query_one\":{\"calls\":1,\"errors\":0,\"rows\":1,"
+                                     "\"time_ns\":50,\"nested\":{\"calls\":0"));
+    pxi_buf_free(&out);
+    profile__free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_the_golden_files),
         cmocka_unit_test(is_json_whatever_the_names),
         cmocka_unit_test(unfinished_operations_are_listed),
+        cmocka_unit_test(nested_ones_count_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

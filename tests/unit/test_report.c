@@ -293,8 +293,15 @@ static void time_within_others_counts_once(void **state)
     struct pxb_query q = { .duration_ns = 3000000, .rows = 1, .op_id = 7, .parent_id = 6 };
     profile__query(p, level, 0, &q);
     write_summary(p, &o, &out);
-    assert_non_null(strstr(out.data, "22 calls, 1 error, 61 rows, 5.21 ms in all\n"));
-    assert_non_null(strstr(out.data, "3.00 ms  57.6 %          1"));
+    assert_non_null(strstr(out.data, "21 calls, 1 error, 60 rows, 5.21 ms in all\n"
+                                     "          1 call, 0 errors, 1 row, 3.00 ms within these"));
+    assert_non_null(strstr(out.data, "3.00 ms  nested          1"));
+    q.parent_id = 0; /* the same statement, called by the program, too */
+    profile__query(p, level, 0, &q);
+    pxi_buf_clear(&out);
+    write_summary(p, &o, &out);
+    assert_non_null(strstr(out.data, "22 calls, 1 error, 61 rows, 8.21 ms in all\n"));
+    assert_non_null(strstr(out.data, "6.00 ms  36.5 %          2"));
     pxi_buf_free(&out);
     profile__free(p);
 }

@@ -1,5 +1,6 @@
 /* test_value.c - the values of prax.h: times, dates, UUIDs, decimals. */
 #include "orm/base/value.h"
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -328,7 +329,54 @@ static void test_decimal_read(void **state)
     }
 }
 
+static void test_real(void **state)
+{
+    (void)state;
+    static const struct {
+        double x;
+        bool single;
+        const char *want;
+    } cases[] = {
+        { 0, false, "0" },
+        { -0.0, false, "-0" },
+        { 0.1, false, "0.1" },
+        { 1e14, false, "100000000000000" },
+        { 1e15, false, "1e+15" },
+        { -1.5e-5, false, "-1.5e-05" },
+        { 0.00012, false, "0.00012" },
+        { 5e-324, false, "5e-324" },
+        { 1.7976931348623157e308, false, "1.7976931348623157e+308" },
+        { 0.1 + 0.2, false, "0.30000000000000004" },
+        { 123.25, false, "123.25" },
+        { (double)0.1f, true, "0.1" },
+        { (double)16777216.0f, true, "1.6777216e+07" },
+        { 123456, true, "123456" },
+        { NAN, false, "NaN" },
+        { -INFINITY, true, "-Infinity" },
+    };
+    char text[32];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(pxi_real_text(cases[i].x, cases[i].single, text), cases[i].want);
+    assert_true(pxi_real_read("-12.5e1") == -125);
+    /* as printf writes them in other places, with signs of one byte and of two */
+    static const char *const plain[][2] = { { "1,5", "1.5" },
+                                            { "-1,5e+20", "-1.5e+20" },
+                                            { "1\xd9\xab"
+                                              "5",
+                                              "1.5" },
+                                            { "7", "7" },
+                                            { "1e+20", "1e+20" },
+                                            { "nan", "nan" },
+                                            { "0.25", "0.25" },
+                                            { "-inf", "-inf" } };
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        strcpy(text, plain[i][0]);
+        assert_string_equal(pxi_real_plain(text), plain[i][1]);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_real),
     cmocka_unit_test(test_decimal_read),
     cmocka_unit_test(test_time),
     cmocka_unit_test(test_date),

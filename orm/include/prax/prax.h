@@ -112,8 +112,8 @@ typedef struct prax_db_opts { /* size tells which members the caller knew */
     unsigned pool_min, pool_max; /* connections; 0 = 1 and 8; with 1 memory is not shared */
     unsigned stmt_cache;         /* prepared statements a connection; 0 = 256 */
     uint32_t acquire_ms;         /* wait for a connection; 0 = 5000 */
-    uint32_t busy_ms;            /* SQLite: wait for a lock of another connection; 0 = 5000.
-                                    PostgreSQL: lock_timeout=5s in the URL */
+    uint32_t busy_ms;            /* wait for a lock of another connection, then EBUSY; 0 = SQLite
+                                    5000, PostgreSQL the server's lock_timeout (mostly for ever) */
     size_t arena_max;            /* bytes a session may hold; 0 = 256 MiB; beyond: ELIMIT */
     uint32_t slow_ms;            /* log slower operations; 0 = off, and then no clock is read */
     const prax_alloc *alloc;     /* NULL = malloc; must outlive the handle; called by any thread,
@@ -121,8 +121,8 @@ typedef struct prax_db_opts { /* size tells which members the caller knew */
     void (*log)(void *ctx, const prax_event *ev); /* slow operations and failed ones; or NULL */
     void *log_ctx;        /* log runs on the operation's thread and must not call back */
     uint32_t lifetime_ms; /* a connection is replaced when it is older; 0 = never */
-    uint32_t idle_ms;     /* one beyond pool_min is closed when it was unused for longer: looked at
-                             when another one is handed out or comes back; 0 = never. Neither for
+    uint32_t idle_ms;     /* one beyond pool_min is closed when it was unused for longer; 0 = never.
+                             With either a thread of the handle's own looks after them. Neither for
                              a database in memory, which lives in its connections: EINVAL */
     unsigned warm;        /* statements that are prepared on a new connection before its first work:
                              those that the one closed last had used last; at most 64, 0 = none */
@@ -660,7 +660,8 @@ PRAX_API PRAX_MUST int prax_cursor_next(prax_cursor *c);
 PRAX_API void prax_cursor_close(prax_cursor *c);
 /* Index of the column of that name, or EINVAL. */
 PRAX_API PRAX_MUST int prax_col(const prax_cursor *c, const char *name);
-/* Values of the row that next found; texts live until the next one. NULL in the database is 0, NULL
+/* Values of the row that next found; texts live until the next one. PostgreSQL's arrays, ranges,
+ * intervals and the like are texts (postgresql.md has the table). NULL in the database is 0, NULL
  * or all zeros; so is a column that does not exist, a value of another type (or outside of this
  * one's range), and every column before the first row, but these set the session's error: EINVAL,
  * ETYPE. */
