@@ -6,8 +6,6 @@
 #include "tests/db/db.h"
 #include "usdt/stats.h"
 #include <poll.h>
-#include <pthread.h>
-#include <time.h>
 
 enum { MOST = 3000 };
 
@@ -641,49 +639,62 @@ static void test_lock_timeout(void **state)
 
 /* ---- an end before the time ---- */
 
-static void *cancel_later(void *arg)
+static void run_block(prax_session *s)
 {
-    nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
-    prax_session_cancel(arg);
-    return NULL;
+    const blog_user_result *r[BLOCK];
+    PRAX_BATCH b = prax_batch_open(s);
+    get_block(b, r);
+    MUST(s, prax_batch_run(b));
+    is_user(r[5], 6);
 }
 
-/* The table is locked; how the batch is ended, and with which code. */
-static void end_early(struct fixture *f, int code, uint32_t timeout_ms)
+/* Of another session, in a transaction. */
+static void lock_users(prax_session *s)
+{
+    MUST(s, prax_sql_exec(s, "LOCK TABLE users IN ACCESS EXCLUSIVE MODE"));
+}
+
+/* Steps until the batch's statement waits for the lock that the other session has. */
+static void step_until_stuck(prax_batch *b, prax_session *other)
+{
+    int64_t waits = 0;
+    while (waits == 0) {
+        assert_int_equal(prax_batch_step(b), 1);
+        PRAX_CLEAN(prax_cursor_cleanup_)
+        prax_cursor *c = prax_sql_open(other, "SELECT count(*) FROM pg_locks WHERE NOT granted "
+                                              "AND relation = 'users'::regclass");
+        assert_int_equal(prax_cursor_next(c), 1);
+        waits = prax_col_i64(c, 0);
+        poll(NULL, 0, 1);
+    }
+}
+
+enum way { CANCEL, TIMEOUT, CLOSE };
+
+/* All that was sent, and more than a window that was not. */
+static void end_early(struct fixture *f, enum way way)
 {
     enum { N = 2000 };
     static const blog_user_result *r[N];
-    PRAX_SESSION s = prax_session_open(f->db, .timeout_ms = timeout_ms);
-    const blog_user_result *other[BLOCK];
+    int code = way == TIMEOUT ? PRAX_ETIMEOUT : PRAX_ECANCELED;
+    PRAX_TX(tx, f->s); /* its connection is its own from here on */
+    PRAX_SESSION s = prax_session_open(f->db, .timeout_ms = way == TIMEOUT ? 100 : 0);
     prax_batch *b = prax_batch_open(s);
-    get_block(b, other);
-    MUST(s, prax_batch_run(b)); /* it is prepared */
-    PRAX_TX(tx, f->s);
-    MUST(f->s, prax_sql_exec(f->s, "LOCK TABLE users IN ACCESS EXCLUSIVE MODE"));
+    lock_users(f->s);
     for (int i = 0; i < N; i++)
         r[i] = get(b, i + 1);
-    if (code == 0) { /* closed */
-        for (int i = 0; i < 5; i++) {
-            assert_int_equal(prax_batch_step(b), 1);
-            poll(NULL, 0, 5);
-        }
-    } else if (timeout_ms) {
+    if (way != TIMEOUT)
+        step_until_stuck(b, f->s);
+    if (way == CANCEL)
+        prax_session_cancel(s);
+    if (way != CLOSE)
         assert_int_equal(prax_batch_run(b), code);
-    } else {
-        pthread_t t;
-        assert_int_equal(pthread_create(&t, NULL, cancel_later, s), 0);
-        assert_int_equal(prax_batch_run(b), code);
-        pthread_join(t, NULL);
-    }
     prax_batch_close(b);
     for (int i = 0; i < N; i++)
-        has_failed(r[i], code ? code : PRAX_ECANCELED);
+        has_failed(r[i], code);
     prax_tx_end(&tx);
-    b = prax_batch_open(s); /* session and connection work */
-    get_block(b, other);
-    MUST(s, prax_batch_run(b));
-    is_user(other[5], 6);
-    prax_batch_close(b);
+    PRAX_SESSION other = prax_session_open(f->db);
+    run_block(way == TIMEOUT ? other : s); /* session and connection work */
 }
 
 static void test_ends_early(void **state)
@@ -692,31 +703,29 @@ static void test_ends_early(void **state)
     if (!on_postgres())
         return;
     add_users(f->s, BLOCK);
-    end_early(f, PRAX_ECANCELED, 0);
-    end_early(f, PRAX_ETIMEOUT, 50);
-    end_early(f, 0, 0);
+    end_early(f, CANCEL);
+    end_early(f, TIMEOUT);
+    end_early(f, CLOSE);
 }
 
 /* In a transaction the first is stopped, and the others have failed with it. */
 static void test_canceled_in_tx(void **state)
 {
     struct fixture *f = *state;
+    const blog_user_result *r[BLOCK];
     if (!on_postgres())
         return;
     add_users(f->s, BLOCK);
+    PRAX_TX(lock, f->s);
     PRAX_SESSION s = prax_session_open(f->db);
-    const blog_user_result *r[BLOCK];
+    run_block(s); /* it is prepared: else that would wait */
+    lock_users(f->s);
+    PRAX_TX(tx, s);
     PRAX_BATCH b = prax_batch_open(s);
     get_block(b, r);
-    MUST(s, prax_batch_run(b)); /* it is prepared */
-    PRAX_TX(lock, f->s);
-    MUST(f->s, prax_sql_exec(f->s, "LOCK TABLE users IN ACCESS EXCLUSIVE MODE"));
-    PRAX_TX(tx, s);
-    get_block(b, r);
-    pthread_t t;
-    assert_int_equal(pthread_create(&t, NULL, cancel_later, s), 0);
+    step_until_stuck(b, f->s);
+    prax_session_cancel(s);
     assert_int_equal(prax_batch_run(b), PRAX_ECANCELED);
-    pthread_join(t, NULL);
     has_failed(r[0], PRAX_ECANCELED);
     for (int i = 1; i < BLOCK; i++)
         has_failed(r[i], PRAX_EABORTED);
@@ -726,36 +735,28 @@ static void test_canceled_in_tx(void **state)
 static void test_killed(void **state)
 {
     struct fixture *f = *state;
-    char sql[80];
+    const blog_user_result *r[BLOCK];
     if (!on_postgres())
         return;
     add_users(f->s, BLOCK);
     PRAX_SESSION s = prax_session_open(f->db);
-    const blog_user_result *r[BLOCK];
-    {
-        PRAX_CLEAN(prax_cursor_cleanup_)
-        prax_cursor *c = prax_sql_open(s, "SELECT pg_backend_pid()");
-        assert_int_equal(prax_cursor_next(c), 1);
-        snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 5000)", (int)prax_col_i64(c, 0));
-    }
-    PRAX_BATCH b = prax_batch_open(s);
-    get_block(b, r);
-    MUST(s, prax_batch_run(b)); /* it is prepared */
     {
         PRAX_TX(tx, f->s);
-        MUST(f->s, prax_sql_exec(f->s, "LOCK TABLE users IN ACCESS EXCLUSIVE MODE"));
+        run_block(s);
+        lock_users(f->s);
+        PRAX_BATCH b = prax_batch_open(s);
         get_block(b, r);
-        assert_int_equal(prax_batch_step(b), 1);
-        assert_true(pg_exec(sql));
+        step_until_stuck(b, f->s);
+        assert_int_equal(prax_sql_exec(f->s, "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks "
+                                             "WHERE NOT granted AND relation = 'users'::regclass"),
+                         0);
         assert_int_equal(prax_batch_run(b), PRAX_ECONN);
         for (int i = 0; i < BLOCK; i++) {
             has_failed(r[i], PRAX_ECONN);
             assert_false(r[i]->error->retryable);
         }
     }
-    get_block(b, r);
-    MUST(s, prax_batch_run(b));
-    is_user(r[5], 6);
+    run_block(s);
 }
 
 /* ---- other statements, other databases ---- */
