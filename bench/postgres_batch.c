@@ -57,12 +57,12 @@ static void raw_take(const PGresult *r)
 {
     char text[128];
     int64_t id = 0;
-    if (PQntuples(r) != 1)
-        return;
-    memcpy(&id, PQgetvalue(r, 0, 0), 4);
-    memcpy(text, PQgetvalue(r, 0, 1), (size_t)PQgetlength(r, 0, 1) + 1);
-    bench_keep(text);
-    bench_keep(&id);
+    for (int i = 0; i < PQntuples(r); i++) {
+        memcpy(&id, PQgetvalue(r, i, 0), 4);
+        memcpy(text, PQgetvalue(r, i, 1), (size_t)PQgetlength(r, i, 1) + 1);
+        bench_keep(text);
+        bench_keep(&id);
+    }
 }
 
 static void raw_answers(struct world *w)
@@ -105,6 +105,39 @@ static void raw_gets(void *ctx, uint64_t calls)
 static void raw_updates(void *ctx, uint64_t calls)
 {
     raw_batch(ctx, "update", calls);
+}
+
+/* ---- libpq, one statement ---- */
+
+enum { INT4 = 23 };
+
+/* An array as it goes over the wire; all is big-endian. */
+struct int4_array {
+    uint32_t dimensions, nulls, type, count, first;
+    struct {
+        uint32_t size, value;
+    } items[BATCH];
+};
+
+static void raw_any(void *ctx, uint64_t calls)
+{
+    struct world *w = ctx;
+    struct int4_array a = {
+        htobe32(1), 0, htobe32(INT4), htobe32(BATCH), htobe32(1), { { 0, 0 } }
+    };
+    const char *values[] = { (const char *)&a };
+    for (uint64_t i = 0; i < calls; i++) {
+        for (uint64_t k = 0; k < BATCH; k++) {
+            a.items[k].size = htobe32(4);
+            a.items[k].value = htobe32((uint32_t)id_of(i * BATCH + k));
+        }
+        PGresult *r =
+            PQexecPrepared(w->raw.c, "get_any", 1, values, (int[]){ sizeof a }, (int[]){ 1 }, 1);
+        if (PQntuples(r) != BATCH)
+            raw_fails(w);
+        raw_take(r);
+        PQclear(r);
+    }
 }
 
 /* ---- prax ---- */
@@ -205,6 +238,10 @@ static int open_all(struct world *w, const char *url)
         fprintf(stderr, "bench: %s\n", w->db ? prax_db_error(w->db)->message : "out of memory");
         return -1;
     }
+    PQclear(PQprepare(w->raw.c, "get_any",
+                      "SELECT id, email, name, age, role, score, created_at FROM users "
+                      "WHERE id = ANY ($1)",
+                      0, NULL));
     raw_pg_exec(&w->raw, fill);
     raw_pg_exec(&w->raw, "VACUUM ANALYZE users");
     w->session = prax_session_open(w->db);
@@ -216,6 +253,7 @@ static const struct bench_group groups[] = {
       .goal = "one by one >= 5 x a batch",
       .cpu = true,
       .peers = { { "raw libpq (pipeline)", raw_gets },
+                 { "raw libpq (= ANY)", raw_any },
                  { "prax, a batch", prax_gets },
                  { "prax, one by one", prax_gets_alone } } },
     { .name = "100 updates in a transaction",

@@ -5,11 +5,13 @@ $(eval $(call prax_generate,tests/golden/schema/blog.prax,blog,$(DB_TEST_C:%.c=$
 $(eval $(call prax_generate,tests/golden/schema/social.prax,social,$(DB_TEST_C:%.c=$(B)/%.o)))
 $(eval $(call prax_generate,tests/golden/schema/lists.prax,lists,$(B)/tests/db/test_db_list.o \
     $(B)/tests/db/test_pg_enums.o))
+$(eval $(call prax_generate,tests/golden/schema/keys.prax,keys,$(B)/tests/db/test_db_batch_merge.o))
 $(foreach t,$(notdir $(DB_TEST_C:%.c=%)),$(eval TEST_GEN_$(t) := $(B)/gen/blog.o $(B)/gen/social.o))
 
 $(B)/gen/social.stamp: tests/golden/schema/social.sql
 TEST_GEN_test_db_list += $(B)/gen/lists.o
 TEST_GEN_test_pg_enums += $(B)/gen/lists.o
+TEST_GEN_test_db_batch_merge += $(B)/gen/keys.o
 
 .PHONY: golden
 golden: $(B)/prax ## write the golden files of schema diagnostics and generated C anew

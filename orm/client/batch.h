@@ -9,6 +9,7 @@
  *   batch.c        life, steps, SQLite
  *   batch_entry.c  one entry: what is asked for, what was answered
  *   batch_pipe.c   PostgreSQL: what is sent and what is answered
+ *   batch_merge.c  PostgreSQL: gets that are sent as one statement
  *   batch_link.c   PostgreSQL: the connection that it is sent on
  *
  * Invariants: an entry is in one of three lists (waiting; again, which goes in front of it; sent)
@@ -18,6 +19,8 @@
 #ifndef PXI_CLIENT_BATCH_H
 #define PXI_CLIENT_BATCH_H
 #include "orm/client/client.h"
+
+enum { PXI_BATCH_WINDOW = 1024 }; /* entries on their way: what a cancel has to stop one by one */
 
 /* One statement of an entry. */
 struct pxi_part {
@@ -29,6 +32,13 @@ struct pxi_part {
     struct pxi_part *next;
 };
 
+/* A run of gets, neighbours in their list, that is one statement. */
+struct pxi_merge {
+    struct pxi_plan *plan;
+    struct pxi_piped *piped; /* as of a part */
+    unsigned n;              /* entries */
+};
+
 struct pxi_entry {
     struct pxi_entry *next;
     prax_batch *b;
@@ -37,12 +47,16 @@ struct pxi_entry {
     struct pxi_op op;
     struct prax_op_record rec;
     struct pxi_part *parts, **last_part;
-    int rc;                 /* of its begin */
-    unsigned out, answered; /* parts that were sent, and how many of them have an answer */
+    struct pxi_merge *merge;   /* whose entry it is; NULL: it is sent by itself */
+    struct pxi_error *failure; /* of reading its row, while others of the run are not done */
+    int rc;                    /* of its begin */
+    unsigned out, answered;    /* parts that were sent, and how many of them have an answer */
     bool writes;
     bool done;            /* its result stands, whatever answers still come */
     bool shared;          /* sent with others behind one sync */
     bool again, retried;  /* to be sent again; it was, for a stale statement */
+    bool alone;           /* not to be merged any more */
+    uint8_t by;           /* of a get: which key; else 0 */
     uint64_t deadline_ns; /* 0: none, or no step has seen it */
     uint32_t take;        /* rows that come at most; 0: unknown */
     bool total_only;
@@ -155,12 +169,26 @@ static inline bool pxi_batch_in_tx(const prax_batch *b)
 }
 /* What the driver says of its last failure, as the session's error: its code. */
 int pxi_pipe_explain(prax_batch *b, int rc);
+/* Whether an answered entry, or the run that it is the first of, did not run and is to be sent once
+ * more as it is. */
+bool pxi_pipe_wants_again(const prax_batch *b, const struct pxi_entry *e, struct pxi_stmt *st,
+                          int rc);
 /* Prepares and sends all that can be sent now. */
 void pxi_pipe_send(prax_batch *b);
 /* Answers that were read; < 0: the connection is lost. */
 int pxi_pipe_receive(prax_batch *b);
 /* The statements, back to the connection's cache; or, of one that is given up, away. */
 void pxi_pipe_give_back(prax_batch *b, bool keep);
+
+/* ---- batch_merge.c ---- */
+
+/* Makes runs of the waiting entries. */
+void pxi_merge_runs(prax_batch *b);
+/* Sends the run that waits first, whose statement is there, or has failed. False: it was split, and
+ * nothing was sent. */
+bool pxi_merge_send(prax_batch *b, bool failed);
+/* The run that was sent first has been answered: its entries are done, or to be sent again. */
+void pxi_merge_answer(prax_batch *b, struct pxi_stmt *st, int rc);
 
 /* ---- batch_link.c ---- */
 

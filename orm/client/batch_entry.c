@@ -69,7 +69,10 @@ static int build_get(struct pxi_entry *e, const prax_any_op *o)
     if (rc == 0 && select)
         rc = no_relations(e, select, include);
     e->take = 1;
-    return rc < 0 ? rc : add_request(e, &r);
+    if (rc < 0)
+        return rc;
+    e->by = (uint8_t)r.by;
+    return add_request(e, &r);
 }
 
 static int check_find(struct pxi_entry *e, const prax_query_head *q)

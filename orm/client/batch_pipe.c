@@ -8,14 +8,15 @@
  * answered: those of the group that did not run, because one before them failed, are sent again,
  * and a write must not have come between.
  *
+ * Gets beside each other are one statement (batch_merge.c); all that is said of an entry here is
+ * said of such a run, too.
+ *
  * A create_many of several statements is one group, so it is one transaction. If its second half
  * cannot be sent, a statement that fails undoes the first.
  */
 #include "orm/client/batch.h"
 #include "usdt/probe.h"
 #include "usdt/stats.h"
-
-enum { WINDOW = 1024 }; /* entries on their way: what a cancel has to stop one by one */
 
 int pxi_pipe_explain(prax_batch *b, int rc)
 {
@@ -137,45 +138,62 @@ static void prepared(prax_batch *b, struct pxi_piped *p, int rc)
     }
 }
 
+/* *p: of the plan, if it is known already. True: it was sent. */
+static bool want(prax_batch *b, struct pxi_entry *e, struct pxi_plan *plan, struct pxi_piped **p)
+{
+    if (!*p)
+        *p = find_piped(b, e, plan);
+    if ((*p)->state != PXI_PIPED_NEW)
+        return false;
+    prepare_one(b, *p);
+    return (*p)->state == PXI_PIPED_SENT;
+}
+
 /* Those of the entries at hand. True: some were sent. */
 static bool prepare_new(prax_batch *b)
 {
     unsigned n = 0;
     bool any = false;
-    for (struct pxi_entry *e = b->waiting.first; e && n < WINDOW; e = e->next, n++) {
-        for (struct pxi_part *part = e->parts; part; part = part->next) {
-            if (!part->piped)
-                part->piped = find_piped(b, e, part->plan);
-            if (part->piped->state == PXI_PIPED_NEW) {
-                prepare_one(b, part->piped);
-                any |= part->piped->state == PXI_PIPED_SENT;
-            }
+    for (struct pxi_entry *e = b->waiting.first; e && n < PXI_BATCH_WINDOW; e = e->next, n++) {
+        if (e->merge) {
+            any |= want(b, e, e->merge->plan, &e->merge->piped);
+            continue;
         }
+        for (struct pxi_part *part = e->parts; part; part = part->next)
+            any |= want(b, e, part->plan, &part->piped);
     }
     return any;
 }
 
 /* ---- sending ---- */
 
-/* Of all statements of an entry: READY; FAILED, with the one that is to blame; or not yet. */
+/* READY; FAILED, which makes it the one that is to blame; or not yet. */
+static int add_state(int state, struct pxi_piped *p, struct pxi_piped **failed)
+{
+    if (state == PXI_PIPED_FAILED || (p && p->state == PXI_PIPED_FAILED)) {
+        *failed = *failed ? *failed : p;
+        return PXI_PIPED_FAILED;
+    }
+    return p && p->state == PXI_PIPED_READY ? state : PXI_PIPED_NEW;
+}
+
+/* Of all statements of an entry, or of its run's. */
 static int state_of(const struct pxi_entry *e, struct pxi_piped **failed)
 {
     int state = PXI_PIPED_READY;
     *failed = NULL;
-    for (struct pxi_part *p = e->parts; p; p = p->next) {
-        if (p->piped && p->piped->state == PXI_PIPED_FAILED) {
-            *failed = p->piped;
-            return PXI_PIPED_FAILED;
-        }
-        if (!p->piped || p->piped->state != PXI_PIPED_READY)
-            state = PXI_PIPED_NEW;
-    }
+    if (e->merge)
+        return add_state(state, e->merge->piped, failed);
+    for (struct pxi_part *p = e->parts; p; p = p->next)
+        state = add_state(state, p->piped, failed);
     return state;
 }
 
 /* An entry whose statement could not be prepared. */
-static void refuse(prax_batch *b, struct pxi_entry *e, const struct pxi_piped *failed)
+static void refuse(prax_batch *b, const struct pxi_piped *failed)
 {
+    struct pxi_entry *e = pxi_entries_pop(&b->waiting);
+    b->writes -= e->writes;
     pxi_op_reenter(&e->op);
     int rc = pxi_op_poisoned(&e->op);
     e->op.link = b->link;
@@ -273,42 +291,65 @@ static void sync_group(prax_batch *b)
     b->cut |= pxi_async_of(b)->sync(b->link->conn) < 0;
 }
 
-void pxi_pipe_send(prax_batch *b)
+/* The first that waits. open: what was sent before it is behind no sync yet; returns the same. */
+static bool send_one(prax_batch *b, bool open)
 {
-    bool open = false;
-    splice_again(b);
-    if (prepare_new(b))
+    struct pxi_entry *e = pxi_entries_pop(&b->waiting);
+    b->writes -= e->writes;
+    push(b, e);
+    if (!e->out)
+        return open;
+    bool alone = !pxi_batch_in_tx(b) && (e->writes || b->writes);
+    e->shared = !alone && !pxi_batch_in_tx(b);
+    b->shared += e->shared;
+    if (alone)
         sync_group(b);
-    while (b->waiting.first && b->out < WINDOW) {
+    return !alone;
+}
+
+/* All that may go. True: a run was split, so there is more to prepare. */
+static bool send_ready(prax_batch *b)
+{
+    bool open = false, tx = pxi_batch_in_tx(b), whole = true;
+    while (b->waiting.first && b->out < PXI_BATCH_WINDOW && whole) {
         struct pxi_entry *e = b->waiting.first;
         struct pxi_piped *failed;
         int state = state_of(e, &failed);
-        if (state == PXI_PIPED_NEW || (e->writes && b->shared && !pxi_batch_in_tx(b)))
+        if (state == PXI_PIPED_NEW || (e->writes && b->shared && !tx) ||
+            (e->merge && b->out + e->merge->n > PXI_BATCH_WINDOW))
             break;
-        pxi_entries_pop(&b->waiting);
-        b->writes -= e->writes;
-        if (state == PXI_PIPED_FAILED) {
-            refuse(b, e, failed);
-            continue;
+        if (state == PXI_PIPED_FAILED && (tx || !e->merge)) {
+            refuse(b, failed);
+        } else if (e->merge && !b->s->tx.poison_depth) {
+            whole = pxi_merge_send(b, failed != NULL);
+            open |= whole;
+            if (open && b->writes && !tx) { /* what follows has a sync of its own */
+                sync_group(b);
+                open = false;
+            }
+        } else {
+            open = send_one(b, open);
         }
-        push(b, e);
-        if (!e->out)
-            continue;
-        bool alone = !pxi_batch_in_tx(b) && (e->writes || b->writes);
-        e->shared = !alone && !pxi_batch_in_tx(b);
-        b->shared += e->shared;
-        open = !alone;
-        if (alone)
-            sync_group(b);
     }
     if (open)
         sync_group(b);
+    return !whole;
+}
+
+void pxi_pipe_send(prax_batch *b)
+{
+    splice_again(b);
+    do {
+        pxi_merge_runs(b);
+        if (prepare_new(b))
+            sync_group(b);
+    } while (send_ready(b));
 }
 
 /* ---- receiving ---- */
 
-/* It did not run; it has to be sent once more. */
-static bool wants_again(const prax_batch *b, const struct pxi_entry *e, struct pxi_stmt *st, int rc)
+bool pxi_pipe_wants_again(const prax_batch *b, const struct pxi_entry *e, struct pxi_stmt *st,
+                          int rc)
 {
     if (pxi_batch_in_tx(b) || b->stop || e->answered != 1)
         return false;
@@ -335,7 +376,7 @@ static void answer(prax_batch *b, struct pxi_entry *e, struct pxi_stmt *st, int 
     e->answered++;
     if (e->done || e->again)
         return;
-    if (rc < 0 && wants_again(b, e, st, rc)) {
+    if (rc < 0 && pxi_pipe_wants_again(b, e, st, rc)) {
         e->again = true;
         if (rc == PRAX_ESCHEMA) {
             e->retried = true;
@@ -358,6 +399,19 @@ static void answer(prax_batch *b, struct pxi_entry *e, struct pxi_stmt *st, int 
         pxi_entry_done(e, code, NULL);
     } else {
         pxi_op_away(op);
+    }
+}
+
+/* Those that have all of their answers. */
+static void take_answered(prax_batch *b)
+{
+    for (struct pxi_entry *e; (e = b->sent.first) && e->answered == e->out;) {
+        pxi_entries_pop(&b->sent);
+        b->out--;
+        b->shared -= e->shared;
+        e->shared = false;
+        if (e->again)
+            put_again(b, e);
     }
 }
 
@@ -385,16 +439,13 @@ int pxi_pipe_receive(prax_batch *b)
             prepared(b, p, rc);
             continue;
         }
-        answer(b, e, st, rc);
+        if (e->merge) {
+            pxi_merge_answer(b, st, rc);
+        } else {
+            answer(b, e, st, rc);
+        }
         b->total = b->link->driver->total(c);
-        if (e->answered < e->out)
-            continue;
-        pxi_entries_pop(&b->sent);
-        b->out--;
-        b->shared -= e->shared;
-        e->shared = false;
-        if (e->again)
-            put_again(b, e);
+        take_answered(b);
     }
     return n;
 }

@@ -99,10 +99,74 @@ void pxi_request_columns(struct pxi_shape *sh, const struct pxi_request *r)
     write_columns(sh, r->m, r->select, true);
 }
 
+/* A parameter for the values of a key column. Whole numbers are cast as where there is one key; of
+ * all else the server is told to take the column's own type, whatever that is in this database. The
+ * subquery is not run: the planner folds it away. */
+static void write_key_array(struct pxi_sql *q, const prax_model *m, const prax_column *c)
+{
+    if (q->d->cast[c->type]) {
+        pxi_sql_template(q, "?~", c);
+        return;
+    }
+    pxi_sql_template(q, "CASE WHEN false THEN ARRAY(SELECT @ FROM ", c);
+    pxi_sql_name(q, m->table);
+    pxi_sql_template(q, ") ELSE ? END", c);
+}
+
+static void write_key_name(struct pxi_sql *q, const char *before, unsigned i)
+{
+    pxi_sql_add(q, before);
+    pxi_sql_add(q, "\"prax k");
+    pxi_sql_number(q, i + 1);
+    pxi_sql_add(q, "\"");
+}
+
+static void write_key_names(struct pxi_sql *q, const prax_key *k, const char *table)
+{
+    for (unsigned i = 0; i < k->n_columns; i++) {
+        pxi_sql_add(q, i ? ", " : "");
+        write_key_name(q, table, i);
+    }
+}
+
+/* Many gets: for each key the statement of one. LATERAL with a limit leaves the planner no other
+ * way than to look each key up as a single get does, however many there are and whatever it knows
+ * of the table; OFFSET 0 hides how many there are, so that all executions have one plan. */
+static void select_keys(struct pxi_shape *sh, const struct pxi_request *r)
+{
+    const prax_key *k = &r->m->keys[r->by - 1];
+    struct pxi_sql *q = sh->sql;
+    if (!q)
+        return;
+    pxi_sql_add(q, "SELECT \"prax row\".*, \"prax key\".\"prax i\" FROM (SELECT ");
+    for (unsigned i = 0; i < k->n_columns; i++) {
+        pxi_sql_add(q, i ? ", " : "");
+        write_key_array(q, r->m, &r->m->columns[k->columns[i]]);
+        write_key_name(q, " AS ", i);
+    }
+    pxi_sql_add(q, " OFFSET 0) AS \"prax keys\" CROSS JOIN LATERAL unnest(");
+    write_key_names(q, k, "\"prax keys\".");
+    pxi_sql_add(q, ") WITH ORDINALITY AS \"prax key\" (");
+    write_key_names(q, k, "");
+    pxi_sql_add(q, ", \"prax i\") CROSS JOIN LATERAL (SELECT ");
+    write_columns(sh, r->m, r->select, true);
+    pxi_sql_add(q, " FROM ");
+    pxi_sql_name(q, r->m->table);
+    for (unsigned i = 0; i < k->n_columns; i++) {
+        pxi_sql_template(q, i ? " AND @ = " : " WHERE @ = ", &r->m->columns[k->columns[i]]);
+        write_key_name(q, "\"prax key\".", i);
+    }
+    pxi_sql_add(q, " LIMIT 1) AS \"prax row\"");
+}
+
 static void select_rows(struct pxi_shape *sh, const struct pxi_request *r)
 {
     if (r->group) {
         pxi_clause_groups(sh, r);
+        return;
+    }
+    if (r->arrays) {
+        select_keys(sh, r);
         return;
     }
     add(sh, "SELECT ");

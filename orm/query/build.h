@@ -35,9 +35,11 @@ struct pxi_request {
     const void *set;          /* M_set */
     const uint32_t *order_by; /* order_by[PRAX_ORDER_MAX]; NULL = none */
     uint32_t take, skip;
-    unsigned rows;                 /* CREATE, CREATE_MANY: rows of one statement */
-    bool skip_duplicates;          /* CREATE_MANY */
-    bool arrays;                   /* CREATE_MANY: a value is the array of a column's values */
+    unsigned rows;        /* CREATE, CREATE_MANY: rows of one statement */
+    bool skip_duplicates; /* CREATE_MANY */
+    bool arrays; /* CREATE_MANY, GET: a value is the array of a column's values. PostgreSQL only.
+                    GET: key is NULL, and behind the columns of each row that is found stands which
+                    of the keys it has, counted from 1, as a BigInt */
     const struct pxi_group *group; /* FIND_MANY: take and skip count within a parent; or NULL */
     unsigned lock;                 /* PRAX_FOR_UPDATE and its bits */
     const uint8_t *given; /* CREATE, CREATE_MANY: bits of columns; NULL = all. CREATE returns the

@@ -1037,6 +1037,22 @@ static int memory_or(const void *handle, int64_t count)
     return 0;
 }
 
+/* Gets that are sent as one, again and again: as use_batch. */
+static int use_gets(prax_session *s, prax_batch *b)
+{
+    const blog_user_result *r[6];
+    int rc = 0;
+    for (int round = 0; round < 3 && rc == 0; round++) {
+        for (int i = 0; i < 6; i++)
+            r[i] = blog_user_in(b, PRAX_GET, .key = blog_user_by_email(i % 2 ? "c" : "none"));
+        rc = prax_batch_run(b);
+        ASSERT_CODE(s, rc);
+        for (int i = 0; i < 6 && rc == 0; i++)
+            rc = memory_or(r[i], i % 2);
+    }
+    return rc;
+}
+
 /* The first error, which must be ENOMEM. */
 static int use_batch(prax_session *s)
 {
@@ -1050,6 +1066,8 @@ static int use_batch(prax_session *s)
     int rc = many->status < 0 ? many->status : prax_batch_run(b);
     if (rc == 0)
         rc = memory_or(many, 2);
+    if (rc == 0)
+        rc = use_gets(s, b);
     for (int i = 0; i < 10 && rc == 0; i++) {
         blog_user_query q = { .size = sizeof q, .take = 1, .skip = (uint32_t)i % 2 };
         q.select.email = i > 4;
