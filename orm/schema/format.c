@@ -477,15 +477,17 @@ static uint32_t check(struct pxi_diags *diags, const char *text, size_t size)
         return diags->count;
     }
     if (pxi_lexer_open(&lx, diags, text, (struct pxi_span){ 0, (uint32_t)size })) {
-        struct pxi_token t = pxi_lexer_next(&lx), before = t, at = t;
+        struct pxi_token t, before, at, raw;
+        pxi_lexer_next(&lx, &t);
+        before = at = t;
         while (t.kind != PXI_T_END) {
             bool check = t.kind == '(' && before.kind == PXI_T_NAME && at.kind == '@' &&
                          !strcmp(before.text, "check");
             if (check && pxi_lexer_at_raw(&lx))
-                pxi_lexer_raw(&lx);
+                pxi_lexer_raw(&lx, &raw);
             at = before;
             before = t;
-            t = pxi_lexer_next(&lx);
+            pxi_lexer_next(&lx, &t);
         }
     }
     return diags->count;

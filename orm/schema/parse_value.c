@@ -213,7 +213,7 @@ static bool parse_raw(struct pxi_parser *p, struct pxi_arena *a, struct pxi_attr
 {
     const struct pxi_token open = p->t;
     const struct pxi_lexer before = p->lx;
-    p->t = pxi_lexer_raw(&p->lx);
+    pxi_lexer_raw(&p->lx, &p->t);
     if (p->lx.at == p->lx.end && !p->arena->full) {
         pxi_diag(p->diags, EXPECTED, open.at, "a ')' that closes this one", "none");
         p->lx = before; /* the rest of the line is lost, but not that of the file */

@@ -93,9 +93,11 @@ bool pxi_parse_at_block(struct pxi_parser *p)
         return false;
     struct pxi_lexer ahead = p->lx;
     uint32_t diags = p->diags->count;
-    int second = pxi_lexer_next(&ahead).kind, third = pxi_lexer_next(&ahead).kind;
+    struct pxi_token second, third;
+    pxi_lexer_next(&ahead, &second);
+    pxi_lexer_next(&ahead, &third);
     p->diags->count = diags; /* they will be found again */
-    return second == PXI_T_NAME && third == '{';
+    return second.kind == PXI_T_NAME && third.kind == '{';
 }
 
 /* A line of a block begins: a field, a label, a property, an attribute. Returns its place. */
@@ -111,7 +113,8 @@ static bool at_field(const struct pxi_parser *p)
 {
     struct pxi_lexer ahead = p->lx;
     uint32_t diags = p->diags->count;
-    struct pxi_token second = pxi_lexer_next(&ahead);
+    struct pxi_token second;
+    pxi_lexer_next(&ahead, &second);
     p->diags->count = diags; /* they will be found again */
     return p->t.kind == PXI_T_NAME && second.kind == PXI_T_NAME && !second.first;
 }
@@ -431,7 +434,7 @@ static void parse_unknown(struct pxi_parser *p)
 
 static void parse_file(struct pxi_parser *p)
 {
-    p->t = pxi_lexer_next(&p->lx);
+    pxi_lexer_next(&p->lx, &p->t);
     while (p->t.kind != PXI_T_END) {
         if (is_word(p, "model") || is_word(p, "view")) {
             parse_model(p, *p->t.text == 'v');
