@@ -140,7 +140,7 @@ static void emit_row(struct pxi_emit *e)
     for (uint32_t i = 0; i < m->c_columns; i++) {
         const struct pxi_column *c = &m->columns.items[i];
         struct pxi_ctype t = pxi_ctype_of(e->schema, c);
-        pxi_emit_doc(e, c->doc, 4);
+        pxi_emit_doc(e, c->more->doc, 4);
         emit(e, "    ");
         emit_declaration(e, t.row, c->c_name);
         emit(e, ";\n");

@@ -198,7 +198,7 @@ static void check_version(struct pxi_checker *k, struct pxi_column *c, const str
     c->version = is_integer(c) && !c->optional;
     if (!c->version) {
         const char *type = pxi_check_type_text(k, c);
-        pxi_diag(k->diags, ATTRIBUTE_TYPE, a->at, a->name.text, "a whole number without ?",
+        pxi_diag(k->diags, ATTRIBUTE_TYPE, a->at, a->name, "a whole number without ?",
                  c->optional ? pxi_concat(k->arena, type, "?") : type);
     }
 }
@@ -209,12 +209,11 @@ static void check_updated_at(struct pxi_checker *k, struct pxi_column *c, const 
         return;
     c->updated_at = c->type == PRAX_T_DateTime && !c->list;
     if (!c->updated_at) {
-        pxi_diag(k->diags, ATTRIBUTE_TYPE, a->at, a->name.text, "DateTime",
-                 pxi_check_type_text(k, c));
+        pxi_diag(k->diags, ATTRIBUTE_TYPE, a->at, a->name, "DateTime", pxi_check_type_text(k, c));
     } else if (c->def == PRAX_D_NONE) {
         c->def = PRAX_D_NOW;
     } else if (c->def != PRAX_D_NOW) {
-        pxi_diag(k->diags, ATTRIBUTE_CLASH, a->at, a->name.text, "@default",
+        pxi_diag(k->diags, ATTRIBUTE_CLASH, a->at, a->name, "@default",
                  "a new row has the time of its making");
     }
 }
@@ -231,13 +230,13 @@ static void check_generated(struct pxi_checker *k, struct pxi_column *c, const s
     bool no = stored && stored->kind == PXI_VALUE_WORD && !strcmp(stored->text, "false");
     bool yes = stored && stored->kind == PXI_VALUE_WORD && !strcmp(stored->text, "true");
     if (!sql || sql->kind != PXI_VALUE_TEXT || (stored && !yes && !no)) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, args.takes);
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name, args.takes);
         return;
     }
     if (no && k->schema->database[PXI_DB_POSTGRES])
         pxi_diag(k->diags, VIRTUAL, stored->at);
     struct pxi_column_more *more = pxi_column_more(k->arena, c);
-    if (more && pxi_check_sql(k, sql->text, a->name.text, sql->at)) {
+    if (more && pxi_check_sql(k, sql->text, a->name, sql->at)) {
         more->generated = sql->text;
         more->stored = !no;
     }
@@ -325,7 +324,7 @@ static bool check_clashes(struct pxi_checker *k, const struct pxi_column *c, uin
             continue;
         const struct pxi_attr *a = attr_in(&c->attrs, x->word), *b = attr_in(&c->attrs, x->others);
         if (a && b)
-            pxi_diag(k->diags, ATTRIBUTE_CLASH, a->at, a->name.text, b->name.text, x->why);
+            pxi_diag(k->diags, ATTRIBUTE_CLASH, a->at, a->name, b->name, x->why);
         return false;
     }
     return true;
@@ -339,7 +338,7 @@ static uint64_t words_of(struct pxi_checker *k, const pxi_attrs *attrs)
         const struct pxi_attr *a = &attrs->items[i];
         uint64_t bit = UINT64_C(1) << a->word;
         if (words & bit && a->word != PXI_A_VALIDATE)
-            pxi_diag(k->diags, ATTRIBUTE_TWICE, a->name.at, a->name.text);
+            pxi_diag(k->diags, ATTRIBUTE_TWICE, pxi_attr_name_at(a), a->name);
         words |= bit;
     }
     return words;
@@ -367,8 +366,7 @@ static void check_column(struct pxi_checker *k, struct pxi_model *m, uint32_t i)
         check_was(k, c, pxi_find_attr(&c->attrs, PXI_A_WAS));
     if (words & BIT(RELATION)) {
         a = pxi_find_attr(&c->attrs, PXI_A_RELATION);
-        pxi_diag(k->diags, ATTRIBUTE_PLACE, a->at, a->name.text, "a field whose type is a model",
-                 NULL);
+        pxi_diag(k->diags, ATTRIBUTE_PLACE, a->at, a->name, "a field whose type is a model", NULL);
     }
     bool good = typed && check_clashes(k, c, words);
     for (uint32_t j = 0; good && j < c->attrs.count && !pxi_diag_full(k->diags); j++)
@@ -423,9 +421,9 @@ static void check_late(struct pxi_checker *k, const struct pxi_model *m, struct 
         check_old_name(k, m, c);
     if (!check)
         return;
-    const struct pxi_value *v = check->args.items;
-    if (check->args.count != 1 || v->kind != PXI_VALUE_TEXT || v->name) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, check->at, check->name.text,
+    const struct pxi_value *v = check->args;
+    if (check->n_args != 1 || v->kind != PXI_VALUE_TEXT || v->name) {
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, check->at, check->name,
                  "SQL in quotes, or an expression such as age >= 0");
         return;
     }

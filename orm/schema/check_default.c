@@ -65,6 +65,7 @@ static void out_of_range(struct pxi_checker *k, const struct pxi_column *c,
 static void set_text(struct pxi_column *c, const char *text)
 {
     c->text = text;
+    c->has_text = text;
     c->def = text ? PRAX_D_VALUE : PRAX_D_NONE;
 }
 
@@ -81,6 +82,7 @@ static void default_sql(struct pxi_checker *k, struct pxi_column *c, const struc
         pxi_diag(k->diags, ATTRIBUTE_ARGS, v->at, "dbgenerated", "one string of SQL");
     } else if (pxi_check_sql(k, v[1].text, "dbgenerated", v[1].at)) {
         c->text = v[1].text;
+        c->has_text = true;
         c->def = PRAX_D_SQL;
     }
 }
@@ -271,9 +273,9 @@ static void default_text(struct pxi_checker *k, struct pxi_column *c, const stru
 
 void pxi_check_default(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a)
 {
-    const struct pxi_value *v = a->args.items;
-    if (!a->args.count || v->name || pxi_value_next(v, 0) != a->args.count) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, "one value");
+    const struct pxi_value *v = a->args;
+    if (!a->n_args || v->name || pxi_value_next(v, 0) != a->n_args) {
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name, "one value");
     } else if (v->kind == PXI_VALUE_CALL) {
         default_call(k, c, v);
     } else if (c->list && v->kind == PXI_VALUE_LIST && v->items == 0) {

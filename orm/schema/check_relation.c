@@ -61,7 +61,7 @@ static bool read_name(struct pxi_checker *k, struct pxi_side *s, const struct px
                       const struct pxi_value *v)
 {
     if (v->kind != PXI_VALUE_TEXT || !*v->text || s->relation->name) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, v->at, a->name.text,
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, v->at, a->name,
                  "one name in quotes, fields, references, onDelete, onUpdate and map");
         return false;
     }
@@ -73,8 +73,8 @@ struct pxi_relation_args pxi_side_args(const struct pxi_side *s)
 {
     struct pxi_relation_args args = { 0 };
     const struct pxi_attr *a = pxi_find_attr(&s->relation->field.attrs, PXI_A_RELATION);
-    for (uint32_t i = 0; a && i < a->args.count; i = pxi_value_next(a->args.items, i)) {
-        const struct pxi_value *v = &a->args.items[i];
+    for (uint32_t i = 0; a && i < a->n_args; i = pxi_value_next(a->args, i)) {
+        const struct pxi_value *v = &a->args[i];
         const struct pxi_value **room = v->name ? argument(&args, v->name) : NULL;
         if (room)
             *room = v;
@@ -102,8 +102,8 @@ static bool read_relation(struct pxi_checker *k, struct pxi_side *s, const struc
 {
     struct pxi_relation_args args = { 0 };
     bool good = true;
-    for (uint32_t i = 0; i < a->args.count; i = pxi_value_next(a->args.items, i)) {
-        const struct pxi_value *v = &a->args.items[i];
+    for (uint32_t i = 0; i < a->n_args; i = pxi_value_next(a->args, i)) {
+        const struct pxi_value *v = &a->args[i];
         bool name = !v->name || !strcmp(v->name, "name");
         good &= name ? read_name(k, s, a, v) : read_argument(k, &args, v);
     }
@@ -122,7 +122,7 @@ static bool read_attrs(struct pxi_checker *k, struct pxi_side *s)
         } else if (a->word == PXI_A_RELATION) {
             good &= read_relation(k, s, a);
         } else if (a->word != PXI_A_NAME) {
-            pxi_diag(k->diags, RELATION_ATTR, a->at, a->name.text);
+            pxi_diag(k->diags, RELATION_ATTR, a->at, a->name);
             good = false;
         }
     }

@@ -209,6 +209,14 @@ bool pxi_parse_args(struct pxi_parser *p, struct pxi_arena *a, pxi_values *args)
     return good;
 }
 
+static void keep_args(struct pxi_parser *p, struct pxi_arena *a, struct pxi_attr *attr)
+{
+    pxi_values args;
+    pxi_gathered_in(p, a, &args, &p->args);
+    attr->args = args.items;
+    attr->n_args = (uint16_t)args.count;
+}
+
 static bool parse_raw(struct pxi_parser *p, struct pxi_arena *a, struct pxi_attr *attr)
 {
     const struct pxi_token open = p->t;
@@ -228,7 +236,7 @@ static bool parse_raw(struct pxi_parser *p, struct pxi_arena *a, struct pxi_attr
         return false;
     pxi_parse_advance(p);
     attr->raw = true;
-    pxi_gathered_in(p, a, &attr->args, &p->args);
+    keep_args(p, a, attr);
     return pxi_parse_take(p, ')');
 }
 
@@ -275,20 +283,21 @@ static bool parse_attr_name(struct pxi_parser *p, struct pxi_attr *attr, unsigne
     size_t size = strlen(p->t.text) + 1 + twice;
     memcpy(name + 1 + twice, p->t.text, size - twice);
     pxi_parse_advance(p);
-    attr->word = (uint8_t)pxi_attr_find(name, size, places, &nearest);
-    attr->name.text = pxi_attr_text(attr->word);
+    attr->word = pxi_attr_find(name, size, places, &nearest);
+    attr->name = pxi_attr_text(attr->word);
     if (p->t.kind == PXI_T_STRAY && *p->t.text == '.') {
         pxi_parse_advance(p);
         struct pxi_name part;
         if (!pxi_parse_want_name(p, &part, "a name behind the point"))
             return false;
         attr->part_at = (uint8_t)(size + 1);
-        attr->name.text = pxi_concat(p->arena, name, ".", part.text);
+        attr->name = pxi_concat(p->arena, name, ".", part.text);
     }
-    attr->name.at = attr->at = pxi_parse_since(p, start);
+    attr->at = pxi_parse_since(p, start);
+    attr->name_size = attr->at.size;
     bool dotted = attr->word == PXI_A_DB || attr->word == PXI_A_VALIDATE;
     if (!attr->word || (attr->part_at && !dotted)) {
-        const char *text = attr->part_at ? attr->name.text : pxi_arena_text(p->arena, name, size);
+        const char *text = attr->part_at ? attr->name : pxi_arena_text(p->arena, name, size);
         attr->word = PXI_A_NONE;
         if (text)
             unknown_attr(p, attr, text, nearest);
@@ -312,8 +321,11 @@ bool pxi_parse_attr(struct pxi_parser *p, pxi_attrs *attrs, unsigned places)
     if (attr.parens && check && pxi_lexer_at_raw(&p->lx)) {
         if (!parse_raw(p, a, &attr))
             return false;
-    } else if (pxi_parse_take(p, '(') && !pxi_parse_args(p, a, &attr.args)) {
-        return false;
+    } else if (pxi_parse_take(p, '(')) {
+        bool good = pxi_parse_values(p, ')', NULL);
+        keep_args(p, a, &attr);
+        if (!good)
+            return false;
     }
     attr.at = pxi_parse_since(p, start);
     struct pxi_attr *room = pxi_list_add(p->arena, attrs);

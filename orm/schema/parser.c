@@ -213,7 +213,10 @@ static bool parse_field(struct pxi_parser *p, unsigned places)
         return true;
     }
     struct pxi_column c = { .more = &pxi_column_plain };
-    c.doc = take_doc(p);
+    const char *doc = take_doc(p);
+    struct pxi_column_more *more = doc ? pxi_column_more(p->arena, &c) : NULL;
+    if (more)
+        more->doc = doc;
     if (!pxi_parse_want_name(p, &c.name, "a field, an attribute or '}'") || !parse_type(p, &c))
         return false;
     bool good = true;
