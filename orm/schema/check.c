@@ -328,12 +328,20 @@ static void keep_relations(struct pxi_checker *k, struct pxi_model *m)
     k->relations.count = 0;
 }
 
-/* The list that a field of the model moves to; NULL: it stays. */
-static pxi_columns *list_of(struct pxi_checker *k, const struct pxi_column *c, pxi_columns *ignored)
+/* Finds the field's type, and the list that it moves to; NULL: it stays. */
+static pxi_columns *list_of(struct pxi_checker *k, struct pxi_column *c, pxi_columns *ignored)
 {
     const struct pxi_symbol *type = pxi_symbol_find(&k->types, c->type_name);
-    if (type && type->owner == pxi_owner_model)
+    if (!type) {
+        c->unknown = true;
+    } else if (type->owner == pxi_owner_model) {
         return &k->relations;
+    } else if (type->owner == pxi_owner_enum) {
+        c->type = PRAX_T_Enum;
+        c->enum_type = type->value;
+    } else {
+        c->type = (enum prax_type)(type->at.start);
+    }
     return pxi_find_attr(&c->attrs, PXI_A_IGNORE) ? ignored : NULL;
 }
 

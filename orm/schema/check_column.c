@@ -37,11 +37,23 @@ static const char *make_c_name(struct pxi_checker *k, const struct pxi_column *c
     return reserved ? NULL : name;
 }
 
+/* A name and its hash: the names of a field in the schema, in C and in the database are often one
+ * and the same. */
+struct hashed {
+    const char *name;
+    uint32_t hash;
+};
+static uint32_t hash_of(const char *name, const struct hashed *known)
+{
+    return name == known->name ? known->hash : pxi_name_hash(name);
+}
+
 /* The C name, or NULL after a diagnostic. */
 static const char *check_name(struct pxi_checker *k, const struct pxi_model *m,
-                              const struct pxi_column *c, uint32_t item)
+                              const struct pxi_column *c, uint32_t item, struct hashed *known)
 {
-    uint32_t other = pxi_set_add(&k->fields, c->name.text, item);
+    *known = (struct hashed){ c->name.text, pxi_name_hash(c->name.text) };
+    uint32_t other = pxi_set_add_hashed(&k->fields, c->name.text, known->hash, item);
     if (other != PXI_SET_NONE) {
         pxi_diag(k->diags, TWICE, c->name.at, "field", c->name.text,
                  pxi_check_line(k, field_of(m, other)->name.at.start));
@@ -50,7 +62,10 @@ static const char *check_name(struct pxi_checker *k, const struct pxi_model *m,
     if (pxi_find_attr(&c->attrs, PXI_A_IGNORE))
         return c->name.text; /* C does not see it */
     const char *name = make_c_name(k, c);
-    other = name ? pxi_set_add(&k->c_fields, name, item) : PXI_SET_NONE;
+    if (!name)
+        return NULL;
+    *known = (struct hashed){ name, hash_of(name, known) };
+    other = pxi_set_add_hashed(&k->c_fields, name, known->hash, item);
     if (other == PXI_SET_NONE)
         return name;
     pxi_diag(k->diags, NAME_CLASH, c->name.at, field_owner(k, c), name,
@@ -59,10 +74,12 @@ static const char *check_name(struct pxi_checker *k, const struct pxi_model *m,
 }
 
 static void check_db_column(struct pxi_checker *k, const struct pxi_model *m,
-                            const struct pxi_column *c, uint32_t item)
+                            const struct pxi_column *c, uint32_t item, const struct hashed *known)
 {
-    const char *name = pxi_lower(k->arena, c->db_name);
-    uint32_t other = name ? pxi_set_add(&k->db_fields, name, item) : PXI_SET_NONE;
+    const char *name = c->db_name == c->c_name ? c->c_name : pxi_lower(k->arena, c->db_name);
+    if (!name)
+        return;
+    uint32_t other = pxi_set_add_hashed(&k->db_fields, name, hash_of(name, known), item);
     if (other != PXI_SET_NONE) {
         pxi_diag(k->diags, DB_CLASH, c->name.at, field_owner(k, c), c->db_name,
                  field_owner(k, field_of(m, other)));
@@ -140,16 +157,9 @@ static void unknown_type(struct pxi_checker *k, const struct pxi_column *c)
 
 static bool check_type(struct pxi_checker *k, struct pxi_column *c)
 {
-    const struct pxi_symbol *type = pxi_symbol_find(&k->types, c->type_name);
-    if (!type) {
+    if (c->unknown) {
         unknown_type(k, c);
         return false;
-    }
-    if (type->owner == pxi_owner_enum) {
-        c->type = PRAX_T_Enum;
-        c->enum_type = type->value;
-    } else {
-        c->type = (enum prax_type)(type->at.start);
     }
     if (c->list &&
         !pxi_check_pg_only(k, c->type_at, "a list", "use a Json field, or a model of its own"))
@@ -355,10 +365,12 @@ static void check_ignored(struct pxi_checker *k, const struct pxi_column *c)
 static void check_column(struct pxi_checker *k, struct pxi_model *m, uint32_t i)
 {
     struct pxi_column *c = &m->columns.items[i];
-    c->c_name = check_name(k, m, c, i);
+    struct hashed known;
+    c->c_name = check_name(k, m, c, i, &known);
     c->db_name = c->name.text;
     bool typed = check_type(k, c);
     uint64_t words = words_of(k, &c->attrs);
+    k->words |= words;
     const struct pxi_attr *a = words & BIT(MAP) ? pxi_find_attr(&c->attrs, PXI_A_MAP) : NULL;
     if (a)
         c->db_name = pxi_check_map(k, a, "column");
@@ -377,13 +389,14 @@ static void check_column(struct pxi_checker *k, struct pxi_model *m, uint32_t i)
     if (good && words & BIT(IGNORE))
         check_ignored(k, c);
     if (c->c_name && c->db_name)
-        check_db_column(k, m, c, i);
+        check_db_column(k, m, c, i, &known);
 }
 
 static void check_relation_field(struct pxi_checker *k, struct pxi_model *m, uint32_t i)
 {
     struct pxi_column *c = &m->relations.items[i].field;
-    c->c_name = check_name(k, m, c, PXI_RELATION_ITEM | i);
+    struct hashed known;
+    c->c_name = check_name(k, m, c, PXI_RELATION_ITEM | i, &known);
 }
 
 static void check_one_version(struct pxi_checker *k, const struct pxi_model *m)
@@ -437,13 +450,14 @@ void pxi_check_columns(struct pxi_checker *k, struct pxi_model *m)
     pxi_set_clear(&k->fields);
     pxi_set_clear(&k->c_fields);
     pxi_set_clear(&k->db_fields);
+    k->words = 0;
     for (uint32_t i = 0; i < m->columns.count; i++)
         check_column(k, m, i);
     for (uint32_t i = 0; i < m->relations.count; i++)
         check_relation_field(k, m, i);
-    for (uint32_t i = 0; i < m->columns.count && !pxi_diag_full(k->diags); i++) {
-        if (m->columns.items[i].attrs.count)
-            check_late(k, m, &m->columns.items[i]);
-    }
-    check_one_version(k, m);
+    bool late = k->words & (BIT(CHECK) | BIT(WAS));
+    for (uint32_t i = 0; late && i < m->columns.count && !pxi_diag_full(k->diags); i++)
+        check_late(k, m, &m->columns.items[i]);
+    if (k->words & BIT(VERSION))
+        check_one_version(k, m);
 }

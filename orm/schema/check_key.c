@@ -153,6 +153,19 @@ static void add_field_key(struct pxi_checker *k, struct pxi_model *m, uint32_t c
         key->desc = sort_of(k, found[SORT], a->name) == 1;
 }
 
+static void add_field_keys(struct pxi_checker *k, struct pxi_model *m, enum pxi_attr_word word,
+                           enum pxi_key_kind kind)
+{
+    if (!(k->words >> word & 1))
+        return;
+    for (uint32_t i = 0; i < m->columns.count; i++) {
+        const pxi_attrs *attrs = &m->columns.items[i].attrs;
+        bool skip = kind == PXI_KEY_UNIQUE && pxi_find_attr(attrs, PXI_A_ID);
+        if (attrs->count && !skip)
+            add_field_key(k, m, i, word, kind);
+    }
+}
+
 uint32_t pxi_check_find_column(const struct pxi_model *m, const char *name)
 {
     uint32_t i = 0;
@@ -441,18 +454,13 @@ void pxi_check_keys(struct pxi_checker *k, struct pxi_model *m)
 {
     m->keys.items = k->keys.items;
     m->keys.capacity = k->keys.capacity;
-    for (uint32_t i = 0; i < m->columns.count; i++)
-        add_field_key(k, m, i, PXI_A_ID, PXI_KEY_ID);
+    add_field_keys(k, m, PXI_A_ID, PXI_KEY_ID);
     add_list_keys(k, m, PXI_A_IDS, PXI_KEY_ID);
     check_primary(k, m);
-    for (uint32_t i = 0; i < m->columns.count; i++) {
-        if (!pxi_find_attr(&m->columns.items[i].attrs, PXI_A_ID))
-            add_field_key(k, m, i, PXI_A_UNIQUE, PXI_KEY_UNIQUE);
-    }
+    add_field_keys(k, m, PXI_A_UNIQUE, PXI_KEY_UNIQUE);
     add_list_keys(k, m, PXI_A_UNIQUES, PXI_KEY_UNIQUE);
     m->unique_keys = m->keys.count;
-    for (uint32_t i = 0; i < m->columns.count; i++)
-        add_field_key(k, m, i, PXI_A_INDEX, PXI_KEY_INDEX);
+    add_field_keys(k, m, PXI_A_INDEX, PXI_KEY_INDEX);
     add_list_keys(k, m, PXI_A_INDEXES, PXI_KEY_INDEX);
     for (uint32_t i = 0; i < m->keys.count; i++) {
         if (!is_twice(k, m, i))

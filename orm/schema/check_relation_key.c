@@ -114,9 +114,7 @@ static bool check_types(struct pxi_checker *k, const struct pxi_side *own,
     for (uint32_t i = 0; i < n; i++) {
         const struct pxi_column *c = &own->model->columns.items[columns[i]];
         const struct pxi_column *r = &own->target->columns.items[references[i]];
-        bool known =
-            pxi_symbol_find(&k->types, c->type_name) && pxi_symbol_find(&k->types, r->type_name);
-        if (!known || same_type(c, r))
+        if (c->unknown || r->unknown || same_type(c, r))
             continue;
         const char *other = pxi_concat(k->arena, own->target->name.text, ".", r->name.text, "' is ",
                                        type_text(k, r));

@@ -352,12 +352,14 @@ static uint32_t unescape(struct pxi_lexer *lx, uint32_t at, uint32_t end, char *
 }
 
 /* Where the string that begins at `at` ends: its closing quote, or the end of its line. */
-static uint32_t text_end(const struct pxi_lexer *lx, uint32_t at)
+static uint32_t text_end(const struct pxi_lexer *lx, uint32_t at, bool *escapes)
 {
     uint32_t stop = line_end(lx, at++);
     const char *p = memchr(lx->text + at, '"', stop - at);
-    if (p && !memchr(lx->text + at, '\\', (size_t)(p - lx->text) - at))
-        return (uint32_t)(p - lx->text);
+    uint32_t end = p ? (uint32_t)(p - lx->text) : stop;
+    *escapes = memchr(lx->text + at, '\\', end - at);
+    if (!*escapes)
+        return end;
     for (; at < stop && lx->text[at] != '"'; at++)
         at += lx->text[at] == '\\' && at + 1 < stop;
     return at;
@@ -365,7 +367,8 @@ static uint32_t text_end(const struct pxi_lexer *lx, uint32_t at)
 
 static void read_text(struct pxi_lexer *lx, struct pxi_token *t)
 {
-    uint32_t start = lx->at, end = text_end(lx, start);
+    bool escapes;
+    uint32_t start = lx->at, end = text_end(lx, start, &escapes);
     bool closed = end < lx->end && lx->text[end] == '"';
     if (end - start - 1 > PXI_TEXT_MAX)
         pxi_diag(lx->diags, LONG_TEXT, span(start, end), "4096");
@@ -374,7 +377,7 @@ static void read_text(struct pxi_lexer *lx, struct pxi_token *t)
     t->bad = !closed;
     lx->at = closed ? end + 1 : end;
     t->kind = PXI_T_TEXT;
-    if (!memchr(lx->text + start, '\\', end - start)) {
+    if (!escapes) {
         t->text = keep(lx, start + 1, end - start - 1);
         return;
     }
@@ -463,7 +466,8 @@ static uint32_t skip_first(const struct pxi_lexer *lx, uint32_t at)
         return p ? (uint32_t)(p - lx->text) + 3 : lx->end;
     }
     if (at < lx->end && lx->text[at] == '"') {
-        uint32_t end = text_end(lx, at);
+        bool escapes;
+        uint32_t end = text_end(lx, at, &escapes);
         return end < lx->end ? end + 1 : end;
     }
     while (at < lx->end && classes[(unsigned char)lx->text[at]] & (LETTER | DIGIT))

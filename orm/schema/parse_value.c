@@ -11,9 +11,10 @@
 static const struct attr_word {
     const char *text;
     uint8_t size, places;
+    char last; /* letter of text: the one in which most words differ */
 } attr_words[] = {
-    { NULL, 0, 0 },
-#define PXI_ATTR(word, text, places) { text, sizeof(text) - 1, (places) },
+    { NULL, 0, 0, 0 },
+#define PXI_ATTR(word, text, places) { text, sizeof(text) - 1, (places), (text)[sizeof(text) - 2] },
 #include "orm/schema/attributes.def"
 };
 
@@ -44,7 +45,7 @@ enum pxi_attr_word pxi_attr_find(const char *name, size_t size, unsigned places,
 {
     for (unsigned i = 1; i < PXI_ATTR_WORDS; i++) {
         const struct attr_word *w = &attr_words[i];
-        if (w->size == size && w->text[size - 1] == name[size - 1] && w->places & places &&
+        if (w->size == size && w->last == name[size - 1] && w->places & places &&
             !memcmp(w->text, name, size))
             return i;
     }
@@ -112,10 +113,12 @@ static void close_bracket(struct pxi_parser *p, struct brackets *b)
 /* Does a name with a colon behind it stand here? */
 static bool is_named(const struct pxi_parser *p)
 {
-    uint32_t i = p->lx.at;
-    while (i < p->lx.end && p->lx.text[i] && strchr(" \t\r\n", p->lx.text[i]))
-        i++;
-    return p->t.kind == PXI_T_NAME && i < p->lx.end && p->lx.text[i] == ':';
+    if (p->t.kind != PXI_T_NAME)
+        return false;
+    const char *c = p->lx.text + p->lx.at, *end = p->lx.text + p->lx.end;
+    while (c < end && (*c == ' ' || *c == '\t' || *c == '\r' || *c == '\n'))
+        c++;
+    return c < end && *c == ':';
 }
 
 /* TEXT, NUMBER, or a word; of a call and of a list just the beginning. */
@@ -279,7 +282,8 @@ static bool parse_attr_name(struct pxi_parser *p, struct pxi_attr *attr, unsigne
         pxi_parse_expected(p, "the name of an attribute", NULL);
         return false;
     }
-    char name[PXI_NAME_MAX + 3] = "@@";
+    char name[PXI_NAME_MAX + 3];
+    name[0] = name[1] = '@';
     size_t size = strlen(p->t.text) + 1 + twice;
     memcpy(name + 1 + twice, p->t.text, size - twice);
     pxi_parse_advance(p);

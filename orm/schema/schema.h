@@ -170,6 +170,7 @@ struct pxi_column {
     enum prax_type type   : 8;
     enum prax_default def : 8;
     uint8_t precision, scale; /* Decimal only */
+    bool unknown    : 1;      /* the type: it has a diagnostic */
     bool has_text   : 1;
     bool list       : 1; /* the parser's; of a column: an array, PostgreSQL only */
     bool optional   : 1; /* the parser's */
