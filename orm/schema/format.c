@@ -59,10 +59,19 @@ static bool starts(const struct job *j, const char *with)
     return j->size - j->at >= n && !memcmp(j->text + j->at, with, n);
 }
 
+/* Without the blanks in front of `end`. */
+static uint32_t trimmed(const struct job *j, uint32_t end)
+{
+    while (end > j->at && strchr(" \t\r\n", j->text[end - 1]))
+        end--;
+    return end;
+}
+
+/* Behind `what`; if it is not there, as a quote within SQL may have none, behind the last piece. */
 static uint32_t find(const struct job *j, uint32_t from, const char *what)
 {
     const char *p = memmem(j->text + from, j->size - from, what, strlen(what));
-    return p ? (uint32_t)(p - j->text) + (uint32_t)strlen(what) : j->size;
+    return p ? (uint32_t)(p - j->text) + (uint32_t)strlen(what) : trimmed(j, j->size);
 }
 
 /* Behind a string, at the latest at the line's end. */
@@ -94,11 +103,7 @@ static uint32_t sql_text_end(const struct job *j)
 
 static uint32_t comment_end(const struct job *j)
 {
-    uint32_t end = find(j, j->at, "\n");
-    end -= end > j->at && j->text[end - 1] == '\n';
-    while (end > j->at && strchr(" \t\r", j->text[end - 1]))
-        end--;
-    return end;
+    return trimmed(j, find(j, j->at, "\n"));
 }
 
 static uint32_t word_end(const struct job *j)

@@ -206,6 +206,15 @@ static void test_what_is_no_text(void **state)
         assert_false(round_trip("bad text", bad[i], strlen(bad[i])));
 }
 
+/* A comment or three quotes within the SQL of @check, which nothing closes, end with the text. */
+static void test_open_in_sql(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "'@check('/*", "'@check('/* x\n\n", "'@check('\"\"\"x" };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        assert_true(round_trip("open in SQL", texts[i], strlen(texts[i])));
+}
+
 struct failing {
     unsigned left, calls;
 };
@@ -266,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_every_schema),  cmocka_unit_test(test_golden),
         cmocka_unit_test(test_small),         cmocka_unit_test(test_what_is_no_text),
         cmocka_unit_test(test_several_lines), cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_open_in_sql),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
