@@ -169,9 +169,19 @@ static bool at_raw(const struct job *j, struct pxi_lexer *lx)
            pxi_lexer_at_raw(lx);
 }
 
+/* Whether the last line of SQL may be a comment: then the ) stays on the next one. */
+static bool ends_in_comment(const struct job *j, struct pxi_span at)
+{
+    const char *text = j->text + at.start, *last = memrchr(text, '\n', at.size);
+    last = last ? last : text;
+    return memmem(last, at.size - (size_t)(last - text), "--", 2);
+}
+
 static bool add_raw(struct job *j, const struct pxi_lexer *lx, uint16_t parens)
 {
     struct pxi_span at = pxi_lexer_raw_span(lx, &j->at);
+    if (j->at < j->size && ends_in_comment(j, at))
+        at.size = j->at - at.start;
     struct piece *p = pxi_list_add(j->arena, &j->pieces);
     if (p)
         *p = (struct piece){ j->text + at.start, at.size, QUOTED, false, false, false, parens };

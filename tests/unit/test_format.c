@@ -193,6 +193,8 @@ static void test_small(void **state)
           "model A {\n    id Int @check(a  >  '\" )')\n}\n");
     check("model A {\n@@check(  \"a  b\"  ,name:\"x\")\n}",
           "model A {\n    @@check(\"a  b\", name: \"x\")\n}\n");
+    check("model A {\nid Int @check( id > 0 -- why \n ) @id\n}",
+          "model A {\n    id Int @check(id > 0 -- why \n ) @id\n}\n");
     check("@@sql(\"x\",\"\"\"\n  a   'b\n\n\n // c\n\"\"\")",
           "@@sql(\"x\", \"\"\"\n  a   'b\n\n\n // c\n\"\"\")\n");
     check("}}}(((", "}\n}\n}\n\n(((\n");
