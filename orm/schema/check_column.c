@@ -6,6 +6,7 @@
 #include "orm/schema/check.h"
 #include "orm/schema/parser.h"
 #include <string.h>
+#include <strings.h>
 
 /* ---- names ---- */
 
@@ -134,7 +135,7 @@ static const char *foreign_type(const char *name)
         { "Cuid", "Ulid" },          { "Guid", "Uuid" },
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        if (!strcmp(pairs[i][0], name))
+        if (!strcasecmp(pairs[i][0], name))
             return pairs[i][1];
     }
     return NULL;

@@ -60,6 +60,9 @@ static const struct native *find_native(struct pxi_checker *k, const struct pxi_
         pxi_suggest_offer(&s, natives[i].name);
     }
     const char *hint = names_of(k, c->type);
+    const struct pxi_symbol *type = pxi_symbol_find(&k->types, s.word);
+    if (type && type->owner == pxi_owner_scalar && strcmp(s.word, c->type_name) != 0)
+        hint = pxi_concat(k->arena, "make the field's type ", s.word);
     if (s.best)
         hint = pxi_concat(k->arena, "did you mean '@db.", s.best, "'?");
     pxi_diag(k->diags, NATIVE_TYPE, pxi_attr_name_at(a), c->type_name, s.word, hint);

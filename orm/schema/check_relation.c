@@ -203,17 +203,29 @@ static void join_group(struct pxi_relation_job *job, struct pxi_side *s)
 
 /* ---- pairs ---- */
 
+/* The same within a model, where both fields have the relation's name. */
+static const char *self_to_add(struct pxi_checker *k, const struct pxi_side *s)
+{
+    const char *model = s->model->name.text, *given = s->relation->name;
+    const char *name = pxi_concat(k->arena, "@relation(\"", given ? given : "tree", "\"");
+    const char *line = s->relation->field.list
+                           ? pxi_concat(k->arena, "parent ", model, "? ", name,
+                                        ", fields: [parentId], references: [id])")
+                           : pxi_concat(k->arena, "children ", model, "[] ", name, ")");
+    return given ? line : pxi_concat(k->arena, line, ", and the name \"tree\" here");
+}
+
 /* posts Post[], as a line that the model lacks: for a relation that is written at s. */
 static const char *line_to_add(struct pxi_checker *k, const struct pxi_side *s)
 {
     const char *model = s->model->name.text, *relation = s->relation->name;
+    if (s->model == s->target)
+        return self_to_add(k, s);
     char *field = pxi_arena_text(k->arena, model, strlen(model));
     if (!field)
         return NULL;
     field[0] = pxi_ascii_lower(field[0]);
-    if (s->model == s->target)
-        field = s->relation->field.list ? "parent" : "children";
-    bool plural = !s->relation->field.list && s->model != s->target;
+    bool plural = !s->relation->field.list;
     const char *left = pxi_concat(k->arena, field, plural ? "s " : " ", model);
     const char *named = relation ? pxi_concat(k->arena, "\"", relation, "\"") : "";
     if (!s->relation->field.list) {

@@ -257,6 +257,33 @@ static void skip_unknown(struct pxi_parser *p)
     }
 }
 
+/* What other languages, or our own other words, call it. */
+static const char *foreign_attr(const char *text)
+{
+    static const char *const pairs[][2] = {
+        { "@autoincrement", "@auto" },
+        { "@identity", "@auto" },
+        { "@primaryKey", "@id" },
+        { "@key", "@id" },
+        { "@createdAt", "@default(now())" },
+        { "@column", "@map" },
+        { "@length", "@validate.length" },
+        { "@email", "@validate.email" },
+        { "@url", "@validate.url" },
+        { "@regex", "@validate.regex" },
+        { "@min", "@validate.range" },
+        { "@max", "@validate.range" },
+        { "@range", "@validate.range" },
+        { "@@primaryKey", "@@id" },
+        { "@@table", "@@map" },
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (!strcmp(pairs[i][0], text))
+            return pairs[i][1];
+    }
+    return NULL;
+}
+
 /* "@db" and "@validate" are words of their own, with a name behind a point or without. */
 static void unknown_attr(struct pxi_parser *p, const struct pxi_attr *attr, const char *text,
                          const char *nearest)
@@ -267,7 +294,8 @@ static void unknown_attr(struct pxi_parser *p, const struct pxi_attr *attr, cons
                  elsewhere == PXI_A_MAPS ? "an enum is text with a CHECK: it has no name there"
                                          : NULL);
     } else {
-        pxi_diag(p->diags, UNKNOWN_ATTRIBUTE, attr->at, text, nearest);
+        const char *foreign = foreign_attr(text);
+        pxi_diag(p->diags, UNKNOWN_ATTRIBUTE, attr->at, text, foreign ? foreign : nearest);
     }
 }
 

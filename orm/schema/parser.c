@@ -35,13 +35,27 @@ static bool is_word(const struct pxi_parser *p, const char *word)
     return p->t.kind == PXI_T_NAME && !strcmp(p->t.text, word);
 }
 
+/* What other languages have there. */
+static const char *stray_hint(const struct pxi_parser *p)
+{
+    const char *next = p->lx.at < p->lx.end ? p->lx.text + p->lx.at : "";
+    switch (*p->t.text) {
+    case ';':
+        return "lines end without it";
+    case '\'':
+        return "strings stand in \"\"";
+    case '#':
+        return "comments begin with //";
+    default:
+        return *p->t.text == '-' && *next == '-' ? "comments begin with //" : NULL;
+    }
+}
+
 void pxi_parse_expected(struct pxi_parser *p, const char *what, const char *hint)
 {
     char found[PXI_NAME_MAX + 16];
     if (p->t.kind == PXI_T_STRAY) {
-        const char *semicolon = *p->t.text == ';' ? "lines end without it" : NULL;
-        const char *quote = *p->t.text == '\'' ? "strings stand in \"\"" : semicolon;
-        pxi_diag(p->diags, STRAY, p->t.at, p->t.text, quote);
+        pxi_diag(p->diags, STRAY, p->t.at, p->t.text, stray_hint(p));
         return;
     }
     if (p->t.kind == PXI_T_END) {
@@ -194,6 +208,8 @@ static const char *missing_at(struct pxi_parser *p)
     char text[2 * PXI_NAME_MAX];
     if (p->t.kind == ',')
         return "fields stand on lines of their own, without commas";
+    if (p->t.kind == '=')
+        return "a default is written @default(...)";
     if (p->t.kind == '@')
         return "it belongs to the block: write it on a line of its own";
     if (p->t.kind != PXI_T_NAME)
@@ -300,6 +316,11 @@ static bool parse_label(struct pxi_parser *p, unsigned places)
     }
     if (p->t.kind == ',') {
         pxi_parse_expected(p, "a label or '}'", "labels stand apart by blanks or lines");
+        return false;
+    }
+    if (p->t.kind == '=') {
+        pxi_parse_expected(p, "a label or '}'",
+                           "what a label is in the database is written @map(\"...\")");
         return false;
     }
     if (!pxi_parse_want_name(p, &label.name, "a label or '}'"))
