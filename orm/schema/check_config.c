@@ -125,20 +125,19 @@ static enum pxi_database database_of(const char *name)
 /* The database that a provider names; PXI_DATABASES after a diagnostic. */
 static enum pxi_database provider_of(struct pxi_checker *k, const struct pxi_value *v)
 {
+    static const char *const takes = "sqlite, postgresql or a list of both";
     enum pxi_database db = database_of(v->text);
-    if (v->kind == PXI_VALUE_TEXT && db < PXI_DATABASES) {
-        pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider",
-                 "sqlite, postgresql or a list of both",
-                 pxi_concat(k->arena, "write ", v->text, ", without quotes"));
-    } else if (v->kind == PXI_VALUE_TEXT && *v->text) {
-        unknown_provider(k, v);
-    } else if (v->kind != PXI_VALUE_WORD) {
-        pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider",
-                 "sqlite, postgresql or a list of both", "write provider = sqlite, without quotes");
-    } else if (db < PXI_DATABASES) {
+    bool word = v->kind == PXI_VALUE_WORD, text = v->kind == PXI_VALUE_TEXT && *v->text;
+    if (word && db < PXI_DATABASES)
         return db;
-    } else {
+    if (text && db < PXI_DATABASES) {
+        pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider", takes,
+                 pxi_concat(k->arena, "write ", v->text, ", without quotes"));
+    } else if (word || text) {
         unknown_provider(k, v);
+    } else {
+        pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider", takes,
+                 "write provider = sqlite, without quotes");
     }
     return PXI_DATABASES;
 }

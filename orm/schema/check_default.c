@@ -73,21 +73,36 @@ static const char *maker_hint(struct pxi_checker *k, const struct pxi_column *c,
                       ": make that the field's type");
 }
 
+/* Is it this word, in letters of either case, with quotes or without? */
+static bool says(const struct pxi_value *v, const char *word)
+{
+    bool plain = v->kind == PXI_VALUE_WORD || v->kind == PXI_VALUE_TEXT;
+    return plain && !strcasecmp(v->text, word);
+}
+
+static bool is_number(enum prax_type type)
+{
+    return type == PRAX_T_Int || type == PRAX_T_SmallInt || type == PRAX_T_BigInt ||
+           type == PRAX_T_Float || type == PRAX_T_Decimal || type == PRAX_T_Numeric;
+}
+
 /* What to write instead, where that is known; or NULL. */
 static const char *default_hint(struct pxi_checker *k, const struct pxi_column *c,
                                 const struct pxi_value *v)
 {
     const char *maker = maker_hint(k, c, v);
-    bool boolean = c->type == PRAX_T_Boolean && v->text &&
-                   (!strcasecmp(v->text, "true") || !strcasecmp(v->text, "false"));
     if (maker)
         return maker;
+    if (v->kind == PXI_VALUE_WORD && says(v, "null"))
+        return "a field with ? is NULL unless it is given: remove @default";
+    if (is_number(c->type) && v->kind == PXI_VALUE_TEXT && !c->list)
+        return "write it without quotes";
     if (c->type == PRAX_T_Enum && v->kind == PXI_VALUE_TEXT)
         return "write the label without quotes";
     if (c->type == PRAX_T_String && v->kind != PXI_VALUE_CALL && !c->list)
         return "put it in quotes";
-    if (boolean)
-        return strcasecmp(v->text, "true") == 0 ? "write true" : "write false";
+    if (c->type == PRAX_T_Boolean && (says(v, "true") || says(v, "false")))
+        return says(v, "true") ? "write true" : "write false";
     if (v->kind == PXI_VALUE_WORD && is_function(v->text))
         return "a function has parentheses behind it: now()";
     return c->list ? "dbgenerated(\"SQL\") takes what the database understands" : NULL;

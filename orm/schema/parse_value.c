@@ -130,7 +130,7 @@ static bool parse_plain(struct pxi_parser *p, struct brackets *b, const char *wh
     uint32_t index = p->args.count;
     bool list = p->t.kind == '[', word = p->t.kind == PXI_T_NAME;
     if (!list && !word && p->t.kind != PXI_T_TEXT && p->t.kind != PXI_T_NUMBER) {
-        pxi_parse_expected(p, what, NULL);
+        pxi_parse_expected(p, what, p->t.kind == '{' ? "Json stands in quotes: \"{}\"" : NULL);
         return false;
     }
     if (p->t.bad) {
