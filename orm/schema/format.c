@@ -492,14 +492,14 @@ static uint32_t check(struct pxi_diags *diags, const char *text, size_t size)
         return diags->count;
     }
     if (pxi_lexer_open(&lx, diags, text, (struct pxi_span){ 0, (uint32_t)size })) {
-        struct pxi_token t, before, at, raw;
+        struct pxi_token t, before, at;
         pxi_lexer_next(&lx, &t);
         before = at = t;
         while (t.kind != PXI_T_END) {
             bool check = t.kind == '(' && before.kind == PXI_T_NAME && at.kind == '@' &&
                          !strcmp(before.text, "check");
             if (check && pxi_lexer_at_raw(&lx))
-                pxi_lexer_raw(&lx, &raw);
+                pxi_lexer_raw_span(&lx, &lx.at); /* how long it is, is not ours to judge */
             at = before;
             before = t;
             pxi_lexer_next(&lx, &t);
