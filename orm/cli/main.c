@@ -76,6 +76,10 @@ static int unknown_command(const char *name)
     struct pxi_suggest s = { .word = name };
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         pxi_suggest_offer(&s, commands[i].name);
+    if (!strcmp(name, "check"))
+        s.best = "validate";
+    if (!strcmp(name, "fmt"))
+        s.best = "format";
     if (s.best)
         return pxi_cli_fail("unknown command '%s': did you mean '%s'?", name, s.best);
     return pxi_cli_fail("unknown command '%s': see prax --help", name);

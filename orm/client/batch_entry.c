@@ -257,6 +257,18 @@ const void *prax_gen_in(prax_batch *b, const prax_model *m, const prax_any_op *o
     return pxi_entry_put(e, build(e, o));
 }
 
+const void *prax_gen_in_op(prax_batch *b, const prax_model *m, const void *op, size_t key_off,
+                           size_t query_off)
+{
+    if (!op)
+        return prax_gen_in(b, m, NULL);
+    const char *p = op;
+    prax_any_op any = { .key = p + key_off };
+    memcpy(&any, p, offsetof(prax_any_op, key));
+    memcpy(&any.query, p + query_off, sizeof any - offsetof(prax_any_op, query));
+    return prax_gen_in(b, m, &any);
+}
+
 /* ---- raw SQL ---- */
 
 /* Guards must know of every transaction, and in a pipeline it would be noticed too late. */

@@ -118,7 +118,7 @@ static void emit_value(struct pxi_emit *e, const struct pxi_column *c)
         emit(e, " }");
         break;
     default:
-        if (c->text) {
+        if (c->has_text) {
             emit_text_value(e, c);
         } else {
             emit_integer(e, n);

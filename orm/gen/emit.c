@@ -229,3 +229,13 @@ const struct pxi_column *pxi_version_column(const struct pxi_model *m)
     }
     return NULL;
 }
+
+bool pxi_points_to(const struct pxi_schema *schema, const struct pxi_model *m, uint32_t target)
+{
+    const struct pxi_relation *r;
+    for (uint32_t i = 0; (r = pxi_c_relation(schema, m, i)) != NULL; i++) {
+        if (r->target == target)
+            return true;
+    }
+    return false;
+}

@@ -58,6 +58,8 @@ static inline const struct pxi_column *pxi_key_column(const struct pxi_model *m,
 /* Relations to a model that is not in C are not, either. The n-th one that is, or NULL. */
 const struct pxi_relation *pxi_c_relation(const struct pxi_schema *schema,
                                           const struct pxi_model *m, uint32_t n);
+/* Whether a relation of the model that is in C leads to the schema's model `target`. */
+bool pxi_points_to(const struct pxi_schema *schema, const struct pxi_model *m, uint32_t target);
 /* Parts of them: model behind $M is e->model. */
 const struct pxi_column *pxi_version_column(const struct pxi_model *m);   /* or NULL */
 void pxi_gen_typed_header(struct pxi_emit *e, const struct pxi_typed *q); /* typed.c */

@@ -3,7 +3,7 @@
  *
  * A model refers to others by pointer or as a list, so it needs no more than their names and a
  * change of one leaves the headers of the others alone. PREFIX_models is a name that no model can
- * have. Their guards end in an underscore, as no enumerator does. */
+ * have. Guards end in an underscore, as no enumerator does. */
 #include "orm/gen/emit.h"
 
 static const char guard[] = "#ifndef $^P_H\n#define $^P_H\n";
@@ -102,6 +102,35 @@ static void emit_shapes(struct pxi_emit *e)
     emit(e, "PRAX_SHAPES($M);\n");
 }
 
+/* In a model's own file the names of all models cost the compiler as much as the model: it says
+ * SOME_MODELS_, and its header brings those that it needs. */
+static void emit_shapes_of_all(struct pxi_emit *e)
+{
+    emit(e, "#ifndef $^P_SOME_MODELS_\n#define $^P_ALL_MODELS_\n");
+    each_model(e, emit_shapes);
+    emit(e, "#endif\n");
+}
+
+static void emit_guarded_shapes(struct pxi_emit *e, const struct pxi_model *m)
+{
+    emit(e,
+         "#ifndef $^P_$^0_SHAPES_\n#define $^P_$^0_SHAPES_\nPRAX_SHAPES($P_$0);\n"
+         "#endif\n",
+         m->c_name);
+}
+
+/* The model's, and those of its relations. */
+static void emit_needed_shapes(struct pxi_emit *e)
+{
+    const struct pxi_schema *s = e->schema;
+    emit(e, "#ifndef $^P_ALL_MODELS_\n");
+    for (uint32_t t = 0; t < s->models.count; t++) {
+        if (&s->models.items[t] == e->model || pxi_points_to(s, e->model, t))
+            emit_guarded_shapes(e, &s->models.items[t]);
+    }
+    emit(e, "#endif\n");
+}
+
 static void emit_banner_and_model(struct pxi_emit *e)
 {
     emit(e, e->model->view ? "/* ---- $0: a view ---- */\n" : "/* ---- $0 ---- */\n",
@@ -121,8 +150,6 @@ static void emit_base(struct pxi_emit *e)
     emit(e, verbs);
     for (uint32_t i = 0; i < e->schema->enums.count; i++)
         emit_enum(e, &e->schema->enums.items[i]);
-    each_model(e, emit_shapes);
-    emit(e, "\n");
 }
 
 static const char create_tables[] =
@@ -170,6 +197,8 @@ void pxi_gen_models_header(struct pxi_buf *out, const struct pxi_schema *schema,
     emit(&e, include_prax);
     emit(&e, begin_c);
     emit_base(&e);
+    emit_shapes_of_all(&e);
+    emit(&e, "\n");
     emit(&e, end_c);
     pxi_buf_free(&e.line);
 }
@@ -182,6 +211,7 @@ void pxi_gen_model_header(struct pxi_buf *out, const struct pxi_schema *schema,
     emit(&e, model_guard);
     emit(&e, "#include \"$P_models.h\"\n");
     emit(&e, begin_c);
+    emit_needed_shapes(&e);
     pxi_emit_model(&e);
     emit(&e, end_c);
     pxi_buf_free(&e.line);
@@ -196,6 +226,8 @@ void pxi_gen_single_header(struct pxi_buf *out, const struct pxi_schema *schema,
     emit(&e, include_prax);
     emit(&e, begin_c);
     emit_base(&e);
+    each_model(&e, emit_shapes);
+    emit(&e, "\n");
     each_model(&e, emit_banner_and_model);
     emit_rest(&e, queries);
     emit(&e, end_c);

@@ -39,7 +39,8 @@ static bool wants_pad(const struct pxi_emit *e, enum member kind)
     return true;
 }
 
-/* Neighbours of one type share a line. */
+/* Neighbours of one type share a declaration. In _new, where users look for what they must give,
+ * each has a line of its own; in the others a line takes as many as fit. */
 static void emit_members(struct pxi_emit *e, enum member kind)
 {
     char last[160] = "";
@@ -55,7 +56,7 @@ static void emit_members(struct pxi_emit *e, enum member kind)
             emit(e, type[strlen(type) - 1] == '*' ? ", *$0" : ", $0", c->c_name);
             continue;
         }
-        emit(e, *last ? ";\n    " : "    ");
+        emit(e, !*last ? "    " : kind == IN_NEW ? ";\n    " : "; ");
         emit_declaration(e, type, c->c_name);
         memcpy(last, type, strlen(type) + 1);
     }
@@ -140,7 +141,7 @@ static void emit_row(struct pxi_emit *e)
     for (uint32_t i = 0; i < m->c_columns; i++) {
         const struct pxi_column *c = &m->columns.items[i];
         struct pxi_ctype t = pxi_ctype_of(e->schema, c);
-        pxi_emit_doc(e, c->doc, 4);
+        pxi_emit_doc(e, c->more->doc, 4);
         emit(e, "    ");
         emit_declaration(e, t.row, c->c_name);
         emit(e, ";\n");

@@ -106,7 +106,7 @@ void pxi_ddl_postgres_value(struct pxi_buf *out, const struct pxi_column *c)
         pxi_buf_text(out, c->text);
         break;
     default:
-        if (c->text) {
+        if (c->has_text) {
             pxi_ddl_quoted(out, c->text, '\'');
         } else {
             pxi_buf_i64(out, pxi_default_number(c));

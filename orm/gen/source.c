@@ -253,13 +253,9 @@ static void emit_externs(struct pxi_emit *e)
 {
     const struct pxi_model *m = e->model;
     const struct pxi_schema *s = e->schema;
-    const struct pxi_relation *r;
     emit(e, "extern PRAX_HIDDEN const prax_model $M_model");
     for (uint32_t t = 0; t < s->models.count; t++) {
-        bool used = false;
-        for (uint32_t i = 0; (r = pxi_c_relation(s, m, i)) != NULL; i++)
-            used |= r->target == t;
-        if (used && &s->models.items[t] != m)
+        if (pxi_points_to(s, m, t) && &s->models.items[t] != m)
             emit(e, ", $P_$0_model", s->models.items[t].c_name);
     }
     emit(e, ";\n");
@@ -342,7 +338,8 @@ static const char intro[] =
     "#include \"$P.h\"\n#include <prax/model.h>\n";
 static const char model_intro[] =
     "/* $M.c - generated from $0;\tdo not edit. Tables; the library does the work. */\n"
-    "#include \"$M.h\"\n#include <prax/model.h>\n";
+    "#define $^P_SOME_MODELS_\n#include \"$M.h\"\n#undef $^P_SOME_MODELS_\n"
+    "#include <prax/model.h>\n";
 
 static void emit_main(struct pxi_emit *e)
 {

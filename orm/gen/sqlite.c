@@ -27,7 +27,7 @@ void pxi_ddl_sqlite_value(struct pxi_buf *out, const struct pxi_column *c)
         pxi_ddl_quoted(out, pxi_ddl_label(c->enum_type, pxi_default_number(c)), '\'');
     } else if (c->type == PRAX_T_Float) {
         pxi_buf_fmt(out, "%s%s", c->text, strpbrk(c->text, ".eE") ? "" : ".0");
-    } else if (c->text) {
+    } else if (c->has_text) {
         pxi_buf_text(out, c->type == PRAX_T_Bytes ? "X" : "");
         pxi_ddl_quoted(out, c->text, '\'');
     } else {

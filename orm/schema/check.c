@@ -51,17 +51,17 @@ bool pxi_check_db_name(struct pxi_checker *k, const char *text, const char *kind
 
 static const char *one_name(struct pxi_checker *k, const struct pxi_attr *a)
 {
-    const struct pxi_value *v = a->args.items;
-    if (a->args.count == 1 && v->kind == PXI_VALUE_TEXT && !v->name)
+    const struct pxi_value *v = a->args;
+    if (a->n_args == 1 && v->kind == PXI_VALUE_TEXT && !v->name)
         return v->text;
-    pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, "one name in quotes");
+    pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name, "one name in quotes");
     return NULL;
 }
 
 const char *pxi_check_map(struct pxi_checker *k, const struct pxi_attr *a, const char *kind)
 {
     const char *name = one_name(k, a);
-    return name && pxi_check_db_name(k, name, kind, a->args.items[0].at) ? name : NULL;
+    return name && pxi_check_db_name(k, name, kind, a->args[0].at) ? name : NULL;
 }
 
 const char *pxi_check_c_name(struct pxi_checker *k, const struct pxi_attr *a)
@@ -79,7 +79,7 @@ const char *pxi_check_c_name(struct pxi_checker *k, const struct pxi_attr *a)
         why = reserved ? pxi_concat(k->arena, "it ", reserved) : NULL;
     }
     if (why)
-        pxi_diag(k->diags, C_NAME, a->args.items[0].at, name, why);
+        pxi_diag(k->diags, C_NAME, a->args[0].at, name, why);
     return why ? NULL : name;
 }
 
@@ -99,7 +99,7 @@ bool pxi_check_once(struct pxi_checker *k, const pxi_attrs *attrs, uint32_t i)
     const struct pxi_attr *a = &attrs->items[i];
     for (uint32_t j = 0; j < i; j++) {
         if (attrs->items[j].word == a->word) {
-            pxi_diag(k->diags, ATTRIBUTE_TWICE, a->name.at, a->name.text);
+            pxi_diag(k->diags, ATTRIBUTE_TWICE, pxi_attr_name_at(a), a->name);
             return false;
         }
     }
@@ -109,7 +109,7 @@ bool pxi_check_once(struct pxi_checker *k, const pxi_attrs *attrs, uint32_t i)
 bool pxi_check_no_args(struct pxi_checker *k, const struct pxi_attr *a)
 {
     if (a->parens)
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, "no arguments");
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name, "no arguments");
     return !a->parens;
 }
 
@@ -142,7 +142,7 @@ static uint32_t find_arg(struct pxi_checker *k, const struct pxi_attr *a,
         pxi_suggest_offer(&s, args->names[i]);
     }
     struct pxi_span at = { v->name_at, (uint32_t)strlen(v->name) };
-    pxi_diag(k->diags, UNKNOWN_ARGUMENT, at, v->name, a->name.text, s.best);
+    pxi_diag(k->diags, UNKNOWN_ARGUMENT, at, v->name, a->name, s.best);
     return args->n;
 }
 
@@ -152,11 +152,11 @@ bool pxi_check_args(struct pxi_checker *k, const struct pxi_attr *a, const struc
     uint32_t plain = 0;
     bool good = true;
     memset(found, 0, args->n * sizeof(void *));
-    for (uint32_t i = 0; i < a->args.count; i = pxi_value_next(a->args.items, i)) {
-        const struct pxi_value *v = &a->args.items[i];
+    for (uint32_t i = 0; i < a->n_args; i = pxi_value_next(a->args, i)) {
+        const struct pxi_value *v = &a->args[i];
         uint32_t at = v->name ? find_arg(k, a, args, v) : plain++;
         if (!v->name && at >= args->positional) {
-            pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, args->takes);
+            pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name, args->takes);
             return false;
         }
         if (at < args->n && found[at])
@@ -304,11 +304,11 @@ static void keep_attrs(struct pxi_checker *k, pxi_attrs *attrs)
     struct pxi_arena *a = &k->scratch;
     attrs->items = pxi_arena_copy(a, attrs->items, attrs->count * sizeof *attrs->items);
     for (uint32_t i = 0; attrs->items && i < attrs->count; i++) {
-        pxi_values *args = &attrs->items[i].args;
-        if (args->count)
-            args->items = pxi_arena_copy(a, args->items, args->count * sizeof *args->items);
-        if (!args->items)
-            args->count = 0;
+        struct pxi_attr *attr = &attrs->items[i];
+        if (attr->n_args)
+            attr->args = pxi_arena_copy(a, attr->args, attr->n_args * sizeof *attr->args);
+        if (!attr->args)
+            attr->n_args = 0;
     }
     if (!attrs->items)
         attrs->count = 0;
@@ -328,12 +328,20 @@ static void keep_relations(struct pxi_checker *k, struct pxi_model *m)
     k->relations.count = 0;
 }
 
-/* The list that a field of the model moves to; NULL: it stays. */
-static pxi_columns *list_of(struct pxi_checker *k, const struct pxi_column *c, pxi_columns *ignored)
+/* Finds the field's type, and the list that it moves to; NULL: it stays. */
+static pxi_columns *list_of(struct pxi_checker *k, struct pxi_column *c, pxi_columns *ignored)
 {
     const struct pxi_symbol *type = pxi_symbol_find(&k->types, c->type_name);
-    if (type && type->owner == pxi_owner_model)
+    if (!type) {
+        c->unknown = true;
+    } else if (type->owner == pxi_owner_model) {
         return &k->relations;
+    } else if (type->owner == pxi_owner_enum) {
+        c->type = PRAX_T_Enum;
+        c->enum_type = type->value;
+    } else {
+        c->type = (enum prax_type)(type->at.start);
+    }
     return pxi_find_attr(&c->attrs, PXI_A_IGNORE) ? ignored : NULL;
 }
 

@@ -19,6 +19,7 @@ struct pxi_checker {
     /* of the model that is checked: numbers of its columns, PXI_RELATION_ITEM | those of its
      * relations; by schema name, C name, and database name in small letters */
     struct pxi_set fields, c_fields, db_fields;
+    uint64_t words; /* bit w: one of its columns has an attribute with word w */
 };
 enum { PXI_RELATION_ITEM = 1 << 16 };
 

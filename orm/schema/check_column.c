@@ -6,6 +6,7 @@
 #include "orm/schema/check.h"
 #include "orm/schema/parser.h"
 #include <string.h>
+#include <strings.h>
 
 /* ---- names ---- */
 
@@ -37,11 +38,23 @@ static const char *make_c_name(struct pxi_checker *k, const struct pxi_column *c
     return reserved ? NULL : name;
 }
 
+/* A name and its hash: the names of a field in the schema, in C and in the database are often one
+ * and the same. */
+struct hashed {
+    const char *name;
+    uint32_t hash;
+};
+static uint32_t hash_of(const char *name, const struct hashed *known)
+{
+    return name == known->name ? known->hash : pxi_name_hash(name);
+}
+
 /* The C name, or NULL after a diagnostic. */
 static const char *check_name(struct pxi_checker *k, const struct pxi_model *m,
-                              const struct pxi_column *c, uint32_t item)
+                              const struct pxi_column *c, uint32_t item, struct hashed *known)
 {
-    uint32_t other = pxi_set_add(&k->fields, c->name.text, item);
+    *known = (struct hashed){ c->name.text, pxi_name_hash(c->name.text) };
+    uint32_t other = pxi_set_add_hashed(&k->fields, c->name.text, known->hash, item);
     if (other != PXI_SET_NONE) {
         pxi_diag(k->diags, TWICE, c->name.at, "field", c->name.text,
                  pxi_check_line(k, field_of(m, other)->name.at.start));
@@ -50,7 +63,10 @@ static const char *check_name(struct pxi_checker *k, const struct pxi_model *m,
     if (pxi_find_attr(&c->attrs, PXI_A_IGNORE))
         return c->name.text; /* C does not see it */
     const char *name = make_c_name(k, c);
-    other = name ? pxi_set_add(&k->c_fields, name, item) : PXI_SET_NONE;
+    if (!name)
+        return NULL;
+    *known = (struct hashed){ name, hash_of(name, known) };
+    other = pxi_set_add_hashed(&k->c_fields, name, known->hash, item);
     if (other == PXI_SET_NONE)
         return name;
     pxi_diag(k->diags, NAME_CLASH, c->name.at, field_owner(k, c), name,
@@ -59,10 +75,12 @@ static const char *check_name(struct pxi_checker *k, const struct pxi_model *m,
 }
 
 static void check_db_column(struct pxi_checker *k, const struct pxi_model *m,
-                            const struct pxi_column *c, uint32_t item)
+                            const struct pxi_column *c, uint32_t item, const struct hashed *known)
 {
-    const char *name = pxi_lower(k->arena, c->db_name);
-    uint32_t other = name ? pxi_set_add(&k->db_fields, name, item) : PXI_SET_NONE;
+    const char *name = c->db_name == c->c_name ? c->c_name : pxi_lower(k->arena, c->db_name);
+    if (!name)
+        return;
+    uint32_t other = pxi_set_add_hashed(&k->db_fields, name, hash_of(name, known), item);
     if (other != PXI_SET_NONE) {
         pxi_diag(k->diags, DB_CLASH, c->name.at, field_owner(k, c), c->db_name,
                  field_owner(k, field_of(m, other)));
@@ -117,7 +135,7 @@ static const char *foreign_type(const char *name)
         { "Cuid", "Ulid" },          { "Guid", "Uuid" },
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        if (!strcmp(pairs[i][0], name))
+        if (!strcasecmp(pairs[i][0], name))
             return pairs[i][1];
     }
     return NULL;
@@ -140,16 +158,9 @@ static void unknown_type(struct pxi_checker *k, const struct pxi_column *c)
 
 static bool check_type(struct pxi_checker *k, struct pxi_column *c)
 {
-    const struct pxi_symbol *type = pxi_symbol_find(&k->types, c->type_name);
-    if (!type) {
+    if (c->unknown) {
         unknown_type(k, c);
         return false;
-    }
-    if (type->owner == pxi_owner_enum) {
-        c->type = PRAX_T_Enum;
-        c->enum_type = type->value;
-    } else {
-        c->type = (enum prax_type)(type->at.start);
     }
     if (c->list &&
         !pxi_check_pg_only(k, c->type_at, "a list", "use a Json field, or a model of its own"))
@@ -198,7 +209,7 @@ static void check_version(struct pxi_checker *k, struct pxi_column *c, const str
     c->version = is_integer(c) && !c->optional;
     if (!c->version) {
         const char *type = pxi_check_type_text(k, c);
-        pxi_diag(k->diags, ATTRIBUTE_TYPE, a->at, a->name.text, "a whole number without ?",
+        pxi_diag(k->diags, ATTRIBUTE_TYPE, a->at, a->name, "a whole number without ?",
                  c->optional ? pxi_concat(k->arena, type, "?") : type);
     }
 }
@@ -209,12 +220,11 @@ static void check_updated_at(struct pxi_checker *k, struct pxi_column *c, const 
         return;
     c->updated_at = c->type == PRAX_T_DateTime && !c->list;
     if (!c->updated_at) {
-        pxi_diag(k->diags, ATTRIBUTE_TYPE, a->at, a->name.text, "DateTime",
-                 pxi_check_type_text(k, c));
+        pxi_diag(k->diags, ATTRIBUTE_TYPE, a->at, a->name, "DateTime", pxi_check_type_text(k, c));
     } else if (c->def == PRAX_D_NONE) {
         c->def = PRAX_D_NOW;
     } else if (c->def != PRAX_D_NOW) {
-        pxi_diag(k->diags, ATTRIBUTE_CLASH, a->at, a->name.text, "@default",
+        pxi_diag(k->diags, ATTRIBUTE_CLASH, a->at, a->name, "@default",
                  "a new row has the time of its making");
     }
 }
@@ -231,13 +241,13 @@ static void check_generated(struct pxi_checker *k, struct pxi_column *c, const s
     bool no = stored && stored->kind == PXI_VALUE_WORD && !strcmp(stored->text, "false");
     bool yes = stored && stored->kind == PXI_VALUE_WORD && !strcmp(stored->text, "true");
     if (!sql || sql->kind != PXI_VALUE_TEXT || (stored && !yes && !no)) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, args.takes);
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name, args.takes);
         return;
     }
     if (no && k->schema->database[PXI_DB_POSTGRES])
         pxi_diag(k->diags, VIRTUAL, stored->at);
     struct pxi_column_more *more = pxi_column_more(k->arena, c);
-    if (more && pxi_check_sql(k, sql->text, a->name.text, sql->at)) {
+    if (more && pxi_check_sql(k, sql->text, a->name, sql->at)) {
         more->generated = sql->text;
         more->stored = !no;
     }
@@ -325,7 +335,7 @@ static bool check_clashes(struct pxi_checker *k, const struct pxi_column *c, uin
             continue;
         const struct pxi_attr *a = attr_in(&c->attrs, x->word), *b = attr_in(&c->attrs, x->others);
         if (a && b)
-            pxi_diag(k->diags, ATTRIBUTE_CLASH, a->at, a->name.text, b->name.text, x->why);
+            pxi_diag(k->diags, ATTRIBUTE_CLASH, a->at, a->name, b->name, x->why);
         return false;
     }
     return true;
@@ -339,7 +349,7 @@ static uint64_t words_of(struct pxi_checker *k, const pxi_attrs *attrs)
         const struct pxi_attr *a = &attrs->items[i];
         uint64_t bit = UINT64_C(1) << a->word;
         if (words & bit && a->word != PXI_A_VALIDATE)
-            pxi_diag(k->diags, ATTRIBUTE_TWICE, a->name.at, a->name.text);
+            pxi_diag(k->diags, ATTRIBUTE_TWICE, pxi_attr_name_at(a), a->name);
         words |= bit;
     }
     return words;
@@ -356,10 +366,12 @@ static void check_ignored(struct pxi_checker *k, const struct pxi_column *c)
 static void check_column(struct pxi_checker *k, struct pxi_model *m, uint32_t i)
 {
     struct pxi_column *c = &m->columns.items[i];
-    c->c_name = check_name(k, m, c, i);
+    struct hashed known;
+    c->c_name = check_name(k, m, c, i, &known);
     c->db_name = c->name.text;
     bool typed = check_type(k, c);
     uint64_t words = words_of(k, &c->attrs);
+    k->words |= words;
     const struct pxi_attr *a = words & BIT(MAP) ? pxi_find_attr(&c->attrs, PXI_A_MAP) : NULL;
     if (a)
         c->db_name = pxi_check_map(k, a, "column");
@@ -367,8 +379,7 @@ static void check_column(struct pxi_checker *k, struct pxi_model *m, uint32_t i)
         check_was(k, c, pxi_find_attr(&c->attrs, PXI_A_WAS));
     if (words & BIT(RELATION)) {
         a = pxi_find_attr(&c->attrs, PXI_A_RELATION);
-        pxi_diag(k->diags, ATTRIBUTE_PLACE, a->at, a->name.text, "a field whose type is a model",
-                 NULL);
+        pxi_diag(k->diags, ATTRIBUTE_PLACE, a->at, a->name, "a field whose type is a model", NULL);
     }
     bool good = typed && check_clashes(k, c, words);
     for (uint32_t j = 0; good && j < c->attrs.count && !pxi_diag_full(k->diags); j++)
@@ -379,13 +390,14 @@ static void check_column(struct pxi_checker *k, struct pxi_model *m, uint32_t i)
     if (good && words & BIT(IGNORE))
         check_ignored(k, c);
     if (c->c_name && c->db_name)
-        check_db_column(k, m, c, i);
+        check_db_column(k, m, c, i, &known);
 }
 
 static void check_relation_field(struct pxi_checker *k, struct pxi_model *m, uint32_t i)
 {
     struct pxi_column *c = &m->relations.items[i].field;
-    c->c_name = check_name(k, m, c, PXI_RELATION_ITEM | i);
+    struct hashed known;
+    c->c_name = check_name(k, m, c, PXI_RELATION_ITEM | i, &known);
 }
 
 static void check_one_version(struct pxi_checker *k, const struct pxi_model *m)
@@ -423,9 +435,9 @@ static void check_late(struct pxi_checker *k, const struct pxi_model *m, struct 
         check_old_name(k, m, c);
     if (!check)
         return;
-    const struct pxi_value *v = check->args.items;
-    if (check->args.count != 1 || v->kind != PXI_VALUE_TEXT || v->name) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, check->at, check->name.text,
+    const struct pxi_value *v = check->args;
+    if (check->n_args != 1 || v->kind != PXI_VALUE_TEXT || v->name) {
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, check->at, check->name,
                  "SQL in quotes, or an expression such as age >= 0");
         return;
     }
@@ -439,13 +451,14 @@ void pxi_check_columns(struct pxi_checker *k, struct pxi_model *m)
     pxi_set_clear(&k->fields);
     pxi_set_clear(&k->c_fields);
     pxi_set_clear(&k->db_fields);
+    k->words = 0;
     for (uint32_t i = 0; i < m->columns.count; i++)
         check_column(k, m, i);
     for (uint32_t i = 0; i < m->relations.count; i++)
         check_relation_field(k, m, i);
-    for (uint32_t i = 0; i < m->columns.count && !pxi_diag_full(k->diags); i++) {
-        if (m->columns.items[i].attrs.count)
-            check_late(k, m, &m->columns.items[i]);
-    }
-    check_one_version(k, m);
+    bool late = k->words & (BIT(CHECK) | BIT(WAS));
+    for (uint32_t i = 0; late && i < m->columns.count && !pxi_diag_full(k->diags); i++)
+        check_late(k, m, &m->columns.items[i]);
+    if (k->words & BIT(VERSION))
+        check_one_version(k, m);
 }

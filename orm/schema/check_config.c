@@ -12,7 +12,12 @@ static size_t find_property(struct pxi_checker *k, const struct pxi_property *p,
             return i;
         pxi_suggest_offer(&s, names[i]);
     }
-    pxi_diag(k->diags, UNKNOWN_PROPERTY, p->name.at, p->name.text, kind, s.best);
+    const char *near = !strcmp(p->name.text, "output") ? "out" : s.best;
+    const char *hint = *kind == 'g' ? "a generator has prefix, out and queries"
+                                    : "a datasource has provider and url";
+    if (near)
+        hint = pxi_concat(k->arena, "did you mean '", near, "'?");
+    pxi_diag(k->diags, UNKNOWN_PROPERTY, p->name.at, p->name.text, kind, hint);
     return n;
 }
 
@@ -108,22 +113,31 @@ static void unknown_provider(struct pxi_checker *k, const struct pxi_value *v)
     pxi_diag(k->diags, UNKNOWN_PROVIDER, v->at, v->text, hint);
 }
 
+/* PXI_DATABASES if it names none, or is NULL. */
+static enum pxi_database database_of(const char *name)
+{
+    if (name && !strcmp(name, "sqlite"))
+        return PXI_DB_SQLITE;
+    bool postgres = name && (!strcmp(name, "postgres") || !strcmp(name, "postgresql"));
+    return postgres ? PXI_DB_POSTGRES : PXI_DATABASES;
+}
+
 /* The database that a provider names; PXI_DATABASES after a diagnostic. */
 static enum pxi_database provider_of(struct pxi_checker *k, const struct pxi_value *v)
 {
-    if (v->kind == PXI_VALUE_TEXT && *v->text) {
-        pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider",
-                 "sqlite, postgresql or a list of both",
-                 pxi_concat(k->arena, "write provider = ", v->text, ", without quotes"));
-    } else if (v->kind != PXI_VALUE_WORD) {
-        pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider",
-                 "sqlite, postgresql or a list of both", "write provider = sqlite, without quotes");
-    } else if (!strcmp(v->text, "sqlite")) {
-        return PXI_DB_SQLITE;
-    } else if (!strcmp(v->text, "postgres") || !strcmp(v->text, "postgresql")) {
-        return PXI_DB_POSTGRES;
-    } else {
+    static const char *const takes = "sqlite, postgresql or a list of both";
+    enum pxi_database db = database_of(v->text);
+    bool word = v->kind == PXI_VALUE_WORD, text = v->kind == PXI_VALUE_TEXT && *v->text;
+    if (word && db < PXI_DATABASES)
+        return db;
+    if (text && db < PXI_DATABASES) {
+        pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider", takes,
+                 pxi_concat(k->arena, "write ", v->text, ", without quotes"));
+    } else if (word || text) {
         unknown_provider(k, v);
+    } else {
+        pxi_diag(k->diags, PROPERTY_VALUE, v->at, "provider", takes,
+                 "write provider = sqlite, without quotes");
     }
     return PXI_DATABASES;
 }

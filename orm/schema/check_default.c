@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* What a default of each type looks like, for the diagnostic. */
 static const char *const default_forms[] = {
@@ -40,20 +41,78 @@ static bool is_function(const char *word)
     return false;
 }
 
+/* The functions that make a value of one type. */
+static const struct maker {
+    const char *name, *type_name;
+    enum prax_type type;
+    enum prax_default def;
+} makers[] = {
+    { "now", "DateTime", PRAX_T_DateTime, PRAX_D_NOW },
+    { "uuid", "Uuid", PRAX_T_Uuid, PRAX_D_UUID },
+    { "ulid", "Ulid", PRAX_T_Ulid, PRAX_D_ULID },
+};
+enum { MAKERS = sizeof makers / sizeof *makers };
+
+/* MAKERS: none of them. */
+static size_t find_maker(const char *name)
+{
+    size_t i = 0;
+    while (i < MAKERS && strcmp(makers[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+/* uuid() of Prisma makes a String. */
+static const char *maker_hint(struct pxi_checker *k, const struct pxi_column *c,
+                              const struct pxi_value *v)
+{
+    size_t i = v->kind == PXI_VALUE_CALL && !c->list ? find_maker(v->text) : MAKERS;
+    if (i == MAKERS)
+        return NULL;
+    return pxi_concat(k->arena, v->text, "() makes a ", makers[i].type_name,
+                      ": make that the field's type");
+}
+
+/* Is it this word, in letters of either case, with quotes or without? */
+static bool says(const struct pxi_value *v, const char *word)
+{
+    bool plain = v->kind == PXI_VALUE_WORD || v->kind == PXI_VALUE_TEXT;
+    return plain && !strcasecmp(v->text, word);
+}
+
+static bool is_number(enum prax_type type)
+{
+    return type == PRAX_T_Int || type == PRAX_T_SmallInt || type == PRAX_T_BigInt ||
+           type == PRAX_T_Float || type == PRAX_T_Decimal || type == PRAX_T_Numeric;
+}
+
+/* What to write instead, where that is known; or NULL. */
+static const char *default_hint(struct pxi_checker *k, const struct pxi_column *c,
+                                const struct pxi_value *v)
+{
+    const char *maker = maker_hint(k, c, v);
+    if (maker)
+        return maker;
+    if (v->kind == PXI_VALUE_WORD && says(v, "null"))
+        return "a field with ? is NULL unless it is given: remove @default";
+    if (is_number(c->type) && v->kind == PXI_VALUE_TEXT && !c->list)
+        return "write it without quotes";
+    if (c->type == PRAX_T_Enum && v->kind == PXI_VALUE_TEXT)
+        return "write the label without quotes";
+    if (c->type == PRAX_T_String && v->kind != PXI_VALUE_CALL && !c->list)
+        return "put it in quotes";
+    if (c->type == PRAX_T_Boolean && (says(v, "true") || says(v, "false")))
+        return says(v, "true") ? "write true" : "write false";
+    if (v->kind == PXI_VALUE_WORD && is_function(v->text))
+        return "a function has parentheses behind it: now()";
+    return c->list ? "dbgenerated(\"SQL\") takes what the database understands" : NULL;
+}
+
 static void wrong_default(struct pxi_checker *k, const struct pxi_column *c,
                           const struct pxi_value *v)
 {
-    const char *hint = NULL, *form = c->list ? "[]" : default_forms[c->type];
-    if (c->type == PRAX_T_Enum && v->kind == PXI_VALUE_TEXT) {
-        hint = "write the label without quotes";
-    } else if (c->type == PRAX_T_String && v->kind != PXI_VALUE_CALL && !c->list) {
-        hint = "put it in quotes";
-    } else if (v->kind == PXI_VALUE_WORD && is_function(v->text)) {
-        hint = "a function has parentheses behind it: now()";
-    } else if (c->list) {
-        hint = "dbgenerated(\"SQL\") takes what the database understands";
-    }
-    pxi_diag(k->diags, DEFAULT_TYPE, v->at, pxi_check_type_text(k, c), form, hint);
+    const char *form = c->list ? "[]" : default_forms[c->type];
+    pxi_diag(k->diags, DEFAULT_TYPE, v->at, pxi_check_type_text(k, c), form, default_hint(k, c, v));
 }
 
 static void out_of_range(struct pxi_checker *k, const struct pxi_column *c,
@@ -65,6 +124,7 @@ static void out_of_range(struct pxi_checker *k, const struct pxi_column *c,
 static void set_text(struct pxi_column *c, const char *text)
 {
     c->text = text;
+    c->has_text = text;
     c->def = text ? PRAX_D_VALUE : PRAX_D_NONE;
 }
 
@@ -81,39 +141,38 @@ static void default_sql(struct pxi_checker *k, struct pxi_column *c, const struc
         pxi_diag(k->diags, ATTRIBUTE_ARGS, v->at, "dbgenerated", "one string of SQL");
     } else if (pxi_check_sql(k, v[1].text, "dbgenerated", v[1].at)) {
         c->text = v[1].text;
+        c->has_text = true;
         c->def = PRAX_D_SQL;
     }
 }
 
+static void unknown_function(struct pxi_checker *k, const struct pxi_value *v)
+{
+    const char *hint =
+        "the functions are now(), uuid(), ulid(), autoincrement() and dbgenerated(\"SQL\")";
+    if (!strcmp(v->text, "cuid") || !strcmp(v->text, "nanoid"))
+        hint = "ulid() is such an id: make the field's type Ulid";
+    pxi_diag(k->diags, UNKNOWN_FUNCTION, v->at, v->text, hint);
+}
+
 static void default_call(struct pxi_checker *k, struct pxi_column *c, const struct pxi_value *v)
 {
-    static const struct {
-        const char *name;
-        enum prax_type type;
-        enum prax_default def;
-    } calls[] = {
-        { "now", PRAX_T_DateTime, PRAX_D_NOW },
-        { "uuid", PRAX_T_Uuid, PRAX_D_UUID },
-        { "ulid", PRAX_T_Ulid, PRAX_D_ULID },
-    };
     if (!strcmp(v->text, "dbgenerated")) {
         default_sql(k, c, v);
         return;
     }
-    size_t i = 0;
-    while (i < 3 && strcmp(calls[i].name, v->text) != 0)
-        i++;
+    size_t i = find_maker(v->text);
     bool is_auto = !strcmp(v->text, "autoincrement");
-    if (i == 3 && !is_auto) {
-        pxi_diag(k->diags, UNKNOWN_FUNCTION, v->at, v->text);
+    if (i == MAKERS && !is_auto) {
+        unknown_function(k, v);
     } else if (v->items > 0) {
         pxi_diag(k->diags, ATTRIBUTE_ARGS, v->at, v->text, "no arguments");
     } else if (is_auto) {
         pxi_check_auto(k, c, "autoincrement()", v->at);
-    } else if (c->list || c->type != calls[i].type) {
+    } else if (c->list || c->type != makers[i].type) {
         wrong_default(k, c, v);
     } else {
-        c->def = calls[i].def;
+        c->def = makers[i].def;
     }
 }
 
@@ -271,9 +330,9 @@ static void default_text(struct pxi_checker *k, struct pxi_column *c, const stru
 
 void pxi_check_default(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a)
 {
-    const struct pxi_value *v = a->args.items;
-    if (!a->args.count || v->name || pxi_value_next(v, 0) != a->args.count) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, "one value");
+    const struct pxi_value *v = a->args;
+    if (!a->n_args || v->name || pxi_value_next(v, 0) != a->n_args) {
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name, "one value");
     } else if (v->kind == PXI_VALUE_CALL) {
         default_call(k, c, v);
     } else if (c->list && v->kind == PXI_VALUE_LIST && v->items == 0) {

@@ -88,7 +88,7 @@ static bool key_args(struct pxi_checker *k, struct pxi_key *key, const struct px
 {
     for (int i = MAP; i <= WHERE; i++) {
         if (i != TYPE && found[i] && !is_text(found[i])) {
-            pxi_diag(k->diags, ATTRIBUTE_ARGS, found[i]->at, a->name.text,
+            pxi_diag(k->diags, ATTRIBUTE_ARGS, found[i]->at, a->name,
                      pxi_concat(k->arena, arg_names[i], ": with a string"));
             return false;
         }
@@ -97,7 +97,7 @@ static bool key_args(struct pxi_checker *k, struct pxi_key *key, const struct px
         key_map(k, key, found[MAP]);
     if (found[NAME])
         key_c_name(k, key, found[NAME]);
-    if (found[WHERE] && pxi_check_sql(k, found[WHERE]->text, a->name.text, found[WHERE]->at))
+    if (found[WHERE] && pxi_check_sql(k, found[WHERE]->text, a->name, found[WHERE]->at))
         key->where = found[WHERE]->text;
     return !found[TYPE] || set_type(k, key, found[TYPE]);
 }
@@ -150,7 +150,20 @@ static void add_field_key(struct pxi_checker *k, struct pxi_model *m, uint32_t c
     check_key_type(k, key, c, a->at);
     add_key_column(k, key, column);
     if (found[SORT])
-        key->desc = sort_of(k, found[SORT], a->name.text) == 1;
+        key->desc = sort_of(k, found[SORT], a->name) == 1;
+}
+
+static void add_field_keys(struct pxi_checker *k, struct pxi_model *m, enum pxi_attr_word word,
+                           enum pxi_key_kind kind)
+{
+    if (!(k->words >> word & 1))
+        return;
+    for (uint32_t i = 0; i < m->columns.count; i++) {
+        const pxi_attrs *attrs = &m->columns.items[i].attrs;
+        bool skip = kind == PXI_KEY_UNIQUE && pxi_find_attr(attrs, PXI_A_ID);
+        if (attrs->count && !skip)
+            add_field_key(k, m, i, word, kind);
+    }
 }
 
 uint32_t pxi_check_find_column(const struct pxi_model *m, const char *name)
@@ -187,10 +200,10 @@ static void list_sort(struct pxi_checker *k, struct pxi_key *key, const struct p
     bool good =
         key->kind == PXI_KEY_INDEX && v->items == 1 && sort->name && !strcmp(sort->name, "sort");
     if (!good) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, v->at, a->name.text,
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, v->at, a->name,
                  key->kind == PXI_KEY_INDEX ? "sort: Asc or sort: Desc behind a field"
                                             : "fields without an order");
-    } else if (sort_of(k, sort, a->name.text) == 1) {
+    } else if (sort_of(k, sort, a->name) == 1) {
         key->desc |= UINT32_C(1) << key->columns.count;
     }
 }
@@ -270,7 +283,7 @@ static void add_list_key(struct pxi_checker *k, struct pxi_model *m, const struc
     if (!pxi_check_args(k, a, &args, found))
         return;
     if (!is_field_list(found[FIELDS], &n)) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, args.takes);
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name, args.takes);
         return;
     }
     const struct pxi_value *list = found[FIELDS];
@@ -403,7 +416,7 @@ static void add_check(struct pxi_checker *k, struct pxi_model *m, const struct p
         return;
     const struct pxi_value *name = found[1] ? found[1] : found[2];
     if (!found[0] || !is_text(found[0]) || (name && !is_text(name)) || (found[1] && found[2])) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, args.takes);
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name, args.takes);
         return;
     }
     if (m->checks.count == PXI_KEYS_MAX) {
@@ -441,18 +454,13 @@ void pxi_check_keys(struct pxi_checker *k, struct pxi_model *m)
 {
     m->keys.items = k->keys.items;
     m->keys.capacity = k->keys.capacity;
-    for (uint32_t i = 0; i < m->columns.count; i++)
-        add_field_key(k, m, i, PXI_A_ID, PXI_KEY_ID);
+    add_field_keys(k, m, PXI_A_ID, PXI_KEY_ID);
     add_list_keys(k, m, PXI_A_IDS, PXI_KEY_ID);
     check_primary(k, m);
-    for (uint32_t i = 0; i < m->columns.count; i++) {
-        if (!pxi_find_attr(&m->columns.items[i].attrs, PXI_A_ID))
-            add_field_key(k, m, i, PXI_A_UNIQUE, PXI_KEY_UNIQUE);
-    }
+    add_field_keys(k, m, PXI_A_UNIQUE, PXI_KEY_UNIQUE);
     add_list_keys(k, m, PXI_A_UNIQUES, PXI_KEY_UNIQUE);
     m->unique_keys = m->keys.count;
-    for (uint32_t i = 0; i < m->columns.count; i++)
-        add_field_key(k, m, i, PXI_A_INDEX, PXI_KEY_INDEX);
+    add_field_keys(k, m, PXI_A_INDEX, PXI_KEY_INDEX);
     add_list_keys(k, m, PXI_A_INDEXES, PXI_KEY_INDEX);
     for (uint32_t i = 0; i < m->keys.count; i++) {
         if (!is_twice(k, m, i))

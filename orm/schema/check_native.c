@@ -60,9 +60,12 @@ static const struct native *find_native(struct pxi_checker *k, const struct pxi_
         pxi_suggest_offer(&s, natives[i].name);
     }
     const char *hint = names_of(k, c->type);
+    const struct pxi_symbol *type = pxi_symbol_find(&k->types, s.word);
+    if (type && type->owner == pxi_owner_scalar && strcmp(s.word, c->type_name) != 0)
+        hint = pxi_concat(k->arena, "make the field's type ", s.word);
     if (s.best)
         hint = pxi_concat(k->arena, "did you mean '@db.", s.best, "'?");
-    pxi_diag(k->diags, NATIVE_TYPE, a->name.at, c->type_name, s.word, hint);
+    pxi_diag(k->diags, NATIVE_TYPE, pxi_attr_name_at(a), c->type_name, s.word, hint);
     return NULL;
 }
 
@@ -80,15 +83,15 @@ static bool is_count(const struct pxi_value *v, long low, long high)
 
 static bool good_args(const struct native *t, const struct pxi_attr *a)
 {
-    const struct pxi_value *v = a->args.items;
+    const struct pxi_value *v = a->args;
     switch (t->args) {
     case LENGTH: /* of characters; 10485760 is PostgreSQL's limit */
-        return a->args.count == 1 && is_count(v, 1, 10485760);
+        return a->n_args == 1 && is_count(v, 1, 10485760);
     case FRACTION: /* digits of a second */
-        return !a->parens || (a->args.count == 1 && is_count(v, 0, 6));
+        return !a->parens || (a->n_args == 1 && is_count(v, 0, 6));
     case PRECISION:
-        return !a->parens || (a->args.count == 1 && is_count(v, 1, 1000)) ||
-               (a->args.count == 2 && is_count(v, 1, 1000) &&
+        return !a->parens || (a->n_args == 1 && is_count(v, 1, 1000)) ||
+               (a->n_args == 2 && is_count(v, 1, 1000) &&
                 is_count(&v[1], 0, strtol(v->text, NULL, 10)));
     default:
         return !a->parens;
@@ -105,11 +108,11 @@ void pxi_check_native(struct pxi_checker *k, struct pxi_column *c, const struct 
     };
     const struct pxi_schema *schema = k->schema;
     if (!schema->database[PXI_DB_POSTGRES] && schema->database[PXI_DB_SQLITE]) {
-        pxi_diag(k->diags, NATIVE_UNUSED, a->name.at, a->name.text);
+        pxi_diag(k->diags, NATIVE_UNUSED, pxi_attr_name_at(a), a->name);
         return;
     }
     if (!a->part_at) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text,
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name,
                  "a type of PostgreSQL behind a point, such as @db.VarChar(80)");
         return;
     }
@@ -117,16 +120,16 @@ void pxi_check_native(struct pxi_checker *k, struct pxi_column *c, const struct 
     if (!t)
         return;
     if (!good_args(t, a)) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, takes[t->args]);
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name, takes[t->args]);
         return;
     }
-    const struct pxi_value *v = a->args.items;
+    const struct pxi_value *v = a->args;
     struct pxi_column_more *more = pxi_column_more(k->arena, c);
     if (!more)
         return;
     more->native = t->sql;
-    if (a->args.count == 1)
+    if (a->n_args == 1)
         more->native = pxi_concat(k->arena, t->sql, "(", v[0].text, ")");
-    if (a->args.count == 2)
+    if (a->n_args == 2)
         more->native = pxi_concat(k->arena, t->sql, "(", v[0].text, ",", v[1].text, ")");
 }

@@ -61,7 +61,7 @@ static bool read_name(struct pxi_checker *k, struct pxi_side *s, const struct px
                       const struct pxi_value *v)
 {
     if (v->kind != PXI_VALUE_TEXT || !*v->text || s->relation->name) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, v->at, a->name.text,
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, v->at, a->name,
                  "one name in quotes, fields, references, onDelete, onUpdate and map");
         return false;
     }
@@ -73,8 +73,8 @@ struct pxi_relation_args pxi_side_args(const struct pxi_side *s)
 {
     struct pxi_relation_args args = { 0 };
     const struct pxi_attr *a = pxi_find_attr(&s->relation->field.attrs, PXI_A_RELATION);
-    for (uint32_t i = 0; a && i < a->args.count; i = pxi_value_next(a->args.items, i)) {
-        const struct pxi_value *v = &a->args.items[i];
+    for (uint32_t i = 0; a && i < a->n_args; i = pxi_value_next(a->args, i)) {
+        const struct pxi_value *v = &a->args[i];
         const struct pxi_value **room = v->name ? argument(&args, v->name) : NULL;
         if (room)
             *room = v;
@@ -102,8 +102,8 @@ static bool read_relation(struct pxi_checker *k, struct pxi_side *s, const struc
 {
     struct pxi_relation_args args = { 0 };
     bool good = true;
-    for (uint32_t i = 0; i < a->args.count; i = pxi_value_next(a->args.items, i)) {
-        const struct pxi_value *v = &a->args.items[i];
+    for (uint32_t i = 0; i < a->n_args; i = pxi_value_next(a->args, i)) {
+        const struct pxi_value *v = &a->args[i];
         bool name = !v->name || !strcmp(v->name, "name");
         good &= name ? read_name(k, s, a, v) : read_argument(k, &args, v);
     }
@@ -122,7 +122,7 @@ static bool read_attrs(struct pxi_checker *k, struct pxi_side *s)
         } else if (a->word == PXI_A_RELATION) {
             good &= read_relation(k, s, a);
         } else if (a->word != PXI_A_NAME) {
-            pxi_diag(k->diags, RELATION_ATTR, a->at, a->name.text);
+            pxi_diag(k->diags, RELATION_ATTR, a->at, a->name);
             good = false;
         }
     }
@@ -203,17 +203,29 @@ static void join_group(struct pxi_relation_job *job, struct pxi_side *s)
 
 /* ---- pairs ---- */
 
+/* The same within a model, where both fields have the relation's name. */
+static const char *self_to_add(struct pxi_checker *k, const struct pxi_side *s)
+{
+    const char *model = s->model->name.text, *given = s->relation->name;
+    const char *name = pxi_concat(k->arena, "@relation(\"", given ? given : "tree", "\"");
+    const char *line = s->relation->field.list
+                           ? pxi_concat(k->arena, "parent ", model, "? ", name,
+                                        ", fields: [parentId], references: [id])")
+                           : pxi_concat(k->arena, "children ", model, "[] ", name, ")");
+    return given ? line : pxi_concat(k->arena, line, ", and the name \"tree\" here");
+}
+
 /* posts Post[], as a line that the model lacks: for a relation that is written at s. */
 static const char *line_to_add(struct pxi_checker *k, const struct pxi_side *s)
 {
     const char *model = s->model->name.text, *relation = s->relation->name;
+    if (s->model == s->target)
+        return self_to_add(k, s);
     char *field = pxi_arena_text(k->arena, model, strlen(model));
     if (!field)
         return NULL;
     field[0] = pxi_ascii_lower(field[0]);
-    if (s->model == s->target)
-        field = s->relation->field.list ? "parent" : "children";
-    bool plural = !s->relation->field.list && s->model != s->target;
+    bool plural = !s->relation->field.list;
     const char *left = pxi_concat(k->arena, field, plural ? "s " : " ", model);
     const char *named = relation ? pxi_concat(k->arena, "\"", relation, "\"") : "";
     if (!s->relation->field.list) {

@@ -114,9 +114,7 @@ static bool check_types(struct pxi_checker *k, const struct pxi_side *own,
     for (uint32_t i = 0; i < n; i++) {
         const struct pxi_column *c = &own->model->columns.items[columns[i]];
         const struct pxi_column *r = &own->target->columns.items[references[i]];
-        bool known =
-            pxi_symbol_find(&k->types, c->type_name) && pxi_symbol_find(&k->types, r->type_name);
-        if (!known || same_type(c, r))
+        if (c->unknown || r->unknown || same_type(c, r))
             continue;
         const char *other = pxi_concat(k->arena, own->target->name.text, ".", r->name.text, "' is ",
                                        type_text(k, r));
@@ -225,24 +223,26 @@ static void check_set_default(struct pxi_checker *k, const struct pxi_side *own,
     }
 }
 
-static void read_action(struct pxi_checker *k, const struct pxi_side *own,
-                        const struct pxi_value *v, enum pxi_action *out)
+/* What v says, or `unless` it says nothing. */
+static enum pxi_action read_action(struct pxi_checker *k, const struct pxi_side *own,
+                                   const struct pxi_value *v, enum pxi_action unless)
 {
     if (!v)
-        return;
+        return unless;
     size_t i = 0, n = sizeof actions / sizeof *actions;
     while (i < n && (v->kind != PXI_VALUE_WORD || strcmp(actions[i].name, v->text) != 0))
         i++;
     if (i == n) {
         unknown_action(k, v);
-        return;
+        return unless;
     }
-    *out = actions[i].action;
-    if (*out == PXI_ACTION_SET_NULL) {
+    enum pxi_action action = actions[i].action;
+    if (action == PXI_ACTION_SET_NULL) {
         check_set_null(k, own, v);
-    } else if (*out == PXI_ACTION_SET_DEFAULT) {
+    } else if (action == PXI_ACTION_SET_DEFAULT) {
         check_set_default(k, own, v);
     }
+    return action;
 }
 
 /* Unless written: an orphan becomes free where it can, else its parent stays. */
@@ -250,14 +250,13 @@ static void set_actions(struct pxi_checker *k, struct pxi_side *own,
                         const struct pxi_relation_args *args)
 {
     struct pxi_relation *r = own->relation;
-    r->on_delete = PXI_ACTION_SET_NULL;
-    r->on_update = PXI_ACTION_CASCADE;
+    enum pxi_action on_delete = PXI_ACTION_SET_NULL;
     for (uint32_t i = 0; i < r->columns.count; i++) {
         if (!own->model->columns.items[r->columns.items[i]].optional)
-            r->on_delete = PXI_ACTION_RESTRICT;
+            on_delete = PXI_ACTION_RESTRICT;
     }
-    read_action(k, own, args->on_delete, &r->on_delete);
-    read_action(k, own, args->on_update, &r->on_update);
+    r->on_delete = read_action(k, own, args->on_delete, on_delete);
+    r->on_update = read_action(k, own, args->on_update, PXI_ACTION_CASCADE);
 }
 
 /* ---- the whole key ---- */

@@ -371,22 +371,22 @@ static const struct rule_def *find_rule(struct pxi_checker *k, const char *name,
 
 void pxi_check_validate(struct pxi_checker *k, struct pxi_column *c, const struct pxi_attr *a)
 {
-    struct rule_use u = { .args = a->args.items, .n = a->args.count, .parens = a->parens };
+    struct rule_use u = { .args = a->args, .n = a->n_args, .parens = a->parens };
     u.at = a->at;
     if (a->part_at) {
-        u.def = find_rule(k, pxi_attr_part(a), a->name.at);
+        u.def = find_rule(k, pxi_attr_part(a), pxi_attr_name_at(a));
         if (u.def)
             add_rule(k, c, &u);
         return;
     }
-    if (!a->args.count) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text,
+    if (!a->n_args) {
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name,
                  "rules, such as @validate(email, length(1, 80))");
     }
-    for (uint32_t i = 0; i < a->args.count; i = pxi_value_next(a->args.items, i)) {
-        const struct pxi_value *v = &a->args.items[i];
+    for (uint32_t i = 0; i < a->n_args; i = pxi_value_next(a->args, i)) {
+        const struct pxi_value *v = &a->args[i];
         if (v->name || (v->kind != PXI_VALUE_WORD && v->kind != PXI_VALUE_CALL)) {
-            pxi_diag(k->diags, ATTRIBUTE_ARGS, v->at, a->name.text,
+            pxi_diag(k->diags, ATTRIBUTE_ARGS, v->at, a->name,
                      "rules, such as @validate(email, length(1, 80))");
             continue;
         }

@@ -144,7 +144,7 @@ static const char *with_columns(struct pxi_checker *k, const struct pxi_model *m
 const char *pxi_check_expression(struct pxi_checker *k, const struct pxi_model *m,
                                  const struct pxi_attr *a, const struct pxi_value *v)
 {
-    if (!pxi_check_sql(k, v->text, a->name.text, v->at))
+    if (!pxi_check_sql(k, v->text, a->name, v->at))
         return NULL;
     return a->raw ? with_columns(k, m, v->text) : v->text;
 }
@@ -217,7 +217,7 @@ static void view_sql(struct pxi_checker *k, struct pxi_model *m, const struct px
     if (!pxi_check_args(k, a, &view_args, found))
         return;
     if (!good_view_args(found)) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name.text, view_args.takes);
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, a->at, a->name, view_args.takes);
         return;
     }
     const char *all = found[0] ? select_text(k, found[0]) : NULL;
@@ -272,7 +272,7 @@ static void check_block(struct pxi_checker *k, struct pxi_sql_block *b)
     if (!found[0] || !found[1] || found[0]->kind != PXI_VALUE_TEXT ||
         found[1]->kind != PXI_VALUE_TEXT || !*found[0]->text ||
         (found[2] && found[2]->kind != PXI_VALUE_WORD)) {
-        pxi_diag(k->diags, ATTRIBUTE_ARGS, b->attr.at, b->attr.name.text, args.takes);
+        pxi_diag(k->diags, ATTRIBUTE_ARGS, b->attr.at, b->attr.name, args.takes);
         return;
     }
     b->name = found[0]->text;

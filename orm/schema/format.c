@@ -59,10 +59,19 @@ static bool starts(const struct job *j, const char *with)
     return j->size - j->at >= n && !memcmp(j->text + j->at, with, n);
 }
 
+/* Without the blanks in front of `end`. */
+static uint32_t trimmed(const struct job *j, uint32_t end)
+{
+    while (end > j->at && strchr(" \t\r\n", j->text[end - 1]))
+        end--;
+    return end;
+}
+
+/* Behind `what`; if it is not there, as a quote within SQL may have none, behind the last piece. */
 static uint32_t find(const struct job *j, uint32_t from, const char *what)
 {
     const char *p = memmem(j->text + from, j->size - from, what, strlen(what));
-    return p ? (uint32_t)(p - j->text) + (uint32_t)strlen(what) : j->size;
+    return p ? (uint32_t)(p - j->text) + (uint32_t)strlen(what) : trimmed(j, j->size);
 }
 
 /* Behind a string, at the latest at the line's end. */
@@ -94,11 +103,7 @@ static uint32_t sql_text_end(const struct job *j)
 
 static uint32_t comment_end(const struct job *j)
 {
-    uint32_t end = find(j, j->at, "\n");
-    end -= end > j->at && j->text[end - 1] == '\n';
-    while (end > j->at && strchr(" \t\r", j->text[end - 1]))
-        end--;
-    return end;
+    return trimmed(j, find(j, j->at, "\n"));
 }
 
 static uint32_t word_end(const struct job *j)
@@ -164,9 +169,19 @@ static bool at_raw(const struct job *j, struct pxi_lexer *lx)
            pxi_lexer_at_raw(lx);
 }
 
+/* Whether the last line of SQL may be a comment: then the ) stays on the next one. */
+static bool ends_in_comment(const struct job *j, struct pxi_span at)
+{
+    const char *text = j->text + at.start, *last = memrchr(text, '\n', at.size);
+    last = last ? last : text;
+    return memmem(last, at.size - (size_t)(last - text), "--", 2);
+}
+
 static bool add_raw(struct job *j, const struct pxi_lexer *lx, uint16_t parens)
 {
     struct pxi_span at = pxi_lexer_raw_span(lx, &j->at);
+    if (j->at < j->size && ends_in_comment(j, at))
+        at.size = j->at - at.start;
     struct piece *p = pxi_list_add(j->arena, &j->pieces);
     if (p)
         *p = (struct piece){ j->text + at.start, at.size, QUOTED, false, false, false, parens };
@@ -477,15 +492,17 @@ static uint32_t check(struct pxi_diags *diags, const char *text, size_t size)
         return diags->count;
     }
     if (pxi_lexer_open(&lx, diags, text, (struct pxi_span){ 0, (uint32_t)size })) {
-        struct pxi_token t = pxi_lexer_next(&lx), before = t, at = t;
+        struct pxi_token t, before, at;
+        pxi_lexer_next(&lx, &t);
+        before = at = t;
         while (t.kind != PXI_T_END) {
             bool check = t.kind == '(' && before.kind == PXI_T_NAME && at.kind == '@' &&
                          !strcmp(before.text, "check");
             if (check && pxi_lexer_at_raw(&lx))
-                pxi_lexer_raw(&lx);
+                pxi_lexer_raw_span(&lx, &lx.at); /* how long it is, is not ours to judge */
             at = before;
             before = t;
-            t = pxi_lexer_next(&lx);
+            pxi_lexer_next(&lx, &t);
         }
     }
     return diags->count;

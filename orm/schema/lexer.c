@@ -14,21 +14,42 @@ static struct pxi_span span(uint32_t start, uint32_t end)
     return (struct pxi_span){ start, end - start };
 }
 
-/* What a byte can be part of. */
-enum { LETTER = 1, DIGIT = 2, PLAIN = 4 };
+/* What a byte can be part of, or (MARK) is alone; GAP: of what separates tokens, but for blanks. */
+enum { LETTER = 1, DIGIT = 2, PLAIN = 4, MARK = 8, GAP = 16 };
 static const uint8_t classes[256] = {
-    ['\t'] = PLAIN,
-    ['\n'] = PLAIN,
-    ['\r'] = PLAIN,
-    [' ' ... '/'] = PLAIN,
-    [':' ... '@'] = PLAIN,
-    ['[' ... '^'] = PLAIN,
+    ['\t'] = PLAIN | GAP,
+    ['\n'] = PLAIN | GAP,
+    ['\r'] = PLAIN | GAP,
+    [' ' ... '\''] = PLAIN,
+    ['(' ... ')'] = PLAIN | MARK,
+    ['*' ... '+'] = PLAIN,
+    [','] = PLAIN | MARK,
+    ['-' ... '.'] = PLAIN,
+    ['/'] = PLAIN | GAP,
+    [':'] = PLAIN | MARK,
+    [';' ... '<'] = PLAIN,
+    ['='] = PLAIN | MARK,
+    ['>'] = PLAIN,
+    ['?'] = PLAIN | MARK,
+    ['@'] = PLAIN,
+    ['['] = PLAIN | MARK,
+    ['\\'] = PLAIN,
+    [']'] = PLAIN | MARK,
+    ['^'] = PLAIN,
     ['`'] = PLAIN,
-    ['{' ... '~'] = PLAIN,
+    ['{'] = PLAIN | MARK,
+    ['|'] = PLAIN,
+    ['}'] = PLAIN | MARK,
+    ['~'] = PLAIN,
     ['0' ... '9'] = PLAIN | DIGIT,
     ['A' ... 'Z'] = PLAIN | LETTER,
     ['a' ... 'z'] = PLAIN | LETTER,
     ['_'] = PLAIN | LETTER,
+};
+
+static const char marks[128][2] = {
+    ['{'] = "{", ['}'] = "}", ['('] = "(", [')'] = ")", ['['] = "[", [']'] = "]",
+    [','] = ",", ['='] = "=", ['?'] = "?", ['@'] = "@", [':'] = ":",
 };
 
 static bool is_letter(char c)
@@ -109,12 +130,20 @@ static char *keep_room(struct pxi_lexer *lx, uint32_t start, uint32_t size)
     return lx->copy + (start - lx->start);
 }
 
+/* Most texts are short, and a fixed number of bytes is copied at once: those that are too many
+ * stand where nothing is kept yet. */
 static const char *keep(struct pxi_lexer *lx, uint32_t start, uint32_t size)
 {
-    char *room = keep_room(lx, start, size);
-    if (!room)
-        return NULL;
-    memcpy(room, lx->text + start, size);
+    enum { SHORT = 16 };
+    if (start < lx->kept)
+        return pxi_arena_text(lx->diags->arena, lx->text + start, size);
+    char *room = lx->copy + (start - lx->start);
+    lx->kept = start + size + 1;
+    if (size <= SHORT && lx->end - start >= SHORT) {
+        memcpy(room, lx->text + start, SHORT);
+    } else {
+        memcpy(room, lx->text + start, size);
+    }
     room[size] = 0;
     return room;
 }
@@ -177,10 +206,9 @@ static const char *skip_spaces(const char *p, const char *end)
     return p;
 }
 
-/* Moves to the next token; true if a line ended on the way. */
-static bool skip_blanks(struct pxi_lexer *lx, struct docs *docs)
+/* Moves to the next token; true if it is the first of its line, as it is if `first`. */
+static bool skip_gap(struct pxi_lexer *lx, struct docs *docs, bool first)
 {
-    bool first = lx->at == lx->start;
     const char *p = lx->text + lx->at, *end = lx->text + lx->end;
     for (;;) {
         p = skip_spaces(p, end);
@@ -324,12 +352,14 @@ static uint32_t unescape(struct pxi_lexer *lx, uint32_t at, uint32_t end, char *
 }
 
 /* Where the string that begins at `at` ends: its closing quote, or the end of its line. */
-static uint32_t text_end(const struct pxi_lexer *lx, uint32_t at)
+static uint32_t text_end(const struct pxi_lexer *lx, uint32_t at, bool *escapes)
 {
     uint32_t stop = line_end(lx, at++);
     const char *p = memchr(lx->text + at, '"', stop - at);
-    if (p && !memchr(lx->text + at, '\\', (size_t)(p - lx->text) - at))
-        return (uint32_t)(p - lx->text);
+    uint32_t end = p ? (uint32_t)(p - lx->text) : stop;
+    *escapes = memchr(lx->text + at, '\\', end - at);
+    if (!*escapes)
+        return end;
     for (; at < stop && lx->text[at] != '"'; at++)
         at += lx->text[at] == '\\' && at + 1 < stop;
     return at;
@@ -337,7 +367,8 @@ static uint32_t text_end(const struct pxi_lexer *lx, uint32_t at)
 
 static void read_text(struct pxi_lexer *lx, struct pxi_token *t)
 {
-    uint32_t start = lx->at, end = text_end(lx, start);
+    bool escapes;
+    uint32_t start = lx->at, end = text_end(lx, start, &escapes);
     bool closed = end < lx->end && lx->text[end] == '"';
     if (end - start - 1 > PXI_TEXT_MAX)
         pxi_diag(lx->diags, LONG_TEXT, span(start, end), "4096");
@@ -346,7 +377,7 @@ static void read_text(struct pxi_lexer *lx, struct pxi_token *t)
     t->bad = !closed;
     lx->at = closed ? end + 1 : end;
     t->kind = PXI_T_TEXT;
-    if (!memchr(lx->text + start, '\\', end - start)) {
+    if (!escapes) {
         t->text = keep(lx, start + 1, end - start - 1);
         return;
     }
@@ -435,7 +466,8 @@ static uint32_t skip_first(const struct pxi_lexer *lx, uint32_t at)
         return p ? (uint32_t)(p - lx->text) + 3 : lx->end;
     }
     if (at < lx->end && lx->text[at] == '"') {
-        uint32_t end = text_end(lx, at);
+        bool escapes;
+        uint32_t end = text_end(lx, at, &escapes);
         return end < lx->end ? end + 1 : end;
     }
     while (at < lx->end && classes[(unsigned char)lx->text[at]] & (LETTER | DIGIT))
@@ -467,69 +499,87 @@ struct pxi_span pxi_lexer_raw_span(const struct pxi_lexer *lx, uint32_t *end)
     return span(start, stop);
 }
 
-struct pxi_token pxi_lexer_raw(struct pxi_lexer *lx)
+void pxi_lexer_raw(struct pxi_lexer *lx, struct pxi_token *t)
 {
-    struct pxi_token t = { .kind = PXI_T_TEXT };
-    t.at = pxi_lexer_raw_span(lx, &lx->at);
-    if (t.at.size > PXI_TEXT_MAX)
-        pxi_diag(lx->diags, LONG_TEXT, t.at, "4096");
-    t.text = keep(lx, t.at.start, t.at.size);
-    if (!t.text)
-        t.kind = PXI_T_END;
-    return t;
+    *t = (struct pxi_token){ .kind = PXI_T_TEXT };
+    t->at = pxi_lexer_raw_span(lx, &lx->at);
+    if (t->at.size > PXI_TEXT_MAX)
+        pxi_diag(lx->diags, LONG_TEXT, t->at, "4096");
+    t->text = keep(lx, t->at.start, t->at.size);
+    if (!t->text)
+        t->kind = PXI_T_END;
 }
 
 static void read_other(struct pxi_lexer *lx, struct pxi_token *t)
 {
-    static const char marks[128][2] = {
-        ['{'] = "{", ['}'] = "}", ['('] = "(", [')'] = ")", ['['] = "[", [']'] = "]",
-        [','] = ",", ['='] = "=", ['?'] = "?", ['@'] = "@", [':'] = ":",
-    };
     const char *p = lx->text + lx->at;
     uint32_t n = 1;
-    unsigned char c = (unsigned char)*p;
-    if (c < 128 && marks[c][0]) {
-        t->kind = c;
-        t->text = marks[c];
+    if (*p == '@') {
+        bool twice = lx->at + 1 < lx->end && p[1] == '@';
+        n += twice;
+        t->kind = '@';
+        t->text = twice ? "@@" : marks['@'];
     } else {
         n = pxi_char_at(p, lx->end - lx->at).size;
         t->kind = PXI_T_STRAY;
         t->text = pxi_arena_text(lx->diags->arena, p, n);
     }
-    if (c == '@' && lx->at + 1 < lx->end && p[1] == '@') {
-        n = 2;
-        t->text = "@@";
-    }
     lx->at += n;
 }
 
-struct pxi_token pxi_lexer_next(struct pxi_lexer *lx)
+/* The token at lx->at, which is none of a name, a mark and the end. */
+static void read_rare(struct pxi_lexer *lx, struct pxi_token *t)
 {
-    struct pxi_token t = { .kind = PXI_T_END };
-    struct docs docs = { 0 };
-    t.first = skip_blanks(lx, &docs);
-    if (docs.end) {
-        t.doc = doc_text(lx, &docs);
-        t.doc_at = span(docs.last, line_end(lx, docs.last));
-    }
-    uint32_t start = lx->at;
-    t.at = span(start, start);
-    if (start >= lx->end || lx->diags->arena->full)
-        return t;
-    char c = lx->text[start];
-    if (is_letter(c)) {
-        read_name(lx, &t);
-    } else if (is_digit(c) || (c == '-' && start + 1 < lx->end && is_digit(lx->text[start + 1]))) {
-        read_number(lx, &t);
-    } else if (c == '"' && is_triple(lx, start)) {
-        read_triple(lx, &t);
+    uint32_t at = lx->at;
+    char c = lx->text[at];
+    if (is_digit(c) || (c == '-' && at + 1 < lx->end && is_digit(lx->text[at + 1]))) {
+        read_number(lx, t);
+    } else if (c == '"' && is_triple(lx, at)) {
+        read_triple(lx, t);
     } else if (c == '"') {
-        read_text(lx, &t);
+        read_text(lx, t);
     } else {
-        read_other(lx, &t);
+        read_other(lx, t);
     }
-    t.at = span(start, lx->at);
-    if (!t.text)
-        t.kind = PXI_T_END;
-    return t;
+}
+
+/* What separates this token from the one before, and its documentation. */
+static void read_gap(struct pxi_lexer *lx, struct pxi_token *t)
+{
+    struct docs docs = { 0 };
+    t->first = skip_gap(lx, &docs, t->first);
+    if (docs.end) {
+        t->doc = doc_text(lx, &docs);
+        t->doc_at = span(docs.last, line_end(lx, docs.last));
+    }
+}
+
+void pxi_lexer_next(struct pxi_lexer *lx, struct pxi_token *t)
+{
+    const char *end = lx->text + lx->end, *p = skip_spaces(lx->text + lx->at, end);
+    t->first = lx->at == lx->start;
+    t->bad = false;
+    t->doc = NULL;
+    lx->at = (uint32_t)(p - lx->text);
+    if (p < end && classes[(unsigned char)*p] & GAP)
+        read_gap(lx, t);
+    uint32_t start = lx->at;
+    t->kind = PXI_T_END;
+    t->text = NULL;
+    t->at = span(start, start);
+    if (start >= lx->end || lx->diags->arena->full)
+        return;
+    unsigned char c = (unsigned char)lx->text[start];
+    if (classes[c] & LETTER) {
+        read_name(lx, t);
+    } else if (classes[c] & MARK) {
+        lx->at++;
+        t->kind = c;
+        t->text = marks[c];
+    } else {
+        read_rare(lx, t);
+    }
+    t->at.size = lx->at - start;
+    if (!t->text)
+        t->kind = PXI_T_END;
 }

@@ -25,7 +25,7 @@ struct pxi_token {
     struct pxi_span at;
     const char *text;       /* NUL-terminated; NULL for END */
     const char *doc;        /* the /// lines in front, without slashes, or NULL */
-    struct pxi_span doc_at; /* the last of them */
+    struct pxi_span doc_at; /* the last of them, if there are any */
 };
 
 struct pxi_lexer {
@@ -41,7 +41,7 @@ struct pxi_lexer {
  * characters. False if there was a diagnostic; then tokens would only repeat it. */
 bool pxi_lexer_open(struct pxi_lexer *lx, struct pxi_diags *diags, const char *text,
                     struct pxi_span file);
-struct pxi_token pxi_lexer_next(struct pxi_lexer *lx);
+void pxi_lexer_next(struct pxi_lexer *lx, struct pxi_token *t);
 /* Behind the "(" of @check: does an expression of SQL stand here? A string alone or with a comma
  * behind it, a named argument and a ")" are none. */
 bool pxi_lexer_at_raw(const struct pxi_lexer *lx);
@@ -49,6 +49,6 @@ bool pxi_lexer_at_raw(const struct pxi_lexer *lx);
  * comments of SQL are passed over as a whole. *end: of the ")", or of the file if there is none. */
 struct pxi_span pxi_lexer_raw_span(const struct pxi_lexer *lx, uint32_t *end);
 /* The same as a TEXT; the ")" is next. */
-struct pxi_token pxi_lexer_raw(struct pxi_lexer *lx);
+void pxi_lexer_raw(struct pxi_lexer *lx, struct pxi_token *t);
 
 #endif

@@ -81,7 +81,7 @@ uint32_t pxi_set_find(const struct pxi_set *s, const char *name)
 {
     if (!s->count)
         return PXI_SET_NONE;
-    const struct pxi_set_slot *slot = set_slot(s, name, (uint32_t)pxi_hash(name, strlen(name)));
+    const struct pxi_set_slot *slot = set_slot(s, name, pxi_name_hash(name));
     return slot->round == s->round ? slot->item : PXI_SET_NONE;
 }
 
@@ -103,11 +103,20 @@ static bool set_grow(struct pxi_set *s)
     return true;
 }
 
+uint32_t pxi_name_hash(const char *name)
+{
+    return (uint32_t)pxi_hash(name, strlen(name));
+}
+
 uint32_t pxi_set_add(struct pxi_set *s, const char *name, uint32_t item)
+{
+    return pxi_set_add_hashed(s, name, pxi_name_hash(name), item);
+}
+
+uint32_t pxi_set_add_hashed(struct pxi_set *s, const char *name, uint32_t hash, uint32_t item)
 {
     if (s->count * 2 >= s->size && !set_grow(s))
         return PXI_SET_NONE;
-    uint32_t hash = (uint32_t)pxi_hash(name, strlen(name));
     struct pxi_set_slot *slot = set_slot(s, name, hash);
     if (slot->round == s->round)
         return slot->item;
@@ -121,11 +130,12 @@ static bool is_upper(char c)
     return c >= 'A' && c <= 'Z';
 }
 
-static bool has_upper(const char *name)
+/* The first capital, or the end. */
+static const char *first_upper(const char *name)
 {
     while (*name && !is_upper(*name))
         name++;
-    return *name;
+    return name;
 }
 
 static bool is_lower_or_digit(char c)
@@ -135,13 +145,17 @@ static bool is_lower_or_digit(char c)
 
 const char *pxi_snake(struct pxi_arena *a, const char *name)
 {
-    size_t size = strlen(name), n = 0;
-    if (!has_upper(name))
+    const char *p = first_upper(name);
+    size_t n = (size_t)(p - name), more = 1;
+    if (!*p)
         return name;
-    char *out = pxi_arena_get(a, 2 * size + 1, 1);
+    for (; *p; p++)
+        more += 1u + is_upper(*p);
+    char *out = pxi_arena_get(a, n + more, 1);
     if (!out)
         return NULL;
-    for (size_t i = 0; i < size; i++) {
+    memcpy(out, name, n);
+    for (size_t i = n; name[i]; i++) {
         if (i > 0 && is_upper(name[i]) && is_lower_or_digit(name[i - 1]))
             out[n++] = '_';
         out[n++] = pxi_ascii_lower(name[i]);
@@ -160,7 +174,7 @@ const char *pxi_upper(struct pxi_arena *a, const char *name)
 
 const char *pxi_lower(struct pxi_arena *a, const char *name)
 {
-    if (!has_upper(name))
+    if (!*first_upper(name))
         return name;
     char *out = pxi_arena_text(a, name, strlen(name));
     for (char *p = out; p && *p; p++)
@@ -216,7 +230,10 @@ bool pxi_name_shape(const char *name)
 {
     if (name[0] == '_' || name[0] == 0 || (name[0] >= '0' && name[0] <= '9'))
         return false;
-    return !strstr(name, "__") && name[strlen(name) - 1] != '_';
+    const char *p = strchr(name, '_');
+    while (p && p[1] && p[1] != '_')
+        p = strchr(p + 1, '_');
+    return !p;
 }
 
 /* What a member cannot be called, by the first letter; small letters only, as every C name of a
@@ -286,7 +303,7 @@ static bool is_reserved(const char *c_name)
 
 const char *pxi_name_reserved(const char *c_name)
 {
-    if (!strncmp(c_name, "prax_", 5))
+    if (c_name[0] == 'p' && !strncmp(c_name, "prax_", 5))
         return "is a type that prax.h uses";
     if (!is_reserved(c_name))
         return NULL;

@@ -40,6 +40,9 @@ uint32_t pxi_set_find(const struct pxi_set *s, const char *name);
 /* Puts the name in; the item of an equal one that is there already is returned instead.
  * PXI_SET_NONE: it is new, or memory is out. */
 uint32_t pxi_set_add(struct pxi_set *s, const char *name, uint32_t item);
+/* The same for who has the hash already: names are the longest of the way into a set. */
+uint32_t pxi_name_hash(const char *name);
+uint32_t pxi_set_add_hashed(struct pxi_set *s, const char *name, uint32_t hash, uint32_t item);
 
 /* publicId -> public_id: an underscore in front of a capital that follows a small letter or digit.
  * NULL: out of memory. The name itself, here and in pxi_lower, if that changes nothing. */

@@ -48,7 +48,7 @@ static inline void pxi_parse_advance(struct pxi_parser *p)
     p->last_end = p->t.at.start + p->t.at.size;
     p->depth += p->t.kind == '(' || p->t.kind == '[';
     p->depth -= (p->t.kind == ')' || p->t.kind == ']') && p->depth > 0;
-    p->t = pxi_lexer_next(&p->lx);
+    pxi_lexer_next(&p->lx, &p->t);
 }
 
 static inline struct pxi_span pxi_parse_since(const struct pxi_parser *p, uint32_t start)

@@ -11,9 +11,10 @@
 static const struct attr_word {
     const char *text;
     uint8_t size, places;
+    char last; /* letter of text: the one in which most words differ */
 } attr_words[] = {
-    { NULL, 0, 0 },
-#define PXI_ATTR(word, text, places) { text, sizeof(text) - 1, (places) },
+    { NULL, 0, 0, 0 },
+#define PXI_ATTR(word, text, places) { text, sizeof(text) - 1, (places), (text)[sizeof(text) - 2] },
 #include "orm/schema/attributes.def"
 };
 
@@ -44,7 +45,7 @@ enum pxi_attr_word pxi_attr_find(const char *name, size_t size, unsigned places,
 {
     for (unsigned i = 1; i < PXI_ATTR_WORDS; i++) {
         const struct attr_word *w = &attr_words[i];
-        if (w->size == size && w->text[size - 1] == name[size - 1] && w->places & places &&
+        if (w->size == size && w->last == name[size - 1] && w->places & places &&
             !memcmp(w->text, name, size))
             return i;
     }
@@ -112,10 +113,12 @@ static void close_bracket(struct pxi_parser *p, struct brackets *b)
 /* Does a name with a colon behind it stand here? */
 static bool is_named(const struct pxi_parser *p)
 {
-    uint32_t i = p->lx.at;
-    while (i < p->lx.end && p->lx.text[i] && strchr(" \t\r\n", p->lx.text[i]))
-        i++;
-    return p->t.kind == PXI_T_NAME && i < p->lx.end && p->lx.text[i] == ':';
+    if (p->t.kind != PXI_T_NAME)
+        return false;
+    const char *c = p->lx.text + p->lx.at, *end = p->lx.text + p->lx.end;
+    while (c < end && (*c == ' ' || *c == '\t' || *c == '\r' || *c == '\n'))
+        c++;
+    return c < end && *c == ':';
 }
 
 /* TEXT, NUMBER, or a word; of a call and of a list just the beginning. */
@@ -127,7 +130,7 @@ static bool parse_plain(struct pxi_parser *p, struct brackets *b, const char *wh
     uint32_t index = p->args.count;
     bool list = p->t.kind == '[', word = p->t.kind == PXI_T_NAME;
     if (!list && !word && p->t.kind != PXI_T_TEXT && p->t.kind != PXI_T_NUMBER) {
-        pxi_parse_expected(p, what, NULL);
+        pxi_parse_expected(p, what, p->t.kind == '{' ? "Json stands in quotes: \"{}\"" : NULL);
         return false;
     }
     if (p->t.bad) {
@@ -209,11 +212,19 @@ bool pxi_parse_args(struct pxi_parser *p, struct pxi_arena *a, pxi_values *args)
     return good;
 }
 
+static void keep_args(struct pxi_parser *p, struct pxi_arena *a, struct pxi_attr *attr)
+{
+    pxi_values args;
+    pxi_gathered_in(p, a, &args, &p->args);
+    attr->args = args.items;
+    attr->n_args = (uint16_t)args.count;
+}
+
 static bool parse_raw(struct pxi_parser *p, struct pxi_arena *a, struct pxi_attr *attr)
 {
     const struct pxi_token open = p->t;
     const struct pxi_lexer before = p->lx;
-    p->t = pxi_lexer_raw(&p->lx);
+    pxi_lexer_raw(&p->lx, &p->t);
     if (p->lx.at == p->lx.end && !p->arena->full) {
         pxi_diag(p->diags, EXPECTED, open.at, "a ')' that closes this one", "none");
         p->lx = before; /* the rest of the line is lost, but not that of the file */
@@ -228,7 +239,7 @@ static bool parse_raw(struct pxi_parser *p, struct pxi_arena *a, struct pxi_attr
         return false;
     pxi_parse_advance(p);
     attr->raw = true;
-    pxi_gathered_in(p, a, &attr->args, &p->args);
+    keep_args(p, a, attr);
     return pxi_parse_take(p, ')');
 }
 
@@ -246,6 +257,33 @@ static void skip_unknown(struct pxi_parser *p)
     }
 }
 
+/* What other languages, or our own other words, call it. */
+static const char *foreign_attr(const char *text)
+{
+    static const char *const pairs[][2] = {
+        { "@autoincrement", "@auto" },
+        { "@identity", "@auto" },
+        { "@primaryKey", "@id" },
+        { "@key", "@id" },
+        { "@createdAt", "@default(now())" },
+        { "@column", "@map" },
+        { "@length", "@validate.length" },
+        { "@email", "@validate.email" },
+        { "@url", "@validate.url" },
+        { "@regex", "@validate.regex" },
+        { "@min", "@validate.range" },
+        { "@max", "@validate.range" },
+        { "@range", "@validate.range" },
+        { "@@primaryKey", "@@id" },
+        { "@@table", "@@map" },
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (!strcmp(pairs[i][0], text))
+            return pairs[i][1];
+    }
+    return NULL;
+}
+
 /* "@db" and "@validate" are words of their own, with a name behind a point or without. */
 static void unknown_attr(struct pxi_parser *p, const struct pxi_attr *attr, const char *text,
                          const char *nearest)
@@ -256,7 +294,8 @@ static void unknown_attr(struct pxi_parser *p, const struct pxi_attr *attr, cons
                  elsewhere == PXI_A_MAPS ? "an enum is text with a CHECK: it has no name there"
                                          : NULL);
     } else {
-        pxi_diag(p->diags, UNKNOWN_ATTRIBUTE, attr->at, text, nearest);
+        const char *foreign = foreign_attr(text);
+        pxi_diag(p->diags, UNKNOWN_ATTRIBUTE, attr->at, text, foreign ? foreign : nearest);
     }
 }
 
@@ -271,24 +310,26 @@ static bool parse_attr_name(struct pxi_parser *p, struct pxi_attr *attr, unsigne
         pxi_parse_expected(p, "the name of an attribute", NULL);
         return false;
     }
-    char name[PXI_NAME_MAX + 3] = "@@";
+    char name[PXI_NAME_MAX + 3];
+    name[0] = name[1] = '@';
     size_t size = strlen(p->t.text) + 1 + twice;
     memcpy(name + 1 + twice, p->t.text, size - twice);
     pxi_parse_advance(p);
-    attr->word = (uint8_t)pxi_attr_find(name, size, places, &nearest);
-    attr->name.text = pxi_attr_text(attr->word);
+    attr->word = pxi_attr_find(name, size, places, &nearest);
+    attr->name = pxi_attr_text(attr->word);
     if (p->t.kind == PXI_T_STRAY && *p->t.text == '.') {
         pxi_parse_advance(p);
         struct pxi_name part;
         if (!pxi_parse_want_name(p, &part, "a name behind the point"))
             return false;
         attr->part_at = (uint8_t)(size + 1);
-        attr->name.text = pxi_concat(p->arena, name, ".", part.text);
+        attr->name = pxi_concat(p->arena, name, ".", part.text);
     }
-    attr->name.at = attr->at = pxi_parse_since(p, start);
+    attr->at = pxi_parse_since(p, start);
+    attr->name_size = attr->at.size;
     bool dotted = attr->word == PXI_A_DB || attr->word == PXI_A_VALIDATE;
     if (!attr->word || (attr->part_at && !dotted)) {
-        const char *text = attr->part_at ? attr->name.text : pxi_arena_text(p->arena, name, size);
+        const char *text = attr->part_at ? attr->name : pxi_arena_text(p->arena, name, size);
         attr->word = PXI_A_NONE;
         if (text)
             unknown_attr(p, attr, text, nearest);
@@ -312,8 +353,11 @@ bool pxi_parse_attr(struct pxi_parser *p, pxi_attrs *attrs, unsigned places)
     if (attr.parens && check && pxi_lexer_at_raw(&p->lx)) {
         if (!parse_raw(p, a, &attr))
             return false;
-    } else if (pxi_parse_take(p, '(') && !pxi_parse_args(p, a, &attr.args)) {
-        return false;
+    } else if (pxi_parse_take(p, '(')) {
+        bool good = pxi_parse_values(p, ')', NULL);
+        keep_args(p, a, &attr);
+        if (!good)
+            return false;
     }
     attr.at = pxi_parse_since(p, start);
     struct pxi_attr *room = pxi_list_add(p->arena, attrs);

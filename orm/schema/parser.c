@@ -35,13 +35,27 @@ static bool is_word(const struct pxi_parser *p, const char *word)
     return p->t.kind == PXI_T_NAME && !strcmp(p->t.text, word);
 }
 
+/* What other languages have there. */
+static const char *stray_hint(const struct pxi_parser *p)
+{
+    const char *next = p->lx.at < p->lx.end ? p->lx.text + p->lx.at : "";
+    switch (*p->t.text) {
+    case ';':
+        return "lines end without it";
+    case '\'':
+        return "strings stand in \"\"";
+    case '#':
+        return "comments begin with //";
+    default:
+        return *p->t.text == '-' && *next == '-' ? "comments begin with //" : NULL;
+    }
+}
+
 void pxi_parse_expected(struct pxi_parser *p, const char *what, const char *hint)
 {
     char found[PXI_NAME_MAX + 16];
     if (p->t.kind == PXI_T_STRAY) {
-        const char *semicolon = *p->t.text == ';' ? "lines end without it" : NULL;
-        const char *quote = *p->t.text == '\'' ? "strings stand in \"\"" : semicolon;
-        pxi_diag(p->diags, STRAY, p->t.at, p->t.text, quote);
+        pxi_diag(p->diags, STRAY, p->t.at, p->t.text, stray_hint(p));
         return;
     }
     if (p->t.kind == PXI_T_END) {
@@ -93,9 +107,11 @@ bool pxi_parse_at_block(struct pxi_parser *p)
         return false;
     struct pxi_lexer ahead = p->lx;
     uint32_t diags = p->diags->count;
-    int second = pxi_lexer_next(&ahead).kind, third = pxi_lexer_next(&ahead).kind;
+    struct pxi_token second, third;
+    pxi_lexer_next(&ahead, &second);
+    pxi_lexer_next(&ahead, &third);
     p->diags->count = diags; /* they will be found again */
-    return second == PXI_T_NAME && third == '{';
+    return second.kind == PXI_T_NAME && third.kind == '{';
 }
 
 /* A line of a block begins: a field, a label, a property, an attribute. Returns its place. */
@@ -111,7 +127,8 @@ static bool at_field(const struct pxi_parser *p)
 {
     struct pxi_lexer ahead = p->lx;
     uint32_t diags = p->diags->count;
-    struct pxi_token second = pxi_lexer_next(&ahead);
+    struct pxi_token second;
+    pxi_lexer_next(&ahead, &second);
     p->diags->count = diags; /* they will be found again */
     return p->t.kind == PXI_T_NAME && second.kind == PXI_T_NAME && !second.first;
 }
@@ -191,6 +208,8 @@ static const char *missing_at(struct pxi_parser *p)
     char text[2 * PXI_NAME_MAX];
     if (p->t.kind == ',')
         return "fields stand on lines of their own, without commas";
+    if (p->t.kind == '=')
+        return "a default is written @default(...)";
     if (p->t.kind == '@')
         return "it belongs to the block: write it on a line of its own";
     if (p->t.kind != PXI_T_NAME)
@@ -210,7 +229,10 @@ static bool parse_field(struct pxi_parser *p, unsigned places)
         return true;
     }
     struct pxi_column c = { .more = &pxi_column_plain };
-    c.doc = take_doc(p);
+    const char *doc = take_doc(p);
+    struct pxi_column_more *more = doc ? pxi_column_more(p->arena, &c) : NULL;
+    if (more)
+        more->doc = doc;
     if (!pxi_parse_want_name(p, &c.name, "a field, an attribute or '}'") || !parse_type(p, &c))
         return false;
     bool good = true;
@@ -294,6 +316,11 @@ static bool parse_label(struct pxi_parser *p, unsigned places)
     }
     if (p->t.kind == ',') {
         pxi_parse_expected(p, "a label or '}'", "labels stand apart by blanks or lines");
+        return false;
+    }
+    if (p->t.kind == '=') {
+        pxi_parse_expected(p, "a label or '}'",
+                           "what a label is in the database is written @map(\"...\")");
         return false;
     }
     if (!pxi_parse_want_name(p, &label.name, "a label or '}'"))
@@ -431,7 +458,7 @@ static void parse_unknown(struct pxi_parser *p)
 
 static void parse_file(struct pxi_parser *p)
 {
-    p->t = pxi_lexer_next(&p->lx);
+    pxi_lexer_next(&p->lx, &p->t);
     while (p->t.kind != PXI_T_END) {
         if (is_word(p, "model") || is_word(p, "view")) {
             parse_model(p, *p->t.text == 'v');

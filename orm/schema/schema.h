@@ -80,19 +80,26 @@ enum pxi_attr_word {
 };
 
 struct pxi_attr {
-    struct pxi_name name; /* with its @ or @@: "@db.VarChar" */
-    uint8_t word;         /* enum pxi_attr_word */
-    uint8_t part_at;      /* in the name: "VarChar" of @db.VarChar; or 0 */
-    bool parens;          /* they may be empty */
-    bool raw;             /* @check(age >= 0): one TEXT, the expression as it stands */
-    pxi_values args;      /* a list and its items are one argument and items + 1 values */
+    const char *name;             /* with its @ or @@: "@db.VarChar" */
+    const struct pxi_value *args; /* args[n_args]; a list and its items are one argument and
+                                     items + 1 values */
     struct pxi_span at;
+    uint32_t name_size; /* bytes of the text that are the name: the first ones */
+    uint16_t n_args;
+    uint8_t part_at; /* in the name: "VarChar" of @db.VarChar; or 0 */
+    enum pxi_attr_word word : 6;
+    bool parens             : 1; /* they may be empty */
+    bool raw                : 1; /* @check(age >= 0): one TEXT, the expression as it stands */
 };
 typedef PXI_LIST(struct pxi_attr) pxi_attrs;
 /* "VarChar" of @db.VarChar, "email" of @validate.email; else NULL. */
 static inline const char *pxi_attr_part(const struct pxi_attr *a)
 {
-    return a->part_at ? a->name.text + a->part_at : NULL;
+    return a->part_at ? a->name + a->part_at : NULL;
+}
+static inline struct pxi_span pxi_attr_name_at(const struct pxi_attr *a)
+{
+    return (struct pxi_span){ a->at.start, a->name_size };
 }
 
 struct pxi_property {
@@ -132,6 +139,7 @@ struct pxi_rule {
 /* What few columns have. All of it 0: none of that. */
 struct pxi_column_more {
     pxi_values type_args; /* the parser's: Decimal(10, 2) */
+    const char *doc;      /* the parser's: lines of ///, or NULL */
 
     /* checked */
     const char *was;    /* @was: db name before a rename; NULL = none */
@@ -145,25 +153,33 @@ struct pxi_column_more {
 struct pxi_column {
     struct pxi_name name;
     const char *type_name;
-    struct pxi_span type_at; /* name, arguments and mark */
-    const char *doc;
+    struct pxi_span type_at;            /* name, arguments and mark */
     pxi_attrs attrs;                    /* the checker's: none when it is done */
     const struct pxi_column_more *more; /* never NULL: often one that all share */
 
     /* checked */
     const char *c_name, *db_name;     /* c_name: of @name, or made of the name */
     const struct pxi_enum *enum_type; /* Enum only */
-    int64_t number;   /* D_VALUE: integers, Boolean, Decimal (scaled), label (from 1), DateTime and
-                         Time (us), Date (days) */
-    const char *text; /* D_VALUE: String, Json, Float (as written), Uuid and Ulid (canonical), Bytes
-                         (hexadecimal digits), empty list (""); D_SQL: the expression of
-                         dbgenerated("...") */
+    union {
+        int64_t number;   /* D_VALUE: integers, Boolean, Decimal (scaled), label (from 1), DateTime
+                             and Time (us), Date (days) */
+        const char *text; /* if has_text. D_VALUE: String, Json, Float (as written), Uuid and Ulid
+                             (canonical), Bytes (hexadecimal digits), empty list (""); D_SQL: the
+                             expression of dbgenerated("...") */
+    };
     enum prax_type type   : 8;
     enum prax_default def : 8;
     uint8_t precision, scale; /* Decimal only */
-    bool list, optional;      /* the parser's. list, of a column: an array, PostgreSQL only */
-    bool id, is_auto;         /* id: the whole primary key */
-    bool updated_at, version, omit, ignore;
+    bool unknown    : 1;      /* the type: it has a diagnostic */
+    bool has_text   : 1;
+    bool list       : 1; /* the parser's; of a column: an array, PostgreSQL only */
+    bool optional   : 1; /* the parser's */
+    bool id         : 1; /* the whole primary key */
+    bool is_auto    : 1;
+    bool updated_at : 1;
+    bool version    : 1;
+    bool omit       : 1;
+    bool ignore     : 1;
 };
 typedef PXI_LIST(struct pxi_column) pxi_columns;
 extern const struct pxi_column_more pxi_column_plain; /* all of it 0 */
@@ -183,9 +199,9 @@ enum pxi_index_type {
 struct pxi_key { /* checked */
     enum pxi_key_kind kind   : 8;
     enum pxi_index_type type : 8;
+    uint32_t desc; /* indexes: bit i = columns[i] descends: createdAt(sort: Desc) */
     struct pxi_span at;
     PXI_LIST(uint16_t) columns; /* index into the model's columns */
-    uint32_t desc;              /* indexes: bit i = columns[i] descends: createdAt(sort: Desc) */
     const char *c_name;         /* "user_id_team" */
     const char *db_name;        /* "memberships_user_id_team_idx", or of map:; the primary key's may
                                    be NULL */
@@ -214,45 +230,49 @@ struct pxi_relation {
     struct pxi_column field; /* what the parser saw; field.c_name is checked */
 
     /* checked */
-    enum pxi_relation_kind kind;
-    const char *name;  /* "tree", or NULL */
-    uint32_t target;   /* index into the schema's models */
+    enum pxi_relation_kind kind : 8;
+    /* OWNER: unless written, RESTRICT where a column is required, else SET_NULL; CASCADE. JOIN:
+     * CASCADE */
+    enum pxi_action on_delete : 8, on_update : 8;
+    bool join_first;   /* JOIN: this side makes the table */
     uint16_t opposite; /* index into the target's relations */
+    uint32_t target;   /* index into the schema's models */
+    const char *name;  /* "tree", or NULL */
     PXI_LIST(uint16_t)
     columns; /* into this model's columns: for OWNER the foreign key, for ONE and
                 MANY what the key on the other side refers to, for JOIN the id */
-    PXI_LIST(uint16_t) references;        /* into the target's columns; as many */
-    enum pxi_action on_delete, on_update; /* OWNER: unless written, RESTRICT where a column is
-                                             required, else SET_NULL; CASCADE. JOIN: CASCADE */
-    const char *db_name;                  /* OWNER: of the foreign key's constraint */
-    const char *join_table;               /* JOIN: the same on both sides */
-    const char *join_own, *join_other;    /* JOIN: its columns: our id, the target's id */
-    bool join_first;                      /* JOIN: this side makes the table */
+    PXI_LIST(uint16_t) references;     /* into the target's columns; as many */
+    const char *db_name;               /* OWNER: of the foreign key's constraint */
+    const char *join_table;            /* JOIN: the same on both sides */
+    const char *join_own, *join_other; /* JOIN: its columns: our id, the target's id */
 };
 
 struct pxi_model { /* a table, or a view */
     struct pxi_name name;
     const char *doc;
-    bool view; /* read-only; made by sql */
+    bool view;    /* read-only; made by sql */
+    bool damaged; /* a line of it has a diagnostic: what seems to be missing may be there */
+
+    /* checked */
+    bool ignore;          /* @@ignore: in the database, not in C */
+    bool materialized;    /* view: PostgreSQL; an ordinary view in SQLite */
+    uint32_t c_columns;   /* how many of columns are in C: those with @ignore are last */
+    uint32_t unique_keys; /* how many of keys are id or unique */
+
     pxi_columns columns;
     PXI_LIST(struct pxi_relation)
     relations; /* the parser has them among the columns; moved when the types are known */
     pxi_attrs attrs;
-    bool damaged; /* a line of it has a diagnostic: what seems to be missing may be there */
 
     /* checked */
     const char *c_name; /* "user" */
     const char *table;  /* of the view, too */
     const char *was;    /* @@was: the table's name before a rename; NULL = none */
-    bool ignore;        /* @@ignore: in the database, not in C */
-    uint32_t c_columns; /* how many of columns are in C: those with @ignore are last */
     PXI_LIST(struct pxi_key)
-    keys;                 /* in C: id first, then unique ones; indexes are last. A view may
-                             have none */
-    uint32_t unique_keys; /* how many of keys are id or unique */
+    keys; /* in C: id first, then unique ones; indexes are last. A view may
+             have none */
     PXI_LIST(struct pxi_check) checks;
     const char *sql[PXI_DATABASES]; /* view: its SELECT, by enum pxi_database; NULL: no such view */
-    bool materialized;              /* view: PostgreSQL; an ordinary view in SQLite */
 };
 
 /* @@sql("name", """...""") at the top: statements that create_tables runs, in order, behind the

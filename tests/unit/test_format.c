@@ -4,6 +4,7 @@
  * not blank must come out as it went in.
  */
 #include "orm/schema/format.h"
+#include "orm/schema/limits.h"
 #include <dirent.h>
 #include <prax/prax.h>
 #include <setjmp.h>
@@ -193,6 +194,8 @@ static void test_small(void **state)
           "model A {\n    id Int @check(a  >  '\" )')\n}\n");
     check("model A {\n@@check(  \"a  b\"  ,name:\"x\")\n}",
           "model A {\n    @@check(\"a  b\", name: \"x\")\n}\n");
+    check("model A {\nid Int @check( id > 0 -- why \n ) @id\n}",
+          "model A {\n    id Int @check(id > 0 -- why \n ) @id\n}\n");
     check("@@sql(\"x\",\"\"\"\n  a   'b\n\n\n // c\n\"\"\")",
           "@@sql(\"x\", \"\"\"\n  a   'b\n\n\n // c\n\"\"\")\n");
     check("}}}(((", "}\n}\n}\n\n(((\n");
@@ -204,6 +207,26 @@ static void test_what_is_no_text(void **state)
     static const char *const bad[] = { "model A { s String @default(\"x) }", "/* no end", "\xff" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(round_trip("bad text", bad[i], strlen(bad[i])));
+}
+
+/* A comment or three quotes within the SQL of @check, which nothing closes, end with the text. */
+static void test_open_in_sql(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "'@check('/*", "'@check('/* x\n\n", "'@check('\"\"\"x" };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        assert_true(round_trip("open in SQL", texts[i], strlen(texts[i])));
+}
+
+/* Blanks in front of a line can make an expression longer than the compiler takes it. */
+static void test_long_sql(void **state)
+{
+    (void)state;
+    char text[PXI_TEXT_MAX + 64] = "model A {\n  id Int @check(id > 0";
+    size_t size = strlen(text);
+    memset(text + size, ' ', PXI_TEXT_MAX);
+    memcpy(text + size + PXI_TEXT_MAX, "+ 1)\n}\n", 7);
+    assert_true(round_trip("long SQL", text, size + PXI_TEXT_MAX + 7));
 }
 
 struct failing {
@@ -266,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_every_schema),  cmocka_unit_test(test_golden),
         cmocka_unit_test(test_small),         cmocka_unit_test(test_what_is_no_text),
         cmocka_unit_test(test_several_lines), cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_open_in_sql),   cmocka_unit_test(test_long_sql),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

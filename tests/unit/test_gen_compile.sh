@@ -56,6 +56,9 @@ for schema in "$golden"/good/*.prax "$golden"/{blog,social,lists}.prax "$dir/wid
         done
         result $? "$name: $cc"
     done
+    for f in "$dir/$p"_*.c "$dir/$p.c"; do echo "#include \"${f##*/}\""; done >"$dir/unity.c"
+    gcc "${c[@]}" -c "$dir/unity.c" -o "$dir/x.o" >&2
+    result $? "$name: all files as one"
     for cc in g++ clang++; do
         echo "#include \"single/$p.h\"" >"$dir/x.cpp"
         "$cc" "${cxx[@]}" -fsyntax-only "$dir/x.cpp" >&2

@@ -90,7 +90,7 @@ static void test_tree(void **state)
     assert_true(c[0].id && c[0].is_auto && c[0].def == PRAX_D_AUTO);
     assert_string_equal(c[1].c_name, "e_mail");
     assert_string_equal(c[1].db_name, "mail");
-    assert_string_equal(c[1].doc, "Theirs.");
+    assert_string_equal(c[1].more->doc, "Theirs.");
     assert_true(c[1].optional && c[1].type == PRAX_T_String);
     assert_int_equal(c[2].number, -150);
     assert_int_equal(c[2].precision, 5);

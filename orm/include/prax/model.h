@@ -160,18 +160,7 @@ typedef struct prax_model {
 #define PRAX_IN_(M)                                                                               \
     const M##_result *M##_in_with(prax_batch *b, const M##_op *op)                                \
     {                                                                                             \
-        return prax_gen_in(b, &M##_model,                                                         \
-                           !op ? NULL                                                             \
-                               : &(const prax_any_op){ .size = op->size,                          \
-                                                       .verb = op->verb,                          \
-                                                       .key = &op->key,                           \
-                                                       .query = op->query,                        \
-                                                       .fetch = op->fetch,                        \
-                                                       .create = op->create,                      \
-                                                       .set = op->set,                            \
-                                                       .n = op->n,                                \
-                                                       .all = op->all,                            \
-                                                       .skip_duplicates = op->skip_duplicates }); \
+        return prax_gen_in_op(b, &M##_model, op, offsetof(M##_op, key), offsetof(M##_op, query)); \
     }
 
 /* Every M_query starts with this, so the library needs no offset for it. order_by values are
@@ -231,6 +220,10 @@ typedef struct prax_any_op {
 } prax_any_op;
 /* Never NULL: the entry's M_result, which is laid out as prax_result. */
 PRAX_API const void *prax_gen_in(prax_batch *b, const prax_model *m, const prax_any_op *op);
+/* The same of an M_op as PRAX_WRITES has it: its key and what begins with its query lie at these
+ * bytes; the rest is laid out as prax_any_op is. op may be NULL: EINVAL. */
+PRAX_API const void *prax_gen_in_op(prax_batch *b, const prax_model *m, const void *op,
+                                    size_t key_off, size_t query_off);
 PRAX_API prax_cursor *prax_gen_open(prax_session *s, const prax_model *m, const void *query);
 PRAX_API int prax_gen_next(prax_cursor *c, const void **row);
 /* A statement of typed SQL: the row model's name is the query's; params are described as columns,

@@ -558,68 +558,44 @@ typedef struct prax_val {
         prax_ulid ulid; struct { const void *items; size_t count; } list;
     } u;
 } prax_val;
-#define PRAX_VFN_(fn, T, TYPE, member) \
-    static inline prax_val fn(T x)                                   \
-    {                                                                \
-        prax_val v = PRAX_ZERO; v.type = TYPE; v.u.member = x; return v; \
-    }
-#define PRAX_VFN_OPT_(fn, T, plain) \
-    static inline prax_val fn(T x) { prax_val v = PRAX_ZERO; return x.set ? plain(x.val) : v; }
-PRAX_VFN_(prax_v_i64, int64_t, PRAX_V_I64, i64)
-PRAX_VFN_(prax_v_f64, double, PRAX_V_F64, f64)
-PRAX_VFN_(prax_v_bool, bool, PRAX_V_BOOL, boolean)
-PRAX_VFN_(prax_v_bytes, prax_bytes, x.data ? PRAX_V_BYTES : PRAX_V_NULL, bytes)
-PRAX_VFN_(prax_v_json, prax_json, x.text ? PRAX_V_JSON : PRAX_V_NULL, json)
-PRAX_VFN_(prax_v_uuid, prax_uuid, PRAX_V_UUID, uuid)
-PRAX_VFN_(prax_v_time, prax_time, PRAX_V_TIME, time)
-PRAX_VFN_(prax_v_date, prax_date, PRAX_V_DATE, date)
-PRAX_VFN_(prax_v_dec, prax_decimal, PRAX_V_DECIMAL, dec)
-PRAX_VFN_(prax_v_tod, prax_tod, PRAX_V_TOD, tod)
-PRAX_VFN_(prax_v_ulid, prax_ulid, PRAX_V_ULID, ulid)
-PRAX_VFN_(prax_v_text, const char *, x ? PRAX_V_TEXT : PRAX_V_NULL, text)
-PRAX_VFN_OPT_(prax_v_opt_i64, prax_opt_i64, prax_v_i64)
-PRAX_VFN_OPT_(prax_v_opt_f64, prax_opt_f64, prax_v_f64)
-PRAX_VFN_OPT_(prax_v_opt_bool, prax_opt_bool, prax_v_bool)
-PRAX_VFN_OPT_(prax_v_opt_time, prax_opt_time, prax_v_time)
-PRAX_VFN_OPT_(prax_v_opt_date, prax_opt_date, prax_v_date)
-PRAX_VFN_OPT_(prax_v_opt_uuid, prax_opt_uuid, prax_v_uuid)
-PRAX_VFN_OPT_(prax_v_opt_dec, prax_opt_dec, prax_v_dec)
-PRAX_VFN_OPT_(prax_v_opt_tod, prax_opt_tod, prax_v_tod)
-PRAX_VFN_OPT_(prax_v_opt_ulid, prax_opt_ulid, prax_v_ulid)
-#define PRAX_VFN_LIST_(stem, TYPE) static inline prax_val prax_v_list_##stem(prax_list_##stem x) \
-    { \
-        prax_val v = PRAX_ZERO; v.type = x.items ? PRAX_V_LIST : PRAX_V_NULL; v.item = TYPE; \
-        v.u.list.items = x.items; v.u.list.count = x.count; return v; \
-    }
-PRAX_VFN_LIST_(i64, PRAX_V_I64)
-PRAX_VFN_LIST_(f64, PRAX_V_F64)
-PRAX_VFN_LIST_(bool, PRAX_V_BOOL)
-PRAX_VFN_LIST_(dec, PRAX_V_DECIMAL)
-PRAX_VFN_LIST_(text, PRAX_V_TEXT)
-PRAX_VFN_LIST_(uuid, PRAX_V_UUID)
-PRAX_VFN_LIST_(ulid, PRAX_V_ULID)
-PRAX_VFN_LIST_(time, PRAX_V_TIME)
-PRAX_VFN_LIST_(date, PRAX_V_DATE)
-PRAX_VFN_LIST_(tod, PRAX_V_TOD)
-PRAX_VFN_LIST_(bytes, PRAX_V_BYTES)
-PRAX_VFN_LIST_(json, PRAX_V_JSON)
 // clang-format on
-static inline prax_val prax_v_u64(uint64_t x)
-{
-    prax_val v = prax_v_i64((int64_t)x);
-    if (x > INT64_MAX)
-        v.type = PRAX_V_RANGE;
-    return v;
-}
-static inline prax_val prax_v_same(prax_val v)
-{
-    return v;
-}
-static inline prax_val prax_v_null(void)
-{
-    prax_val v = PRAX_ZERO;
-    return v;
-}
+/* Values by their types; PRAX_V chooses. What is not set, and a NULL pointer, is SQL NULL. */
+PRAX_API prax_val prax_v_i64(int64_t x);
+PRAX_API prax_val prax_v_f64(double x);
+PRAX_API prax_val prax_v_bool(bool x);
+PRAX_API prax_val prax_v_bytes(prax_bytes x);
+PRAX_API prax_val prax_v_json(prax_json x);
+PRAX_API prax_val prax_v_uuid(prax_uuid x);
+PRAX_API prax_val prax_v_time(prax_time x);
+PRAX_API prax_val prax_v_date(prax_date x);
+PRAX_API prax_val prax_v_dec(prax_decimal x);
+PRAX_API prax_val prax_v_tod(prax_tod x);
+PRAX_API prax_val prax_v_ulid(prax_ulid x);
+PRAX_API prax_val prax_v_text(const char *x);
+PRAX_API prax_val prax_v_u64(uint64_t x); /* beyond INT64_MAX: ERANGE when it is used */
+PRAX_API prax_val prax_v_opt_i64(prax_opt_i64 x);
+PRAX_API prax_val prax_v_opt_f64(prax_opt_f64 x);
+PRAX_API prax_val prax_v_opt_bool(prax_opt_bool x);
+PRAX_API prax_val prax_v_opt_time(prax_opt_time x);
+PRAX_API prax_val prax_v_opt_date(prax_opt_date x);
+PRAX_API prax_val prax_v_opt_uuid(prax_opt_uuid x);
+PRAX_API prax_val prax_v_opt_dec(prax_opt_dec x);
+PRAX_API prax_val prax_v_opt_tod(prax_opt_tod x);
+PRAX_API prax_val prax_v_opt_ulid(prax_opt_ulid x);
+PRAX_API prax_val prax_v_list_i64(prax_list_i64 x);
+PRAX_API prax_val prax_v_list_f64(prax_list_f64 x);
+PRAX_API prax_val prax_v_list_bool(prax_list_bool x);
+PRAX_API prax_val prax_v_list_dec(prax_list_dec x);
+PRAX_API prax_val prax_v_list_text(prax_list_text x);
+PRAX_API prax_val prax_v_list_uuid(prax_list_uuid x);
+PRAX_API prax_val prax_v_list_ulid(prax_list_ulid x);
+PRAX_API prax_val prax_v_list_time(prax_list_time x);
+PRAX_API prax_val prax_v_list_date(prax_list_date x);
+PRAX_API prax_val prax_v_list_tod(prax_list_tod x);
+PRAX_API prax_val prax_v_list_bytes(prax_list_bytes x);
+PRAX_API prax_val prax_v_list_json(prax_list_json x);
+PRAX_API prax_val prax_v_same(prax_val v);
+PRAX_API prax_val prax_v_null(void);
 #define prax_null_v prax_v_null()
 // clang-format off
 #define PRAX_V(x) _Generic((x), const char *: prax_v_text, char *: prax_v_text,                    \
