@@ -124,10 +124,11 @@ struct pxi_pg_conn {
     bool keeps; /* statements are kept by the server */
     bool tls;   /* or GSS: bytes may wait inside the library */
     bool lost;
-    bool tx;    /* a transaction was open when the last command had ended */
-    bool stale; /* the last failure: the server has the statement no longer, or differently */
-    bool sent;  /* of the command under way, something has left */
-    bool dirty; /* SET and the like: reset has more to do */
+    bool tx;     /* a transaction was open when the last command had ended */
+    bool stale;  /* the last failure: the server has the statement no longer, or differently */
+    bool sent;   /* of the command under way, something has left */
+    bool dirty;  /* SET and the like: reset has more to do */
+    bool single; /* rows came one by one since the last pipeline */
     PostgresPollingStatusType connecting;
     int stop;          /* ECANCELED, ETIMEOUT: why the server was asked to end the command */
     uint64_t until_ns; /* our own limit to waiting; 0 = none */

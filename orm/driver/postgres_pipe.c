@@ -14,7 +14,7 @@
 #include "orm/driver/postgres.h"
 #include <poll.h>
 
-enum kind { SYNC, PARSE, DESCRIBE, TYPE, EXECUTE };
+enum kind { SYNC, PARSE, DESCRIBE, TYPE, EXECUTE, NOTHING };
 
 static int not_queued(struct pxi_pg_conn *c)
 {
@@ -61,6 +61,22 @@ static int ready(struct pxi_pg_conn *c)
     return 0;
 }
 
+/* That rows are to come one by one is forgotten by libpq when another command's turn comes, but not
+ * when the first one of a pipeline does (libpq 15). So the first one is one without rows. */
+static int queue_nothing(struct pxi_pg_conn *c)
+{
+    if (!make_room(c))
+        return pxi_pg_fail_text(c, PRAX_ENOMEM, "out of memory");
+    if (!PQsendQueryParams(c->pg, "", 0, NULL, NULL, NULL, NULL, 0))
+        return not_queued(c);
+    if (!PQpipelineSync(c->pg))
+        return pxi_pg_lost(c); /* nothing would bring the answer */
+    enqueue(&c->pipe, NOTHING, NULL);
+    enqueue(&c->pipe, SYNC, NULL);
+    c->single = false;
+    return 0;
+}
+
 static int begin(struct pxi_conn *conn)
 {
     struct pxi_pg_conn *c = pxi_pg_of(conn);
@@ -72,7 +88,7 @@ static int begin(struct pxi_conn *conn)
     c->pipe.on = true;
     c->pipe.head = c->pipe.count = 0;
     c->pipe.given = NULL;
-    return 0;
+    return c->single ? queue_nothing(c) : 0;
 }
 
 static int prepare(struct pxi_conn *conn, const char *sql, size_t size, bool keep,
@@ -198,7 +214,7 @@ static int settle(struct pxi_pg_conn *c, const struct pxi_pg_pipe_entry *e, PGre
 {
     struct pxi_pg_stmt *st = e->st;
     int rc = 0;
-    if (e->kind == SYNC) {
+    if (e->kind == SYNC || e->kind == NOTHING) {
         PQclear(res);
         return 0;
     }

@@ -342,6 +342,7 @@ static int send_now(struct pxi_pg_stmt *st)
     st->state = PXI_PG_SENT;
     if (st->streams && !take_single_rows(c))
         st->streams = false;
+    c->single |= st->streams;
     return 0;
 }
 

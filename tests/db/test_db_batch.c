@@ -359,6 +359,32 @@ static void test_cursor_beside(void **state)
     is_done(r, 1);
 }
 
+/* A cursor's rows come one by one; those of the first entry behind it do not. */
+static void test_cursor_before(void **state)
+{
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    add_users(s, 3);
+    PRAX_BATCH b = prax_batch_open(s);
+    /* its statement is known from now on */
+    assert_non_null(blog_user_in(b, PRAX_FIND_MANY, .query = blog_user_q(.take = 9)));
+    MUST(s, prax_batch_run(b));
+    prax_batch_close(b);
+    for (int i = 0; i < 3; i++) {
+        int n = 0;
+        blog_user_each(u, s)
+            n += u->id > 0;
+        assert_int_equal(n, 3);
+        b = prax_batch_open(s);
+        const blog_user_result *all =
+            blog_user_in(b, PRAX_FIND_MANY, .query = blog_user_q(.take = 9));
+        MUST(s, prax_batch_run(b));
+        is_done(all, 3);
+        prax_batch_close(b);
+    }
+    b = NULL;
+}
+
 static void test_session_closes_first(void **state)
 {
     struct fixture *f = *state;
@@ -1193,6 +1219,7 @@ static const struct CMUnitTest tests[] = {
     DB_TEST(test_tx_ends_early),
     DB_TEST(test_refused),
     DB_TEST(test_cursor_beside),
+    DB_TEST(test_cursor_before),
     DB_TEST(test_session_closes_first),
     DB_TEST(test_thousand),
     DB_TEST(test_many_statements),
