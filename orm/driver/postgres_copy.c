@@ -150,6 +150,8 @@ int64_t pxi_pg_copy_end(struct pxi_conn *conn, bool keep)
 {
     struct pxi_pg_conn *c = pxi_pg_of(conn);
     int code = c->copy.code, rc = 0, ended;
+    if (!c->copy.open && !keep) /* it did not begin; why is still to be explained */
+        return 0;
     if (!c->copy.open)
         return pxi_pg_fail_text(c, PRAX_EINVAL, "no COPY is under way");
     c->copy.open = false;

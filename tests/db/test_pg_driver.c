@@ -970,6 +970,8 @@ static void test_copy(void **state)
     ok(f, d->copy_rows(f->c, v, 2));
     assert_int_equal(d->copy_end(f->c, false), 0);
     assert_int_equal(d->copy_begin(f->c, "\"absent\"", "\"x\""), PRAX_ESCHEMA);
+    assert_int_equal(d->copy_end(f->c, false), 0);
+    assert_non_null(strstr(why(f, PRAX_ESCHEMA)->message, "absent"));
     ok(f, d->copy_begin(f->c, "\"pg_tables\"", "\"tablename\""));
     assert_int_equal(d->copy_end(f->c, true), PRAX_ESQL);
     assert_int_equal(number(f, "SELECT count(*) FROM t"), ROWS);
