@@ -1,11 +1,11 @@
-/* test_db_faults_calls.c - the n-th call of PostgreSQL's driver fails, for every n and several
- * reasons, alone or with all that follow. Single operations, transactions, batches within and
- * outside of them, a COPY and a batch that is cancelled: each says that reason; what was said to be
- * done is there, once and whole, and what was refused is not; no byte and no connection is left;
- * and the handle works on. On SQLite: test_db_driver_calls.c.
+/* test_db_faults_calls.c - the n-th call of PostgreSQL's driver fails, or the n-th of libpq, for
+ * every n and several reasons, alone or with all that follow. Single operations, transactions,
+ * batches within and outside of them, a COPY and a batch that is cancelled: each says that reason;
+ * what was said to be done is there, once and whole, and what was refused is not; no byte and no
+ * connection is left; and the handle works on. On SQLite: test_db_driver_calls.c.
  *
- * The short form takes some of the places, others for each reason, and three reasons: lost before
- * and behind it, and one that leaves the connection. PRAX_FAULTS=long takes all.
+ * The short form takes some of the places, others for each reason, and of the driver's reasons
+ * three: lost before and behind it, and one that leaves the connection. PRAX_FAULTS=long takes all.
  */
 #include "orm/client/client.h"
 #include "tests/db/db.h"
@@ -19,11 +19,18 @@ enum { SOON_MS = 40, PATIENT_MS = 20000, MANY = 3, COPIED = 5000 };
 
 static const struct reason {
     int code;
-    bool late;
-} reasons[] = { { PRAX_ECONN, false },   { PRAX_ECONN, true },     { PRAX_EIO, false },
-                { PRAX_EBUSY, false },   { PRAX_ENOMEM, false },   { PRAX_EFULL, false },
-                { PRAX_ESERIAL, false }, { PRAX_ECANCELED, false } };
-enum { REASONS = sizeof reasons / sizeof *reasons, SHORT_REASONS = 3 };
+    bool late, libpq;
+} reasons[] = { { .code = PRAX_ECONN, .libpq = true },
+                { .code = PRAX_ENOMEM, .libpq = true },
+                { .code = PRAX_ECONN },
+                { .code = PRAX_ECONN, .late = true },
+                { .code = PRAX_EIO },
+                { .code = PRAX_EBUSY },
+                { .code = PRAX_ENOMEM },
+                { .code = PRAX_EFULL },
+                { .code = PRAX_ESERIAL },
+                { .code = PRAX_ECANCELED } };
+enum { REASONS = sizeof reasons / sizeof *reasons, SHORT_REASONS = 5, LIBPQ_MORE = 3 };
 
 /* Each makes rows of its own; the one that is changed becomes one of CHANGED. */
 enum work { BASE, ONE, PAIR, THREE, CHANGED, RAW, COPY, WORKS };
@@ -395,7 +402,11 @@ static bool run_once(const struct scenario *sc, int n, const struct reason *why,
     live = 0;
     MUST(NULL, prax_db_open(&db, .url = url, .alloc = &alloc, .pool_max = 2,
                             .acquire_ms = on ? SOON_MS : PATIENT_MS));
-    faulty_pg_install(db);
+    if (why->libpq) {
+        faulty_libpq_install();
+    } else {
+        faulty_pg_install(db);
+    }
     run.s = prax_session_open(db);
     faulty_pg.fail_at = n;
     faulty_pg.code = why->code;
@@ -416,19 +427,28 @@ static bool run_once(const struct scenario *sc, int n, const struct reason *why,
     return calls >= n;
 }
 
+static int try_all(const struct scenario *sc, const struct reason *why, int first, int stride)
+{
+    int tried = 0;
+    for (int n = first; run_once(sc, n, why, false); n += stride)
+        tried += faulty_pg.call != NULL;
+    for (int n = first; sc->on && run_once(sc, n, why, true); n += stride)
+        tried += faulty_pg.call != NULL;
+    return tried;
+}
+
 static void run_all(const struct scenario *sc)
 {
     bool all = getenv("PRAX_FAULTS") && strcmp(getenv("PRAX_FAULTS"), "long") == 0;
-    int stride = all ? 1 : sc->stride, tried = 0, sorts = all ? REASONS : SHORT_REASONS;
-    for (int i = 0; i < sorts; i++) {
-        int first = all ? 1 : 1 + 3 * i % stride;
-        for (int n = first; run_once(sc, n, &reasons[i], false); n += stride)
-            tried += faulty_pg.call != NULL;
-        for (int n = first; sc->on && run_once(sc, n, &reasons[i], true); n += stride)
-            tried += faulty_pg.call != NULL;
+    int tried[2] = { 0, 0 };
+    for (int i = 0; i < (all ? REASONS : SHORT_REASONS); i++) {
+        const struct reason *why = &reasons[i];
+        int stride = all ? 1 : why->libpq ? sc->stride * LIBPQ_MORE : sc->stride;
+        tried[why->libpq] += try_all(sc, why, all ? 1 : 1 + 3 * i % stride, stride);
     }
-    print_message("# %s: %d driver calls failed\n", sc->name, tried);
-    assert_true(tried > 3);
+    print_message("# %s: %d calls of the driver failed, %d of libpq\n", sc->name, tried[0],
+                  tried[1]);
+    assert_true(tried[0] > 3 && tried[1] > 1);
 }
 
 static void test_single(void **state)

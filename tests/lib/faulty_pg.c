@@ -16,7 +16,7 @@ static struct {
     const char *call;
 } last;
 
-static int tell(const char *call, int code)
+int faulty_pg_tell(const char *call, int code)
 {
     __atomic_or_fetch(&faulty_pg.told, 1u << -code, __ATOMIC_RELAXED);
     if (!__atomic_load_n(&faulty_pg.call, __ATOMIC_RELAXED))
@@ -24,7 +24,7 @@ static int tell(const char *call, int code)
     return code;
 }
 
-static bool hits(void)
+bool faulty_pg_hits(void)
 {
     int n = __atomic_add_fetch(&faulty_pg.calls, 1, __ATOMIC_RELAXED);
     return faulty_pg.fail_at && (faulty_pg.on ? n >= faulty_pg.fail_at : n == faulty_pg.fail_at);
@@ -46,12 +46,12 @@ static bool hits_on(struct pxi_conn *c)
 {
     if (last.conn == c)
         last.conn = NULL;
-    return !pxi_pg_of(c)->lost && hits();
+    return !pxi_pg_of(c)->lost && faulty_pg_hits();
 }
 
 static int fail(struct pxi_conn *c, const char *call, int code, bool sent)
 {
-    tell(call, code);
+    faulty_pg_tell(call, code);
     if (code == PRAX_ECONN)
         return lose(c, sent);
     last.conn = c;
@@ -63,7 +63,7 @@ static int fail(struct pxi_conn *c, const char *call, int code, bool sent)
 /* The same where the connection is given up for it. */
 static int fail_for_good(struct pxi_conn *c, const char *call, bool sent)
 {
-    tell(call, PRAX_ECONN);
+    faulty_pg_tell(call, PRAX_ECONN);
     return fail(c, call, faulty_pg.code, sent);
 }
 
@@ -84,8 +84,8 @@ static bool is_harmless(struct pxi_stmt *st)
 static int f_open(const struct pxi_conn_opts *o, struct pxi_conn **out, struct pxi_error *err)
 {
     *out = NULL;
-    if (hits())
-        return pxi_error_set(err, tell("open", faulty_pg.code), "faulty: open");
+    if (faulty_pg_hits())
+        return pxi_error_set(err, faulty_pg_tell("open", faulty_pg.code), "faulty: open");
     return pxi_postgres.open(o, out, err);
 }
 
@@ -115,15 +115,15 @@ static int f_step(struct pxi_stmt *st)
 static int64_t f_row(struct pxi_stmt *st, const struct pxi_program *p, char *row,
                      struct pxi_arena *a, unsigned *failed)
 {
-    return is_harmless(st) && hits() ? tell("row", PRAX_ENOMEM)
-                                     : pxi_postgres.row(st, p, row, a, failed);
+    return is_harmless(st) && faulty_pg_hits() ? faulty_pg_tell("row", PRAX_ENOMEM)
+                                               : pxi_postgres.row(st, p, row, a, failed);
 }
 
 static int64_t f_rows(struct pxi_stmt *st, const struct pxi_program *p, char *rows, unsigned n,
                       struct pxi_arena *a, unsigned *failed)
 {
-    return is_harmless(st) && hits() ? tell("rows", PRAX_ENOMEM)
-                                     : pxi_postgres.rows(st, p, rows, n, a, failed);
+    return is_harmless(st) && faulty_pg_hits() ? faulty_pg_tell("rows", PRAX_ENOMEM)
+                                               : pxi_postgres.rows(st, p, rows, n, a, failed);
 }
 
 static int f_exec(struct pxi_conn *c, const char *sql)
