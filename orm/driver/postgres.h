@@ -111,6 +111,7 @@ struct pxi_pg_pipe_entry {
 struct pxi_pg_pipe {
     bool on, unsent;
     struct pxi_pg_stmt *given;       /* handed out last */
+    struct pxi_pg_stmt *held;        /* answered, but for the sync behind it, which commits it */
     struct pxi_pg_pipe_entry *queue; /* a ring of `room`, a power of two */
     unsigned room, head, count;
 };
@@ -203,7 +204,8 @@ PGresult *pxi_pg_result(struct pxi_pg_conn *c, int *rc);
 /* The same where libpq, when it has no memory for an answer, gives none and waits on, with nothing
  * but a message: clean: there is none so far. */
 PGresult *pxi_pg_answer(struct pxi_pg_conn *c, bool clean, int *rc);
-/* Reads and drops what is left of a command. */
+/* Reads and drops what is left of a command. < 0: the connection is lost; or, unless something has
+ * failed before, the command after all: outside of a transaction it commits only now. */
 int pxi_pg_drain(struct pxi_pg_conn *c);
 /* Waits until all that was written has left. */
 int pxi_pg_flush(struct pxi_pg_conn *c);

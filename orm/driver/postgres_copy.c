@@ -141,8 +141,9 @@ static int64_t read_answer(struct pxi_pg_conn *c, bool keep)
     } else {
         PQclear(res);
     }
-    if (pxi_pg_drain(c) < 0)
-        rc = PRAX_ECONN;
+    int end = pxi_pg_drain(c);
+    if (end < 0 && (rc == 0 || c->lost))
+        rc = end;
     return rc < 0 ? rc : rows;
 }
 
