@@ -268,6 +268,13 @@ static void test_tx_savepoint(void **state)
     assert_int_equal(blog_user_count(s), 2);
 }
 
+/* On a network an entry is out, unless the server was faster. */
+static void step_once(prax_batch *b)
+{
+    if (on_postgres())
+        assert_in_range(prax_batch_step(b), 0, 1);
+}
+
 /* A guard that ends while its entries are out takes them with it. */
 static void test_tx_ends_early(void **state)
 {
@@ -278,8 +285,7 @@ static void test_tx_ends_early(void **state)
     PRAX_BATCH b = prax_batch_open(s);
     const blog_user_result *a =
         blog_user_in(b, PRAX_CREATE, .create = &(blog_user_new){ .email = "a" });
-    if (on_postgres())
-        assert_int_equal(prax_batch_step(b), 1);
+    step_once(b);
     prax_tx_end(&tx);
     assert_true(a->status <= 0);
     assert_int_equal(blog_user_count(s), 0);
@@ -806,8 +812,7 @@ static void test_fork(void **state)
     int status = 0;
     PRAX_BATCH b = prax_batch_open(s);
     const blog_user_result *r = blog_user_in(b, PRAX_GET, .key = blog_user_by_id(1));
-    if (on_postgres())
-        assert_int_equal(prax_batch_step(b), 1);
+    step_once(b);
     pid_t child = fork();
     if (child == 0) {
         bool good = prax_batch_step(b) == PRAX_EINVAL && prax_batch_run(b) == PRAX_EINVAL &&
