@@ -376,9 +376,9 @@ static struct scenario {
     int stride; /* of the short form */
     bool on;    /* also: with all that follow */
 } const scenarios[] = {
-    { "single operations", single, 13, true },
-    { "a batch", batch, 11, true },
-    { "a batch in a transaction", batch_in_tx, 11, true },
+    { "single operations", single, 17, true },
+    { "a batch", batch, 17, true },
+    { "a batch in a transaction", batch_in_tx, 13, true },
     { "COPY", copied, 5, true },
     { "a batch that is cancelled", stopped, 11, false },
 };
