@@ -9,7 +9,8 @@ packages=(
     libelf-dev libdw-dev zlib1g-dev          # ELF, DWARF
     libsqlite3-dev libpq-dev libxxhash-dev   # the ORM, and its benches
     libuv1-dev                               # an example
-    libcmocka-dev bpftrace valgrind postgresql # tests; the server is started by them, privately
+    libcmocka-dev bpftrace valgrind
+    postgresql pgbouncer                     # tests; both are started by them, privately
     libjemalloc-dev libmimalloc-dev libgoogle-perftools-dev
     sqlite3 python3
     clang-format clang-tidy cppcheck         # lint
@@ -47,3 +48,7 @@ export DEBIAN_FRONTEND=noninteractive
 "${sudo[@]}" apt-get update -qq
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+# The pooler's service cannot be kept from starting beforehand.
+case " ${missing[*]} " in *' pgbouncer '*)
+    [ ! -d /run/systemd/system ] || "${sudo[@]}" systemctl -q disable --now pgbouncer ;;
+esac

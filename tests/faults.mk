@@ -1,9 +1,9 @@
 # Programs that tests of faults run, and the long forms of these tests.
-TEST_DEPS += $(B)/tests/faults/load $(B)/tests/faults/steps
+TEST_DEPS += $(B)/tests/faults/load $(B)/tests/faults/pooled $(B)/tests/faults/steps
 
-$(B)/tests/faults/load.o $(B)/tests/faults/steps.o: | $(B)/gen/blog.h
+$(B)/tests/faults/load.o $(B)/tests/faults/pooled.o $(B)/tests/faults/steps.o: | $(B)/gen/blog.h
 CFLAGS_tests/faults/steps := $(shell pkg-config --cflags libpq)
-$(B)/tests/faults/load: $(B)/tests/faults/load.o $(B)/gen/blog.o $(B)/libprax.a
+$(B)/tests/faults/load $(B)/tests/faults/pooled: %: %.o $(B)/gen/blog.o $(B)/libprax.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PRAX_LIBS)
 
 $(B)/tests/faults/steps: $(B)/tests/faults/steps.o $(B)/gen/blog.o \

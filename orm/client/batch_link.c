@@ -46,7 +46,9 @@ static int lost(prax_batch *b)
     int code = pxi_pipe_explain(b, PRAX_ECONN);
     if (b->stop) { /* it is given up because it did not stop */
         pxi_error_clear(&b->s->err);
-        code = pxi_error_plain(&b->s->err, b->stop, prax_strerror(b->stop));
+        code = pxi_error_set(&b->s->err, b->stop,
+                             "%s; the server does not answer, the connection is given up",
+                             prax_strerror(b->stop));
     }
     pxi_batch_break(b, code);
     if (pxi_batch_in_tx(b))

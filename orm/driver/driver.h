@@ -93,12 +93,13 @@ struct pxi_conn_opts {
  *         poll(fd(c), events(c)); pump(c);
  *     }
  *
- * Sync ends a group. What fails takes the rest of its group with it: those entries answer EABORTED,
- * and they did not run. Outside of a transaction a group is also one transaction, so what fails
- * undoes what came before it in the group. So: within a transaction one sync, at the end; outside
- * of one a sync behind each entry that writes, and one behind any number of entries that only read,
- * those that were EABORTED to be queued again. Every sync costs a system call (libpq before 17) and
- * the server a message: 100 reads with one sync take half the time of 100 with one each.
+ * Sync ends a group, and the entry before it is handed out when the sync has been answered. What
+ * fails takes the rest of its group with it: those entries answer EABORTED, and they did not run.
+ * Outside of a transaction a group is also one transaction, so what fails undoes what came before
+ * it in the group. So: within a transaction one sync, at the end; outside of one a sync behind each
+ * entry that writes, and one behind any number of entries that only read, those that were EABORTED
+ * to be queued again. Every sync costs a system call (libpq before 17) and the server a message:
+ * 100 reads with one sync take half the time of 100 with one each.
  *
  * A new statement takes a round trip before its values can be sent, because the server says what
  * types they have: prepare it, wait for its entry, then push. All new ones of a batch share one.

@@ -111,6 +111,7 @@ struct pxi_pg_pipe_entry {
 struct pxi_pg_pipe {
     bool on, unsent;
     struct pxi_pg_stmt *given;       /* handed out last */
+    struct pxi_pg_stmt *held;        /* answered, but for the sync behind it, which commits it */
     struct pxi_pg_pipe_entry *queue; /* a ring of `room`, a power of two */
     unsigned room, head, count;
 };
@@ -124,10 +125,11 @@ struct pxi_pg_conn {
     bool keeps; /* statements are kept by the server */
     bool tls;   /* or GSS: bytes may wait inside the library */
     bool lost;
-    bool tx;    /* a transaction was open when the last command had ended */
-    bool stale; /* the last failure: the server has the statement no longer, or differently */
-    bool sent;  /* of the command under way, something has left */
-    bool dirty; /* SET and the like: reset has more to do */
+    bool tx;     /* a transaction was open when the last command had ended */
+    bool stale;  /* the last failure: the server has the statement no longer, or differently */
+    bool sent;   /* of the command under way, something has left */
+    bool dirty;  /* SET and the like: reset has more to do */
+    bool single; /* rows came one by one since the last pipeline */
     PostgresPollingStatusType connecting;
     int stop;          /* ECANCELED, ETIMEOUT: why the server was asked to end the command */
     uint64_t until_ns; /* our own limit to waiting; 0 = none */
@@ -200,7 +202,8 @@ PGresult *pxi_pg_result(struct pxi_pg_conn *c, int *rc);
 /* The same where libpq, when it has no memory for an answer, gives none and waits on, with nothing
  * but a message: clean: there is none so far. */
 PGresult *pxi_pg_answer(struct pxi_pg_conn *c, bool clean, int *rc);
-/* Reads and drops what is left of a command. */
+/* Reads and drops what is left of a command. < 0: the connection is lost; or, unless something has
+ * failed before, the command after all: outside of a transaction it commits only now. */
 int pxi_pg_drain(struct pxi_pg_conn *c);
 /* Waits until all that was written has left. */
 int pxi_pg_flush(struct pxi_pg_conn *c);

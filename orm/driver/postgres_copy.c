@@ -141,8 +141,9 @@ static int64_t read_answer(struct pxi_pg_conn *c, bool keep)
     } else {
         PQclear(res);
     }
-    if (pxi_pg_drain(c) < 0)
-        rc = PRAX_ECONN;
+    int end = pxi_pg_drain(c);
+    if (end < 0 && (rc == 0 || c->lost))
+        rc = end;
     return rc < 0 ? rc : rows;
 }
 
@@ -150,6 +151,8 @@ int64_t pxi_pg_copy_end(struct pxi_conn *conn, bool keep)
 {
     struct pxi_pg_conn *c = pxi_pg_of(conn);
     int code = c->copy.code, rc = 0, ended;
+    if (!c->copy.open && !keep) /* it did not begin; why is still to be explained */
+        return 0;
     if (!c->copy.open)
         return pxi_pg_fail_text(c, PRAX_EINVAL, "no COPY is under way");
     c->copy.open = false;

@@ -6,12 +6,14 @@
  * the second has been passed over. Where it has types that nobody here knows, it is more: the
  * server is asked for them, in a group of its own, and the entry is answered behind that; so it may
  * come after others that were queued later. A result is given to its statement only when `next`
- * reaches it, so one statement may stand in the queue many times.
+ * reaches it, so one statement may stand in the queue many times. Outside of a transaction it is
+ * the sync that commits, and that may fail too (a deferred constraint, a conflict): so an execution
+ * with a sync right behind it is handed out when that has been answered.
  */
 #include "orm/driver/postgres.h"
 #include <poll.h>
 
-enum kind { SYNC, PARSE, DESCRIBE, TYPE, EXECUTE };
+enum kind { SYNC, PARSE, DESCRIBE, TYPE, EXECUTE, NOTHING };
 
 static int not_queued(struct pxi_pg_conn *c)
 {
@@ -58,6 +60,22 @@ static int ready(struct pxi_pg_conn *c)
     return 0;
 }
 
+/* That rows are to come one by one is forgotten by libpq when another command's turn comes, but not
+ * when the first one of a pipeline does (libpq 15). So the first one is one without rows. */
+static int queue_nothing(struct pxi_pg_conn *c)
+{
+    if (!make_room(c))
+        return pxi_pg_fail_text(c, PRAX_ENOMEM, "out of memory");
+    if (!PQsendQueryParams(c->pg, "", 0, NULL, NULL, NULL, NULL, 0))
+        return not_queued(c);
+    if (!PQpipelineSync(c->pg))
+        return pxi_pg_lost(c); /* nothing would bring the answer */
+    enqueue(&c->pipe, NOTHING, NULL);
+    enqueue(&c->pipe, SYNC, NULL);
+    c->single = false;
+    return 0;
+}
+
 static int begin(struct pxi_conn *conn)
 {
     struct pxi_pg_conn *c = pxi_pg_of(conn);
@@ -68,8 +86,8 @@ static int begin(struct pxi_conn *conn)
         return not_queued(c);
     c->pipe.on = true;
     c->pipe.head = c->pipe.count = 0;
-    c->pipe.given = NULL;
-    return 0;
+    c->pipe.given = c->pipe.held = NULL;
+    return c->single ? queue_nothing(c) : 0;
 }
 
 static int prepare(struct pxi_conn *conn, const char *sql, size_t size, bool keep,
@@ -201,7 +219,7 @@ static int settle(struct pxi_pg_conn *c, const struct pxi_pg_pipe_entry *e, PGre
 {
     struct pxi_pg_stmt *st = e->st;
     int rc = 0;
-    if (e->kind == SYNC) {
+    if (e->kind == SYNC || e->kind == NOTHING) {
         PQclear(res);
         return 0;
     }
@@ -235,6 +253,22 @@ static int settle(struct pxi_pg_conn *c, const struct pxi_pg_pipe_entry *e, PGre
     return pxi_pg_refused(st, rc);
 }
 
+static int give(struct pxi_pg_pipe *p, struct pxi_pg_stmt *st, struct pxi_stmt **out, int rc)
+{
+    *out = (struct pxi_stmt *)(void *)st;
+    p->given = st;
+    p->held = NULL;
+    return rc;
+}
+
+/* The statement before a sync has been answered, and could not be committed. */
+static bool is_refused(const struct pxi_pg_conn *c, const struct pxi_pg_pipe_entry *e,
+                       const PGresult *res)
+{
+    return c->pipe.held && e->kind == SYNC && PQresultStatus(res) == PGRES_FATAL_ERROR &&
+           !pxi_pg_out_of_step(res, false) && PQstatus(c->pg) == CONNECTION_OK;
+}
+
 static int lost(struct pxi_pg_conn *c, struct pxi_stmt **st)
 {
     *st = NULL;
@@ -257,14 +291,24 @@ static int next(struct pxi_conn *conn, struct pxi_stmt **out)
         PGresult *res = PQgetResult(c->pg);
         if (!res) /* between two commands */
             continue;
+        if (is_refused(c, &e, res)) {
+            p->held->n_rows = 0;
+            return give(p, p->held, out, p->held->code = pxi_pg_fail(c, res));
+        }
         if (PQstatus(c->pg) == CONNECTION_BAD || pxi_pg_out_of_step(res, e.kind == SYNC)) {
             c->failed = res;
             return lost(c, out);
         }
         pop(p);
         int rc = settle(c, &e, res);
+        if (e.kind == SYNC && p->held)
+            return give(p, p->held, out, 1);
         if (rc == 0)
             continue;
+        if (e.kind == EXECUTE && rc == 1 && p->count && p->queue[p->head].kind == SYNC) {
+            p->held = e.st;
+            continue;
+        }
         *out = (struct pxi_stmt *)(void *)e.st;
         p->given = e.kind == EXECUTE ? e.st : NULL;
         return rc;

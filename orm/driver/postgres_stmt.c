@@ -264,6 +264,8 @@ void pxi_pg_drop(struct pxi_stmt *stmt)
         pxi_pg_finish(stmt);
     if (st->c->pipe.given == st)
         st->c->pipe.given = NULL;
+    if (st->c->pipe.held == st)
+        st->c->pipe.held = NULL;
     if (st->name[0] && !st->c->lost)
         pxi_pg_note(&st->c->drops, st->name);
     pxi_pg_stmt_free(st);
@@ -309,6 +311,7 @@ static int send_now(struct pxi_pg_stmt *st)
     st->state = PXI_PG_SENT;
     if (st->streams && !take_single_rows(c))
         st->streams = false;
+    c->single |= st->streams;
     return 0;
 }
 
@@ -563,8 +566,10 @@ void pxi_pg_collect(struct pxi_pg_stmt *st)
         if (rc == 0)
             rc = take(st, res, status);
         end = c->lost ? PRAX_ECONN : pxi_pg_drain(c);
-        if (end < 0 && rc == 0)
+        if (end < 0 && rc == 0) {
             rc = end;
+            st->n_rows = 0; /* they were not committed */
+        }
         if (is_copy(status) && !c->lost)
             pxi_pg_fail_text(c, rc, "COPY is not a statement that rows or values go with");
     } while (rc < 0 && __builtin_expect(c->stale, 0) && send_again(st));

@@ -86,8 +86,9 @@ static int next_result(struct pxi_pg_stmt *st, PGresult **out)
     } else {
         PQclear(res);
     }
-    if (!c->lost && pxi_pg_drain(c) < 0)
-        rc = PRAX_ECONN;
+    int end = c->lost ? 0 : pxi_pg_drain(c);
+    if (end < 0 && (rc == 0 || c->lost))
+        rc = end;
     pxi_pg_done(st, rc);
     return rc;
 }

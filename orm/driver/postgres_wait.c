@@ -307,15 +307,19 @@ int pxi_pg_flush(struct pxi_pg_conn *c)
 
 int pxi_pg_drain(struct pxi_pg_conn *c)
 {
-    int rc;
+    int rc, failed = 0;
     PGresult *res;
     while ((res = pxi_pg_result(c, &rc)) != NULL) {
         ExecStatusType status = PQresultStatus(res);
+        if (status == PGRES_FATAL_ERROR && !c->failed && !c->text[0]) {
+            failed = pxi_pg_fail(c, res);
+            continue;
+        }
         PQclear(res);
         if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH)
             return pxi_pg_lost(c); /* a state that nobody here has asked for */
     }
-    return rc;
+    return rc < 0 ? rc : failed;
 }
 
 int pxi_pg_ready(struct pxi_pg_conn *c)

@@ -268,6 +268,13 @@ static void test_tx_savepoint(void **state)
     assert_int_equal(blog_user_count(s), 2);
 }
 
+/* On a network an entry is out, unless the server was faster. */
+static void step_once(prax_batch *b)
+{
+    if (on_postgres())
+        assert_in_range(prax_batch_step(b), 0, 1);
+}
+
 /* A guard that ends while its entries are out takes them with it. */
 static void test_tx_ends_early(void **state)
 {
@@ -278,8 +285,7 @@ static void test_tx_ends_early(void **state)
     PRAX_BATCH b = prax_batch_open(s);
     const blog_user_result *a =
         blog_user_in(b, PRAX_CREATE, .create = &(blog_user_new){ .email = "a" });
-    if (on_postgres())
-        assert_int_equal(prax_batch_step(b), 1);
+    step_once(b);
     prax_tx_end(&tx);
     assert_true(a->status <= 0);
     assert_int_equal(blog_user_count(s), 0);
@@ -357,6 +363,32 @@ static void test_cursor_beside(void **state)
     const blog_user_result *r = blog_user_in(b, PRAX_GET, .key = blog_user_by_id(1));
     MUST(s, prax_batch_run(b));
     is_done(r, 1);
+}
+
+/* A cursor's rows come one by one; those of the first entry behind it do not. */
+static void test_cursor_before(void **state)
+{
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    add_users(s, 3);
+    PRAX_BATCH b = prax_batch_open(s);
+    /* its statement is known from now on */
+    assert_non_null(blog_user_in(b, PRAX_FIND_MANY, .query = blog_user_q(.take = 9)));
+    MUST(s, prax_batch_run(b));
+    prax_batch_close(b);
+    for (int i = 0; i < 3; i++) {
+        int n = 0;
+        blog_user_each(u, s)
+            n += u->id > 0;
+        assert_int_equal(n, 3);
+        b = prax_batch_open(s);
+        const blog_user_result *all =
+            blog_user_in(b, PRAX_FIND_MANY, .query = blog_user_q(.take = 9));
+        MUST(s, prax_batch_run(b));
+        is_done(all, 3);
+        prax_batch_close(b);
+    }
+    b = NULL;
 }
 
 static void test_session_closes_first(void **state)
@@ -780,8 +812,7 @@ static void test_fork(void **state)
     int status = 0;
     PRAX_BATCH b = prax_batch_open(s);
     const blog_user_result *r = blog_user_in(b, PRAX_GET, .key = blog_user_by_id(1));
-    if (on_postgres())
-        assert_int_equal(prax_batch_step(b), 1);
+    step_once(b);
     pid_t child = fork();
     if (child == 0) {
         bool good = prax_batch_step(b) == PRAX_EINVAL && prax_batch_run(b) == PRAX_EINVAL &&
@@ -1211,6 +1242,7 @@ static const struct CMUnitTest tests[] = {
     DB_TEST(test_tx_ends_early),
     DB_TEST(test_refused),
     DB_TEST(test_cursor_beside),
+    DB_TEST(test_cursor_before),
     DB_TEST(test_session_closes_first),
     DB_TEST(test_thousand),
     DB_TEST(test_many_statements),

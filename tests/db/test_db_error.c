@@ -317,6 +317,40 @@ static void test_disk_full(void **state)
     db_remove(p.dir);
 }
 
+/* What is only looked at when it is committed fails then: outside of a transaction that is within
+ * the statement, and for each entry of a batch by itself. */
+static void test_refused_at_the_end(void **state)
+{
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    static const char insert[] = "INSERT INTO nodes VALUES (?, ?)";
+    MUST(s,
+         prax_sql_exec(s, "CREATE TABLE nodes (id int PRIMARY KEY, next int REFERENCES nodes (id)"
+                          " DEFERRABLE INITIALLY DEFERRED)"));
+    assert_int_equal(prax_sql_exec(s, insert, 1, 99), PRAX_EFOREIGN);
+    int n = 0;
+    prax_sql_each(row, s, "INSERT INTO nodes VALUES (?, ?) RETURNING id", 2, 98)
+        n++;
+    ASSERT_CODE(s, PRAX_EFOREIGN);
+    assert_true(n == 0 || !on_postgres());
+    PRAX_BATCH b = prax_batch_open(s);
+    const prax_result *bad = prax_sql_in(b, insert, 3, 97);
+    const prax_result *good = prax_sql_in(b, insert, 4, 4);
+    const prax_result *worse = prax_sql_in(b, insert, 5, 95);
+    assert_int_equal(prax_batch_run(b), 0);
+    assert_int_equal(bad->status, PRAX_EFOREIGN);
+    assert_int_equal(good->status, 0);
+    assert_int_equal(good->count, 1);
+    assert_int_equal(worse->status, PRAX_EFOREIGN);
+    prax_batch_close(b);
+    b = NULL;
+    PRAX_TX(tx, s);
+    assert_int_equal(prax_sql_exec(s, insert, 6, 94), 1);
+    assert_int_equal(prax_tx_commit(&tx), PRAX_EFOREIGN);
+    prax_tx_end(&tx);
+    assert_int_equal(prax_sql_exec(s, "DELETE FROM nodes"), 1);
+}
+
 static void test_fork(void **state)
 {
     struct fixture *f = *state;
@@ -336,13 +370,10 @@ static void test_fork(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    DB_TEST(test_constraints),
-    DB_TEST(test_missing_table),
-    DB_TEST(test_foreign_values),
-    DB_TEST(test_create_tables_once),
-    DB_TEST(test_changing_tables),
-    DB_TEST(test_locked),
-    DB_TEST(test_fork),
+    DB_TEST(test_constraints),        DB_TEST(test_missing_table),
+    DB_TEST(test_foreign_values),     DB_TEST(test_create_tables_once),
+    DB_TEST(test_changing_tables),    DB_TEST(test_locked),
+    DB_TEST(test_refused_at_the_end), DB_TEST(test_fork),
 };
 static const struct CMUnitTest own_files[] = {
     cmocka_unit_test(test_urls),      cmocka_unit_test(test_no_database),

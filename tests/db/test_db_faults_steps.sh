@@ -9,7 +9,7 @@ set -uo pipefail
 trap 'pg_stop; rm -rf "$tmp"' EXIT
 
 # EVENT STRIDE CHUNK
-short=("slow 1 50" "cut 2 0" "cut 61 50" "client 5 40" "hole 20 0" "server 15 0")
+short=("slow 1 50" "cut 5 0" "cut 61 50" "client 29 40" "hole 25 0" "server 25 0")
 long=("slow 1 3" "cut 1 0" "cut 1 50" "cut 3 5" "client 1 40" "hole 1 0" "server 1 0")
 plans=("${short[@]}")
 [ "${PRAX_FAULTS:-}" = long ] && plans=("${long[@]}")

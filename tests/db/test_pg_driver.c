@@ -971,9 +971,19 @@ static void test_copy(void **state)
     ok(f, d->copy_rows(f->c, v, 2));
     assert_int_equal(d->copy_end(f->c, false), 0);
     assert_int_equal(d->copy_begin(f->c, "\"absent\"", "\"x\""), PRAX_ESCHEMA);
+    assert_int_equal(d->copy_end(f->c, false), 0);
+    assert_non_null(strstr(why(f, PRAX_ESCHEMA)->message, "absent"));
     ok(f, d->copy_begin(f->c, "\"pg_tables\"", "\"tablename\""));
     assert_int_equal(d->copy_end(f->c, true), PRAX_ESQL);
     assert_int_equal(number(f, "SELECT count(*) FROM t"), ROWS);
+    /* one that is only looked at when it is committed */
+    ok(f, d->exec(f->c, "CREATE TABLE \"u\" (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)"));
+    struct pxi_value twice[] = { i64(1), i64(1) };
+    ok(f, d->copy_begin(f->c, "\"u\"", "\"id\""));
+    ok(f, d->copy_rows(f->c, twice, 2));
+    rc = d->copy_end(f->c, true);
+    assert_int_equal(rc, PRAX_EUNIQUE);
+    assert_string_equal(why(f, (int)rc)->constraint, "u_id_key");
     free(v);
 }
 

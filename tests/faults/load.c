@@ -3,7 +3,8 @@
  *   load URL THREADS SECONDS
  *
  * Threads read and write as a server would: each request opens a session. A write adds rows that
- * carry the request's own number, in a transaction that may be run again. At the end the database
+ * carry the request's own number: in a transaction that may be run again, in one as a batch, or as
+ * an entry of a lone batch. At the end the database
  * is read and compared with what each request was told: a committed one whose rows are missing is
  * lost, rows twice are doubled, rows of one that was refused are ghosts, some of three rows are
  * torn. Where a commit was in doubt both is right.
@@ -59,12 +60,59 @@ static int insert(prax_session *s, void *arg)
     return 0;
 }
 
+/* As one batch: a row, a read and the other rows. */
+static int insert_batch(prax_session *s, void *arg)
+{
+    const struct request *r = arg;
+    blog_post_new rows[ROWS - 1];
+    for (int k = 0; k < ROWS - 1; k++)
+        rows[k] = (blog_post_new){ .title = r->title, .author_id = k };
+    PRAX_BATCH b = prax_batch_open(s);
+    const blog_post_result *one = blog_post_in(
+        b, PRAX_CREATE, .create = &(blog_post_new){ .title = r->title, .author_id = ROWS });
+    const blog_post_result *read = blog_post_in(b, PRAX_GET, .key = blog_post_by_id(1));
+    const blog_post_result *more = blog_post_in(b, PRAX_CREATE_MANY, .create = rows, .n = ROWS - 1);
+    int rc = prax_batch_run(b);
+    return rc < 0             ? rc
+           : one->status < 0  ? one->status
+           : read->status < 0 ? read->status
+                              : more->status;
+}
+
+/* Outside of a transaction an entry is one by itself; again, if it was not sent. */
+static int insert_alone(prax_session *s, const struct request *r, enum verdict *verdict)
+{
+    blog_post_new rows[ROWS];
+    for (int k = 0; k < ROWS; k++)
+        rows[k] = (blog_post_new){ .title = r->title, .author_id = k };
+    for (int tries = 0;; tries++) {
+        PRAX_BATCH b = prax_batch_open(s);
+        const blog_post_result *read = blog_post_in(b, PRAX_GET, .key = blog_post_by_id(2));
+        const blog_post_result *all = blog_post_in(b, PRAX_CREATE_MANY, .create = rows, .n = ROWS);
+        int rc = prax_batch_run(b);
+        bool again = all->status < 0 && all->error->retryable;
+        *verdict = all->status == 0                          ? COMMITTED
+                   : again || all->error->code != PRAX_ECONN ? REFUSED
+                                                             : DOUBT;
+        if (all->status == 0 && read->status == 0)
+            return 0;
+        if (!again || tries == 20)
+            return rc < 0 ? rc : all->status < 0 ? all->status : read->status;
+    }
+}
+
 static int write_request(struct worker *w, prax_session *s)
 {
     struct request r;
     unsigned n = w->writes++;
+    enum verdict verdict;
     snprintf(r.title, sizeof r.title, "%d-%u", w->number, n);
-    int rc = prax_tx_run(s, insert, &r, .retries = 20);
+    if (n % 3 == 2) {
+        int rc = insert_alone(s, &r, &verdict);
+        w->verdicts[n] = (uint8_t)verdict;
+        return rc;
+    }
+    int rc = prax_tx_run(s, n % 3 ? insert_batch : insert, &r, .retries = 20);
     bool doubt = rc == PRAX_ECONN && strstr(prax_error_get(s)->message, "commit in doubt");
     w->verdicts[n] = rc == 0 ? COMMITTED : doubt ? DOUBT : REFUSED;
     return rc;

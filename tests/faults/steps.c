@@ -4,11 +4,12 @@
  *   steps EVENT STRIDE CHUNK      EVENT: cut, hole, slow, server, client; needs PRAX_TEST_POSTGRES
  *
  * A try is a child process that reads, runs a transaction with a savepoint, inserts many rows, runs
- * a pipeline of inserts and a COPY, through a proxy (tests/lib/proxy.h), at the n-th chunk of which
- * the event happens; CHUNK is its size in bytes, 0 = as they come. Tries go on with n += STRIDE
- * until a child ends before its event. Then the rows are counted by another connection: what the
- * child was told to be done must be there, what was refused must not, and never a part of it. What
- * follows the one that failed must not fail.
+ * a pipeline of inserts and a COPY, a batch of reads and writes and one within a transaction,
+ * through a proxy (tests/lib/proxy.h), at the n-th chunk of which the event happens; CHUNK is its
+ * size in bytes, 0 = as they come. Tries go on with n += STRIDE until a child ends before its
+ * event. Then the rows are counted by another connection: what the child was told to be done must
+ * be there, once, what was refused must not, and never a part of it. What follows the one that
+ * failed must not fail; the entries of a batch are one.
  *
  * The last line of output: EVENT: tried N, operations failed N, in doubt N, lost N, torn N, ghosts
  * N, not recovered N. Exit status 0 if the last four are 0.
@@ -25,9 +26,42 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum work { READ, TRANSACTION, MANY, PIPELINE, COPY, WORKS };
-static const int rows_of[WORKS] = { 0, 3, 50, 20, 300 };
-static const char *const names[WORKS] = { "read", "transaction", "many", "pipeline", "copy" };
+/* BATCH_READ to BATCH_RAW are entries of one batch. */
+enum work {
+    READ,
+    TRANSACTION,
+    MANY,
+    PIPELINE,
+    COPY,
+    BATCH_READ,
+    BATCH_ONE,
+    BATCH_MANY,
+    BATCH_CHANGE,
+    BATCH_RAW,
+    BATCH_TX,
+    WORKS
+};
+
+/* What one leaves: that many rows, or what `sum` has been raised by. */
+#define POSTS "count(*) FROM %s.posts WHERE title = $1"
+#define TAGS  "count(*) FROM %s.tags WHERE label LIKE $1 || '-%%'"
+static const struct {
+    const char *name;
+    int rows;
+    const char *count; /* SQL, of a schema and a name */
+} works[WORKS] = {
+    [READ] = { "read", 0, POSTS },
+    [TRANSACTION] = { "transaction", 3, POSTS },
+    [MANY] = { "many", 50, POSTS },
+    [PIPELINE] = { "pipeline", 20, TAGS },
+    [COPY] = { "copy", 300, TAGS },
+    [BATCH_READ] = { "batch-read", 0, POSTS },
+    [BATCH_ONE] = { "batch-one", 1, POSTS },
+    [BATCH_MANY] = { "batch-many", 7, POSTS },
+    [BATCH_CHANGE] = { "batch-change", 1, "sum(views) FROM %s.posts WHERE title = $1" },
+    [BATCH_RAW] = { "batch-raw", 1, POSTS },
+    [BATCH_TX] = { "batch-tx", 6, POSTS },
+};
 
 /* What a child says of each work. */
 struct said {
@@ -70,9 +104,9 @@ static int transact(prax_session *s, const char *id)
 static int many(prax_session *s, const char *id)
 {
     blog_post_new rows[50];
-    for (int i = 0; i < rows_of[MANY]; i++)
+    for (int i = 0; i < works[MANY].rows; i++)
         rows[i] = (blog_post_new){ .title = id, .author_id = i };
-    int64_t n = blog_post_create_many(s, rows, (size_t)rows_of[MANY]);
+    int64_t n = blog_post_create_many(s, rows, (size_t)works[MANY].rows);
     return n < 0 ? (int)n : 0;
 }
 
@@ -108,7 +142,7 @@ static int pipeline(const struct pxi_driver *d, struct pxi_conn *c, const char *
         rc = a->sync(c);
     if (rc == 0)
         rc = answers(a, c);
-    for (int i = 0; i < rows_of[PIPELINE] && rc == 0; i++) {
+    for (int i = 0; i < works[PIPELINE].rows && rc == 0; i++) {
         int size = snprintf(label, sizeof label, "%s-%d", id, i);
         struct pxi_value v = {
             .kind = PXI_TEXT, .type = PRAX_T_String, .size = (uint32_t)size, .u.p = label
@@ -126,7 +160,7 @@ static int pipeline(const struct pxi_driver *d, struct pxi_conn *c, const char *
 static int copy(const struct pxi_driver *d, struct pxi_conn *c, const char *id)
 {
     int rc = d->copy_begin(c, "\"tags\"", "\"label\"");
-    for (int i = 0; i < rows_of[COPY] && rc == 0; i++) {
+    for (int i = 0; i < works[COPY].rows && rc == 0; i++) {
         char label[64];
         int size = snprintf(label, sizeof label, "%s-%d", id, i);
         struct pxi_value v = {
@@ -138,7 +172,27 @@ static int copy(const struct pxi_driver *d, struct pxi_conn *c, const char *id)
     return rc < 0 ? rc : n < 0 ? (int)n : 0;
 }
 
-/* What the library does not offer yet as an operation: with the connection of one. */
+static int batch_in_tx(prax_session *s, const char *id)
+{
+    blog_post_new rows[5];
+    PRAX_TX(tx, s);
+    if (tx.code < 0)
+        return prax_error_code(s);
+    for (int i = 0; i < 5; i++)
+        rows[i] = (blog_post_new){ .title = id, .author_id = i };
+    PRAX_BATCH b = prax_batch_open(s);
+    const blog_post_result *one =
+        blog_post_in(b, PRAX_CREATE, .create = &(blog_post_new){ .title = id, .author_id = 7 });
+    const blog_post_result *read = blog_post_in(b, PRAX_FIND_MANY, .query = blog_post_q(.take = 3));
+    const blog_post_result *five = blog_post_in(b, PRAX_CREATE_MANY, .create = rows, .n = 5);
+    int rc = prax_batch_run(b);
+    if (rc < 0 || one->status < 0 || read->status < 0 || five->status < 0)
+        return rc < 0 ? rc : one->status < 0 ? one->status : PRAX_EABORTED;
+    return prax_tx_commit(&tx);
+}
+
+/* What the library has no operation for, or only for thousands of rows: with the connection of one.
+ */
 static int by_driver(prax_session *s,
                      int (*work)(const struct pxi_driver *, struct pxi_conn *, const char *),
                      const char *id)
@@ -163,36 +217,90 @@ static int do_work(prax_session *s, enum work w, const char *id)
         return many(s, id);
     case PIPELINE:
         return by_driver(s, pipeline, id);
-    default:
+    case COPY:
         return by_driver(s, copy, id);
+    default:
+        return batch_in_tx(s, id);
     }
 }
 
-static void tell(int fd, enum work w, int rc, const char *message)
+/* A lone statement commits by itself: who hears nothing of it does not know. */
+static bool is_in_doubt(enum work w, const prax_error *e)
+{
+    if (w == TRANSACTION || w == BATCH_TX)
+        return strstr(e->message, "commit in doubt") != NULL;
+    return (e->code == PRAX_ECONN && !e->retryable) || strstr(e->message, "given up") != NULL;
+}
+
+static void tell(int fd, enum work w, int rc, const prax_error *e)
 {
     struct said said = { .work = (int)w, .rc = rc };
-    /* A lone statement commits by itself: who hears nothing of it does not know. */
-    said.doubt = w == TRANSACTION ? strstr(message, "commit in doubt") != NULL : rc < 0;
-    snprintf(said.message, sizeof said.message, "%s", message);
+    said.doubt = rc < 0 && is_in_doubt(w, e);
+    if (rc < 0)
+        snprintf(said.message, sizeof said.message, "%s", e->message);
     if (write(fd, &said, sizeof said) != sizeof said)
         _exit(3);
+}
+
+static void tell_work(int fd, prax_session *s, enum work w, const char *id)
+{
+    char own[48];
+    snprintf(own, sizeof own, "%s-%s", id, works[w].name);
+    int rc = do_work(s, w, own);
+    tell(fd, w, rc, prax_error_get(s));
+}
+
+/* The rows that a batch writes and that a read behind them in it sees. */
+static void tell_batch(int fd, prax_session *s, const char *id)
+{
+    char own[WORKS][48];
+    blog_post_new rows[7];
+    const void *entries[WORKS] = { NULL };
+    for (enum work w = BATCH_READ; w <= BATCH_RAW; w++)
+        snprintf(own[w], sizeof own[w], "%s-%s", id, works[w].name);
+    for (int i = 0; i < works[BATCH_MANY].rows; i++)
+        rows[i] = (blog_post_new){ .title = own[BATCH_MANY], .author_id = i };
+    PRAX_BATCH b = prax_batch_open(s);
+    entries[BATCH_READ] = blog_post_in(b, PRAX_FIND_MANY, .query = blog_post_q(.take = 5));
+    entries[BATCH_ONE] = blog_post_in(
+        b, PRAX_CREATE, .create = &(blog_post_new){ .title = own[BATCH_ONE], .author_id = 1 });
+    entries[BATCH_MANY] =
+        blog_post_in(b, PRAX_CREATE_MANY, .create = rows, .n = (size_t)works[BATCH_MANY].rows);
+    entries[BATCH_CHANGE] = blog_post_in(
+        b, PRAX_UPDATE_MANY, .query = blog_post_q(.where.title = prax_eq(own[BATCH_CHANGE])),
+        .set = &(blog_post_set){ .views = prax_add(1) });
+    const blog_post_result *seen =
+        blog_post_in(b, PRAX_COUNT, .query = blog_post_q(.where.title = prax_eq(own[BATCH_MANY])));
+    entries[BATCH_RAW] = prax_sql_in(
+        b, "INSERT INTO posts (title, author_id, published, views) VALUES (?, 1, false, 0)",
+        own[BATCH_RAW]);
+    int rc = prax_batch_run(b);
+    bool failed = seen->status < 0;
+    for (enum work w = BATCH_READ; w <= BATCH_RAW; w++) {
+        const prax_result *r = entries[w];
+        failed |= r->status < 0;
+        tell(fd, w, r->status, r->error);
+    }
+    if (rc < 0 && !failed)
+        _exit(5);
+    const prax_result *made = entries[BATCH_MANY];
+    if (made->status == 0 && seen->status == 0 && seen->count != works[BATCH_MANY].rows)
+        _exit(4);
 }
 
 static void be_child(const char *url, const char *id, int report, uint32_t timeout_ms)
 {
     prax_db *db = NULL;
     if (prax_db_open(&db, .url = url, .pool_max = 1, .acquire_ms = 20000) < 0) {
-        tell(report, READ, PRAX_ECONN, prax_db_error(db)->message); /* it happened here */
+        tell(report, READ, PRAX_ECONN, prax_db_error(db)); /* it happened here */
         prax_db_close(db);
         _exit(0);
     }
     prax_session *s = prax_session_open(db, .timeout_ms = timeout_ms);
-    for (enum work w = READ; w < WORKS; w++) {
-        char own[48];
-        snprintf(own, sizeof own, "%s-%s", id, names[w]);
-        int rc = do_work(s, w, own);
-        tell(report, w, rc, prax_error_get(s)->message);
-    }
+    for (enum work w = READ; w <= COPY; w++)
+        tell_work(report, s, w, id);
+    tell_batch(report, s, id);
+    tell_work(report, s, BATCH_TX, id);
     prax_session_close(s);
     prax_db_close(db);
     _exit(0);
@@ -245,11 +353,10 @@ static int ask_number(const char *sql, const char *value)
 
 static int count_rows(const char *schema, enum work w, const char *id)
 {
-    char sql[160], own[64];
-    bool posts = w == TRANSACTION || w == MANY;
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s.%s WHERE %s LIKE $1", schema,
-             posts ? "posts" : "tags", posts ? "title" : "label");
-    snprintf(own, sizeof own, "%s-%s%s", id, names[w], posts ? "" : "-%");
+    char count[96], sql[128], own[64];
+    snprintf(count, sizeof count, works[w].count, schema);
+    snprintf(sql, sizeof sql, "SELECT %s", count);
+    snprintf(own, sizeof own, "%s-%s", id, works[w].name);
     return ask_number(sql, own);
 }
 
@@ -257,7 +364,7 @@ static void judge(const char *schema, const char *id, const struct said *said, b
 {
     enum work w = (enum work)said->work;
     int rows = count_rows(schema, w, id);
-    bool whole = rows == rows_of[w];
+    bool whole = rows == works[w].rows;
     sum.torn += rows != 0 && !whole;
     if (heard && said->rc == 0)
         sum.lost += !whole;
@@ -267,25 +374,47 @@ static void judge(const char *schema, const char *id, const struct said *said, b
         sum.doubt++;
 }
 
+/* The server has ended it at its deadline, so the network was there: the machine was busy. */
+static bool is_slow(const struct said *said)
+{
+    return said->rc == PRAX_ETIMEOUT && !strstr(said->message, "given up") &&
+           !strstr(said->message, "pool: ");
+}
+
+/* Works that failed, a batch being one. What may not fail is shown, with what failed before it. */
+static int count_failures(const char *id, const struct said *all, int n, int may_fail)
+{
+    int failed = 0;
+    bool in_batch = false;
+    for (int i = 0; i < n; i++) {
+        bool entry = all[i].work >= BATCH_READ && all[i].work <= BATCH_RAW;
+        if (all[i].rc >= 0 || is_slow(&all[i]) || (entry && in_batch))
+            continue;
+        in_batch |= entry;
+        failed++;
+    }
+    for (int i = 0; i < n && failed > may_fail; i++) {
+        if (all[i].rc < 0)
+            fprintf(stderr, "# %s: %s: %s\n", id, works[all[i].work].name, all[i].message);
+    }
+    return failed;
+}
+
 /* Reads what a child says until it ends, and compares. */
 static void hear(const char *schema, const char *id, int fd, bool killed, int may_fail)
 {
     struct said all[WORKS];
-    int n = 0, failed = 0;
+    int n = 0;
     while (n < WORKS && read(fd, &all[n], sizeof *all) == sizeof *all)
         n++;
     reach_server();
-    for (int i = 0; i < n; i++) {
-        failed += all[i].rc < 0;
-        if (all[i].rc < 0 && failed > may_fail) {
-            fprintf(stderr, "# %s: %s: %s\n", id, names[all[i].work], all[i].message);
-            sum.dead++;
-        }
+    int failed = count_failures(id, all, n, may_fail);
+    for (int i = 0; i < n; i++)
         judge(schema, id, &all[i], true);
-    }
     for (int w = n; w < WORKS && killed; w++)
         judge(schema, id, &(struct said){ .work = w }, false);
     sum.failed += (unsigned)failed;
+    sum.dead += failed > may_fail ? (unsigned)(failed - may_fail) : 0;
 }
 
 static void kill_server(void *arg)
@@ -321,6 +450,23 @@ static const struct plan plans[] = {
     { "client", { .event = PROXY_CALL, .call = kill_client }, 0, true, 0 },
 };
 
+/* The row that BATCH_CHANGE is to change. */
+static void make_row(const char *schema, const char *id)
+{
+    char sql[160], title[64];
+    const char *values[] = { title };
+    snprintf(sql, sizeof sql,
+             "INSERT INTO %s.posts (title, author_id, published, views) VALUES ($1, 1, false, 0)",
+             schema);
+    snprintf(title, sizeof title, "%s-%s", id, works[BATCH_CHANGE].name);
+    PGresult *r = PQexecParams(direct, sql, 1, NULL, values, NULL, NULL, 0);
+    if (PQresultStatus(r) != PGRES_COMMAND_OK) {
+        fprintf(stderr, "steps: %s", PQerrorMessage(direct));
+        exit(2);
+    }
+    PQclear(r);
+}
+
 /* false: it ended before its event. */
 static bool try_once(const struct plan *p, const struct proxy_rules *rules, const char *url,
                      const char *schema)
@@ -330,6 +476,7 @@ static bool try_once(const struct plan *p, const struct proxy_rules *rules, cons
     snprintf(id, sizeof id, "%s%lu", p->name, (unsigned long)rules->at);
     if (pipe(fds) != 0)
         exit(2);
+    make_row(schema, id);
     proxy_set(rules);
     child = fork();
     if (child == 0)
