@@ -137,7 +137,7 @@ struct pxb_alloc {
 /* What probe_hits counts. */
 enum pxb_hit {
 	PXB_HIT_QUERY,
-	PXB_HIT_ENTRY,	/* of allocation functions; in BPF without those that allocators[] has */
+	PXB_HIT_ENTRY,	/* of allocation functions; in BPF those that allocators[] has not */
 	PXB_HIT_RETURN, /* the same */
 	PXB_HIT_FREE,
 	PXB_HIT_FAULT,

@@ -257,6 +257,28 @@ static void quote_command(struct pxi_buf *out, char *const *argv)
     }
 }
 
+static void warn_of_cut_stacks(struct pxi_buf *w, const struct session_facts *f)
+{
+    if (f->events_lost) {
+        pxi_buf_fmt(w, "%" PRIu64 " records of mappings were lost: stacks may be cut\n",
+                    f->events_lost);
+    }
+    if (f->crowded) {
+        pxi_buf_fmt(w, "%" PRIu64 " executable mappings beyond %d of a process: stacks end there\n",
+                    f->crowded, PXB_MAPPINGS_MAX);
+    }
+    if (f->without_rows) {
+        pxi_buf_fmt(w, "%" PRIu64 " files found no room in the unwind tables: stacks end there\n",
+                    f->without_rows);
+    }
+    if (f->stale) {
+        pxi_buf_fmt(w,
+                    "%" PRIu64 " records were made while code was being replaced: "
+                    "their stacks were dropped\n",
+                    f->stale);
+    }
+}
+
 static void warn(struct record *r)
 {
     const struct session_options *o = &r->run.options;
@@ -297,30 +319,13 @@ static void warn(struct record *r)
         pxi_buf_fmt(w, "%" PRIu64 " child programs ended before their allocations could be seen\n",
                     f->missed_links);
     }
-    if (f->events_lost) {
-        pxi_buf_fmt(w, "%" PRIu64 " records of mappings were lost: stacks may be cut\n",
-                    f->events_lost);
-    }
     if (f->unwatched) {
         pxi_buf_fmt(w,
                     "%" PRIu64 " processes found no room beside %" PRIu32
                     " others: what they did then is not in the recording\n",
                     f->unwatched, f->process_limit);
     }
-    if (f->crowded) {
-        pxi_buf_fmt(w, "%" PRIu64 " executable mappings beyond %d of a process: stacks end there\n",
-                    f->crowded, PXB_MAPPINGS_MAX);
-    }
-    if (f->without_rows) {
-        pxi_buf_fmt(w, "%" PRIu64 " files found no room in the unwind tables: stacks end there\n",
-                    f->without_rows);
-    }
-    if (f->stale) {
-        pxi_buf_fmt(w,
-                    "%" PRIu64 " records were made while code was being replaced: "
-                    "their stacks were dropped\n",
-                    f->stale);
-    }
+    warn_of_cut_stacks(w, f);
     if (f->unresolved)
         pxi_buf_fmt(w, "%" PRIu64 " records of unknown processes were dropped\n", f->unresolved);
     if (run__is_incomplete(&r->run))

@@ -122,11 +122,8 @@ static inline struct heap_slot *slot_of_thread(void)
     return t->slot;
 }
 
-/* The reader is another process, and the only other. */
-static inline void count(uint64_t *counter, uint64_t n)
-{
-    __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
-}
+/* One writer: the thread. The reader is another process. */
+#define COUNT(counter, n) __atomic_store_n(&(counter), (counter) + (n), __ATOMIC_RELAXED)
 
 static void *alloc_counted(const uint64_t *frame, void *block, size_t size)
 {
@@ -161,8 +158,8 @@ static inline void *on_alloc(const uint64_t *frame, void *block, size_t size)
     struct heap_slot *slot = heap_thread.slot;
     if (unlikely(!slot || !block))
         return alloc_seldom(frame, block, size);
-    count(&slot->bytes, size);
-    count(&slot->blocks, 1);
+    COUNT(slot->bytes, size);
+    COUNT(slot->blocks, 1);
     heap_thread.left -= (int64_t)size;
     return likely(heap_thread.left >= 0) ? block : alloc_chosen(frame, block, size);
 }

@@ -24,8 +24,8 @@ struct spots {
     struct spot *items; /* items[n], the heaviest first */
     uint32_t n;
     uint64_t weight, kernel; /* of all */
-    uint64_t probes;         /* CPU: samples within this recording's probes or library; in no spot */
-    struct pxi_map by_key;   /* holds the names */
+    uint64_t probes;       /* CPU: samples within this recording's probes or library; in no spot */
+    struct pxi_map by_key; /* holds the names */
 };
 
 /* false: out of memory; spots__free is due in any case. */
