@@ -275,6 +275,25 @@ static int lost(struct pxi_pg_conn *c, struct pxi_stmt **st)
     return pxi_pg_lost(c);
 }
 
+/* The answer to the first in the queue. 1, < 0: an entry is handed out; 0: none yet. */
+static int take(struct pxi_pg_conn *c, PGresult *res, struct pxi_stmt **out)
+{
+    struct pxi_pg_pipe *p = &c->pipe;
+    struct pxi_pg_pipe_entry e = p->queue[p->head];
+    pop(p);
+    int rc = settle(c, &e, res);
+    if (e.kind == SYNC && p->held)
+        return give(p, p->held, out, 1);
+    if (e.kind == EXECUTE && rc == 1 && p->count && p->queue[p->head].kind == SYNC) {
+        p->held = e.st;
+        return 0;
+    }
+    if (rc != 0)
+        *out = (struct pxi_stmt *)(void *)e.st;
+    p->given = rc != 0 && e.kind == EXECUTE ? e.st : NULL;
+    return rc;
+}
+
 static int next(struct pxi_conn *conn, struct pxi_stmt **out)
 {
     struct pxi_pg_conn *c = pxi_pg_of(conn);
@@ -299,19 +318,9 @@ static int next(struct pxi_conn *conn, struct pxi_stmt **out)
             c->failed = res;
             return lost(c, out);
         }
-        pop(p);
-        int rc = settle(c, &e, res);
-        if (e.kind == SYNC && p->held)
-            return give(p, p->held, out, 1);
-        if (rc == 0)
-            continue;
-        if (e.kind == EXECUTE && rc == 1 && p->count && p->queue[p->head].kind == SYNC) {
-            p->held = e.st;
-            continue;
-        }
-        *out = (struct pxi_stmt *)(void *)e.st;
-        p->given = e.kind == EXECUTE ? e.st : NULL;
-        return rc;
+        int rc = take(c, res, out);
+        if (rc != 0)
+            return rc;
     }
     return PQstatus(c->pg) == CONNECTION_BAD ? lost(c, out) : 0;
 }

@@ -78,6 +78,7 @@ listen_port = 6432
 auth_type = trust
 auth_file = $pg_dir/bouncer.users
 default_pool_size = 4
+ignore_startup_parameters = options
 END
 echo '"postgres" ""' >"$pg_dir/bouncer.users"
 chmod 644 "$pg_dir/bouncer.ini" "$pg_dir/bouncer.users"
