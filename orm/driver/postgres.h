@@ -17,7 +17,7 @@
  *   postgres_copy.c    COPY in
  *   postgres_pipe.c    the half that never blocks
  *   postgres_scan.c    what kind of statement a text is (pure)
- *   postgres_known.c, postgres_encode.c, postgres_array.c, postgres_decode.c, postgres_form.c,
+ *   postgres_known.c, postgres_encode.c, postgres_array.c, postgres_decode.c, postgres_form*.c,
  *   postgres_numeric.c: values (pure, see postgres_codec.h)
  *   postgres.c         the table of all this
  *

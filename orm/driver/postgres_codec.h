@@ -22,6 +22,10 @@ enum pxi_pg_kind {
     PXI_PG_BITS,
     PXI_PG_TIMETZ,
     PXI_PG_VERSIONED, /* text behind a byte that is 1: jsonpath, ltree */
+    PXI_PG_SHAPE,     /* point, box, ... */
+    PXI_PG_LSN,
+    PXI_PG_XID8,
+    PXI_PG_TID,
     PXI_PG_HSTORE,
     PXI_PG_RANGE,
     PXI_PG_MULTIRANGE,
@@ -46,7 +50,7 @@ enum pxi_pg_kind {
     PXI_PG_ARRAY,
 };
 struct pxi_pg_type {
-    uint32_t oid;
+    uint32_t oid, base;           /* base: of a domain, what it is over; else oid */
     uint8_t kind;                 /* enum pxi_pg_kind */
     bool mute;                    /* the server has no binary form of it */
     const struct pxi_pg_type *of; /* ARRAY, RANGE, MULTIRANGE: its items; else NULL */
@@ -54,7 +58,7 @@ struct pxi_pg_type {
 };
 /* Of those with fixed numbers; OTHER: none of them. */
 struct pxi_pg_type pxi_pg_type_of(uint32_t oid);
-enum { PXI_PG_TIMESTAMP = 1114 };
+enum { PXI_PG_BOX = 603, PXI_PG_TIMESTAMP = 1114 };
 /* "integer[]", for messages. */
 const char *pxi_pg_type_name(const struct pxi_pg_type *t, char buf[PXI_TYPE_NAME]);
 /* Whether its parameters go as text. */

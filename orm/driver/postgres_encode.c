@@ -474,13 +474,14 @@ static int put_items(struct pxi_buf *to, const struct pxi_pg_type *t, const stru
 }
 
 /* As the server's array_in reads it: {"a","b",NULL}. */
-static int put_literal(struct pxi_buf *to, const struct pxi_value *items, uint32_t n)
+static int put_literal(struct pxi_buf *to, const struct pxi_value *items, uint32_t n, char between)
 {
     struct pxi_buf text = { 0 };
     int rc = 0;
     pxi_buf_char(to, '{');
     for (uint32_t i = 0; i < n && rc == 0; i++) {
-        pxi_buf_text(to, i ? "," : "");
+        if (i)
+            pxi_buf_char(to, between);
         if (items[i].kind == PXI_NULL) {
             pxi_buf_text(to, "NULL");
             continue;
@@ -508,7 +509,7 @@ static int put_array(struct pxi_buf *to, const struct pxi_pg_type *t, const stru
     if (v->kind != PXI_ARRAY)
         return PRAX_ETYPE;
     if (pxi_pg_goes_as_text(t))
-        return put_literal(to, v->u.p, v->size);
+        return put_literal(to, v->u.p, v->size, t->of->base == PXI_PG_BOX ? ';' : ',');
     put32(to, v->size > 0); /* dimensions */
     size_t at = to->size;
     put32(to, 0); /* whether it holds NULLs, once that is known */

@@ -10,9 +10,9 @@ struct known {
     struct pxi_pg_type type;
     uint32_t array; /* the array of it; 0: none */
 };
-#define KNOWN(oid, array, kind, name)                           \
-    {                                                           \
-        { (oid), PXI_PG_##kind, false, NULL, (name) }, (array), \
+#define KNOWN(oid, array, kind, name)                                  \
+    {                                                                  \
+        { (oid), (oid), PXI_PG_##kind, false, NULL, (name) }, (array), \
     }
 static const struct known types[] = {
     KNOWN(16, 1000, BOOL, "boolean"),
@@ -24,14 +24,22 @@ static const struct known types[] = {
     KNOWN(23, 1007, INT4, "integer"),
     KNOWN(25, 1009, TEXT, "text"),
     KNOWN(26, 1028, OID, "oid"),
+    KNOWN(27, 1010, TID, "tid"),
     KNOWN(28, 1011, OID, "xid"),
     KNOWN(29, 1012, OID, "cid"),
     KNOWN(114, 199, JSON, "json"),
     KNOWN(142, 143, TEXT, "xml"),
+    KNOWN(600, 1017, SHAPE, "point"),
+    KNOWN(601, 1018, SHAPE, "lseg"),
+    KNOWN(602, 1019, SHAPE, "path"),
+    KNOWN(PXI_PG_BOX, 1020, SHAPE, "box"),
+    KNOWN(604, 1027, SHAPE, "polygon"),
+    KNOWN(628, 629, SHAPE, "line"),
     KNOWN(650, 651, INET, "cidr"),
     KNOWN(700, 1021, FLOAT4, "real"),
     KNOWN(701, 1022, FLOAT8, "double precision"),
     KNOWN(705, 0, TEXT, "unknown"),
+    KNOWN(718, 719, SHAPE, "circle"),
     KNOWN(774, 775, MACADDR, "macaddr8"),
     KNOWN(829, 1040, MACADDR, "macaddr"),
     KNOWN(869, 1041, INET, "inet"),
@@ -48,8 +56,10 @@ static const struct known types[] = {
     KNOWN(1700, 1231, NUMERIC, "numeric"),
     KNOWN(2278, 0, VOID, "void"),
     KNOWN(2950, 2951, UUID, "uuid"),
+    KNOWN(3220, 3221, LSN, "pg_lsn"),
     KNOWN(3802, 3807, JSONB, "jsonb"),
     KNOWN(4072, 4073, VERSIONED, "jsonpath"),
+    KNOWN(5069, 271, XID8, "xid8"),
 };
 
 struct pxi_pg_type pxi_pg_type_of(uint32_t oid)
@@ -58,9 +68,9 @@ struct pxi_pg_type pxi_pg_type_of(uint32_t oid)
         if (types[i].type.oid == oid)
             return types[i].type;
         if (types[i].array == oid)
-            return (struct pxi_pg_type){ .oid = oid, .kind = PXI_PG_ARRAY, .of = &types[i].type };
+            return (struct pxi_pg_type){ oid, oid, PXI_PG_ARRAY, false, &types[i].type, NULL };
     }
-    return (struct pxi_pg_type){ .oid = oid, .kind = PXI_PG_OTHER };
+    return (struct pxi_pg_type){ .oid = oid, .base = oid, .kind = PXI_PG_OTHER };
 }
 
 const char *pxi_pg_type_name(const struct pxi_pg_type *t, char buf[PXI_TYPE_NAME])

@@ -95,7 +95,7 @@ static struct pxi_pg_known *add(struct pxi_pg_conn *c, uint32_t oid)
     if (!k)
         return NULL;
     memset(k, 0, sizeof *k);
-    k->type = (struct pxi_pg_type){ .oid = oid, .kind = PXI_PG_OTHER };
+    k->type = pxi_pg_type_of(oid); /* OTHER, until it has been resolved */
     k->next = c->types;
     c->types = k;
     c->n_types++;
@@ -138,9 +138,8 @@ static void resolve(struct pxi_pg_conn *c, struct pxi_pg_known *k, unsigned dept
 static const struct pxi_pg_type *made_of(struct pxi_pg_conn *c, uint32_t oid, unsigned depth)
 {
     struct pxi_pg_known *k = find(c, oid);
-    struct pxi_pg_type fixed = pxi_pg_type_of(oid);
-    if (!k && fixed.kind != PXI_PG_OTHER && (k = add(c, oid)))
-        k->type = fixed;
+    if (!k && pxi_pg_type_of(oid).kind != PXI_PG_OTHER)
+        k = add(c, oid);
     if (k && depth < DEPTH)
         resolve(c, k, depth + 1);
     return k ? &k->type : NULL;
@@ -157,6 +156,7 @@ static void resolve(struct pxi_pg_conn *c, struct pxi_pg_known *k, unsigned dept
     const struct pxi_pg_type *of =
         ref && (k->how == 'd' || container) ? made_of(c, ref, depth) : NULL;
     if (k->how == 'd' && of) {
+        k->type.base = of->base;
         k->type.kind = of->kind;
         k->type.of = of->of;
         k->type.mute = of->mute;

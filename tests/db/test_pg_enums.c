@@ -15,7 +15,7 @@ static const char native[] =
     "CREATE DOMAIN moment AS timestamptz; CREATE DOMAIN team AS varchar(20);"
     "CREATE DOMAIN day AS date; CREATE DOMAIN yes AS boolean; CREATE DOMAIN key AS int;"
     "CREATE DOMAIN owner_role AS role;"
-    "CREATE EXTENSION IF NOT EXISTS citext;"
+    "CREATE EXTENSION citext;"
     "DO $$ DECLARE c record; BEGIN"
     " FOR c IN SELECT conrelid::regclass AS t, conname FROM pg_constraint WHERE contype = 'c'"
     "  AND connamespace = current_schema::regnamespace AND conrelid <> 0 LOOP"

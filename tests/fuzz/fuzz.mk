@@ -4,7 +4,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_NAMES   := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SRC     := $(wildcard loader/unwind/*.c loader/target/*.c loader/profile/*.c orm/base/*.c orm/schema/*.c orm/gen/*.c) \
                 $(wildcard orm/import/*.c orm/driver/postgres_*code.c) orm/driver/layout.c \
-                $(addprefix orm/driver/postgres_,scan.c numeric.c array.c form.c known.c)
+                $(addprefix orm/driver/postgres_,scan.c numeric.c array.c form.c form_plain.c known.c)
 FUZZ_OBJ     := $(FUZZ_SRC:%.c=build/fuzz/%.o)
 FUZZ_CC      := $(CLANG) -std=gnu11 -D_GNU_SOURCE -Iorm/include -Iusdt/include -I. -O1 -g \
                 -fno-omit-frame-pointer

@@ -14,7 +14,7 @@
 
 enum { BOOL = 16, BYTEA = 17, INT8 = 20, INT2 = 21, INT4 = 23, TEXT = 25, OID = 26, JSON = 114 };
 enum { FLOAT4 = 700, FLOAT8 = 701, DATE = 1082, TIME = 1083, STAMPTZ = 1184, NUMERIC = 1700 };
-enum { UUID = 2950, JSONB = 3802, INT4S = 1007, TEXTS = 1009, NUMERICS = 1231, OTHER = 600 };
+enum { UUID = 2950, JSONB = 3802, INT4S = 1007, TEXTS = 1009, NUMERICS = 1231, OTHER = 3614 };
 enum { INT8S = 1016, FLOAT8S = 1022, STAMPTZS = 1185 };
 
 static struct pxi_arena arena;
@@ -665,6 +665,11 @@ static void test_forms(void **state)
     FORM(&bits, "\xff\xff\xff\xff\xa0", NULL);
     FORM(&path, "\1$.a", "$.a");
     FORM(&path, "\2$.a", NULL);
+    const struct pxi_pg_type polygon = pxi_pg_type_of(604), tid = pxi_pg_type_of(27);
+    FORM(&tid, "\0\0\0\1\0\2", "(1,2)");
+    FORM(&polygon, "\0\0\0\0", "()");
+    FORM(&polygon, "\x10\0\0\0", NULL);
+    FORM(&polygon, "\xff\xff\xff\xff", NULL);
     FORM(&dates,
          "\0\0\0\1\0\0\0\1\0\0\4\x3a\0\0\0\2\0\0\0\0"
          "\0\0\0\4\0\0\0\0\xff\xff\xff\xff",
