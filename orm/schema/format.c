@@ -86,8 +86,8 @@ static uint32_t text_end(const struct job *j)
     return i;
 }
 
-/* Behind 'text' of SQL; the schema's own strings and comments come first, so with one of them in it
- * the quote is a mark as any other. */
+/* Behind 'text' of SQL; the schema's own strings, comments and attributes come first, so with one
+ * of them in it the quote is a mark as any other. */
 static uint32_t sql_text_end(const struct job *j)
 {
     for (uint32_t i = j->at + 1; i < j->size; i++) {
@@ -95,7 +95,8 @@ static uint32_t sql_text_end(const struct job *j)
         bool last = i + 1 == j->size;
         if (*p == '\'')
             return i + 1;
-        if (*p == '\n' || *p == '"' || (*p == '/' && !last && (p[1] == '/' || p[1] == '*')))
+        if (*p == '\n' || *p == '"' || *p == '@' ||
+            (*p == '/' && !last && (p[1] == '/' || p[1] == '*')))
             break;
     }
     return j->at + 1;

@@ -213,7 +213,8 @@ static void test_what_is_no_text(void **state)
 static void test_open_in_sql(void **state)
 {
     (void)state;
-    static const char *const texts[] = { "'@check('/*", "'@check('/* x\n\n", "'@check('\"\"\"x" };
+    static const char *const texts[] = { "'@check('/*", "'@check('/* x\n\n", "'@check('\"\"\"x",
+                                         "'@check(\n'f" };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         assert_true(round_trip("open in SQL", texts[i], strlen(texts[i])));
 }
