@@ -131,6 +131,61 @@ static void test_steps(void **state)
     }
 }
 
+/* How the kept statement is run for n keys: by the index, whatever the planner believes. */
+static void is_by_index(prax_session *s, const char *statement, int n)
+{
+    static char sql[16000];
+    int at = snprintf(sql, sizeof sql, "EXPLAIN EXECUTE %s('{0", statement), scans = 0;
+    for (int i = 1; i < n; i++)
+        at += snprintf(sql + at, sizeof sql - (size_t)at, ",%d", i * 7919 % 10000);
+    snprintf(sql + at, sizeof sql - (size_t)at, "}')");
+    PRAX_CLEAN(prax_cursor_cleanup_) prax_cursor *c = prax_sql_open(s, sql);
+    while (prax_cursor_next(c) == 1) {
+        const char *line = prax_col_text(c, 0);
+        if (strstr(line, "Seq Scan") || strstr(line, "Bitmap") || strstr(line, "Hash"))
+            fail_msg("%d keys: %s", n, line);
+        scans += strstr(line, "Index Scan using") != NULL;
+    }
+    ASSERT_CODE(s, 0);
+    assert_int_equal(scans, 1);
+}
+
+static void test_plans(void **state)
+{
+    static const char *const modes[] = { "SET plan_cache_mode = force_custom_plan",
+                                         "SET plan_cache_mode = force_generic_plan" };
+    struct fixture *f = *state;
+    prax_session *s = f->s;
+    const blog_user_result *r[4];
+    char statement[64];
+    if (!on_postgres())
+        return;
+    MUST(s,
+         prax_sql_exec(s, "INSERT INTO users (public_id, email, role, created_at) SELECT "
+                          "md5(i::text)::uuid, i, 'USER', now() FROM generate_series(1, 10000) i"));
+    PRAX_BATCH b = prax_batch_open(s);
+    for (int i = 0; i < 4; i++)
+        r[i] = get(b, i + 1);
+    MUST(s, prax_batch_run(b));
+    is_done(r[3], 1);
+    {
+        PRAX_CLEAN(prax_cursor_cleanup_)
+        prax_cursor *c = prax_sql_open(s, "SELECT name FROM pg_prepared_statements "
+                                          "WHERE statement LIKE '%ORDINALITY%LIMIT 1%' AND "
+                                          "statement NOT LIKE '%pg\\_prepared%'");
+        assert_int_equal(prax_cursor_next(c), 1);
+        snprintf(statement, sizeof statement, "%s", prax_col_text(c, 0));
+    }
+    for (int analyzed = 0; analyzed < 2; analyzed++) {
+        for (int mode = 0; mode < 2; mode++) {
+            MUST(s, prax_sql_exec(s, modes[mode]));
+            for (int n = 2; n <= 2000; n *= 10)
+                is_by_index(s, statement, n);
+        }
+        MUST(s, prax_sql_exec(s, "ANALYZE users"));
+    }
+}
+
 /* ---- keys ---- */
 
 enum { THINGS = 4, VALUES = THINGS + 1, KEYS = 15 }; /* the last value is no row's */
@@ -927,12 +982,12 @@ static void test_slow(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    DB_TEST(test_numbers),      DB_TEST(test_steps),          DB_OWN(test_every_type),
-    DB_TEST(test_compound),     DB_TEST(test_projections),    DB_TEST(test_writes),
-    DB_TEST(test_write_behind), DB_TEST(test_bad_key),        DB_OWN(test_range),
-    DB_TEST(test_bad_row),      DB_TEST(test_no_table),       DB_TEST(test_lock_timeout),
-    DB_TEST(test_ends_early),   DB_TEST(test_canceled_in_tx), DB_TEST(test_killed),
-    DB_TEST(test_stale),        DB_TEST(test_nothing_kept),   DB_TEST(test_odd_columns),
-    DB_TEST(test_statistics),   DB_TEST(test_slow),
+    DB_TEST(test_numbers),      DB_TEST(test_steps),        DB_TEST(test_plans),
+    DB_OWN(test_every_type),    DB_TEST(test_compound),     DB_TEST(test_projections),
+    DB_TEST(test_writes),       DB_TEST(test_write_behind), DB_TEST(test_bad_key),
+    DB_OWN(test_range),         DB_TEST(test_bad_row),      DB_TEST(test_no_table),
+    DB_TEST(test_lock_timeout), DB_TEST(test_ends_early),   DB_TEST(test_canceled_in_tx),
+    DB_TEST(test_killed),       DB_TEST(test_stale),        DB_TEST(test_nothing_kept),
+    DB_TEST(test_odd_columns),  DB_TEST(test_statistics),   DB_TEST(test_slow),
 };
 DB_MAIN(tests)
