@@ -1,6 +1,7 @@
 # Manual pages, from the pages of docs/ in Markdown, and completions of bash.
 MAN := $(B)/man/prax.1 $(B)/man/prax-bpf.1 $(B)/man/prax_schema.5 $(B)/man/prax_diagnostics.7 \
-       $(B)/man/prax_queries.5 $(B)/man/prax_relations.7 $(B)/man/prax_batches.7 $(B)/man/prax_sql.7
+       $(B)/man/prax_queries.5 $(B)/man/prax_relations.7 $(B)/man/prax_batches.7 $(B)/man/prax_sql.7 \
+       $(B)/man/prax_client.7
 
 PROGRAMS += $(MAN)
 

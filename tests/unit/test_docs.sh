@@ -9,7 +9,7 @@ commands() { "$B/$1" --help | sed -n "s/^  $1 \([a-z][a-z]*\).*/\1/p" | sort -u;
 is "prax_diagnostics.7 is of diagnostics.def" \
     "$(docs/man/diagnostics.sh | diff - docs/prax_diagnostics.7.md | head -n 5)" ""
 for page in prax.1 prax-bpf.1 prax_schema.5 prax_queries.5 prax_relations.7 prax_batches.7 prax_sql.7 \
-    prax_diagnostics.7; do
+    prax_diagnostics.7 prax_client.7; do
     if command -v groff >/dev/null; then
         groff -K utf8 -man -Tutf8 -P-cbou -ww "$B/man/$page" >"$tmp/$page" 2>"$tmp/warnings"
         is "$page renders without warnings" "$(cat "$tmp/warnings")" ""
