@@ -16,7 +16,7 @@ PRAX ?= prax
 prax_sources = $(1) $(if $(wildcard $(1)/.),$(wildcard $(1)/*.prax $(1)/*.sql),$(wildcard $(dir $(1))*.sql))
 
 define prax_schema
-PRAX_FILES_$(2) := $(shell $(PRAX) generate --files -o $(3) $(1))
+PRAX_FILES_$(2) := $(shell $(PRAX) generate --files -o $(3) $(1) 2>/dev/null)
 PRAX_OBJS_$(2) := $$(patsubst %.c,%.o,$$(filter %.c,$$(PRAX_FILES_$(2))))
 $(4) $$(PRAX_OBJS_$(2)): | $(3)/$(2).h
 $(3)/$(2).o: $(3)/$(2).h
