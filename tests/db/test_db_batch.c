@@ -738,7 +738,7 @@ static void test_connects_apart(void **state)
         if (busy)
             poll(fds, 4, timeout);
     }
-    assert_in_range(now_ms() - start, 190, 1500);
+    assert_in_range(now_ms() - start, 190, 8000);
     assert_in_range(slept, 0, 20);
     for (int i = 0; i < 4; i++) {
         is_done(r[i], 0);
@@ -925,7 +925,7 @@ static void test_close_early(void **state)
             assert_int_equal(prax_batch_step(b), 1);
         uint64_t start = now_ms();
         prax_batch_close(b);
-        assert_in_range(now_ms() - start, 0, 500);
+        assert_in_range(now_ms() - start, 0, 5000);
         has_failed(slow, PRAX_ECANCELED);
         assert_true(get->status <= 0);
         assert_int_equal(blog_user_count(s), 0);
