@@ -35,19 +35,19 @@ check "a private server" wait_for "${as[@]}" "$pgbin/pg_isready" -q -h "$data" -
 
 # psql aligns columns: it keeps the result, measures every cell, then prints.
 client=$(find "$pgbin" -name psql | head -n 1)
-sql='SELECT i, md5(i::text), i * 1.5, now(), repeat(chr(228), i % 20) FROM generate_series(1, 150000) i'
+sql='SELECT i, md5(i::text), i * 1.5, now(), repeat(chr(228), i % 20) FROM generate_series(1, 500000) i'
 "${as[@]}" "$client" -X -h "$data" -U tester -d postgres -c "$sql" >"$tmp/alone" 2>"$tmp/err.alone"
 "$bpf" record --cpu=999 -o "$tmp/p" -- "${as[@]}" "$client" -X -h "$data" -U tester -d postgres \
     -c "$sql" >"$tmp/out" 2>"$tmp/err"
 is "status" $? 0
 is "as many lines as alone" "$(wc -l <"$tmp/out")" "$(wc -l <"$tmp/alone")"
 ok=$(awk '$1 == "\"ok\":" { n = $2 + 0 } END { print n + 0 }' "$tmp/p/meta.json")
-# Samples within execve have no user stack, and ld.so's own start has no unwind rules. Two in a hundred
-# may be broken where a busy machine lets the loader see late what psql maps at its start.
+# Samples within execve have no user stack, and ld.so's own start has no unwind rules. One in a hundred
+# may be broken: what psql maps at its start may be seen late, some ten samples on a busy machine.
 aside=$(awk '/\[stack ends: / && (/_execve_\[k\]/ || /no_row\];(_start|_dl_start_user)/) {
     n += $NF } END { print n + 0 }' "$tmp/p/cpu.folded")
 n=$(($(json "$tmp/p/meta.json" samples) - aside))
 check "enough samples ($n)" test "$n" -ge 200
-check "$ok of $n stacks reach the start" test $((ok * 1000)) -ge $((n * 980))
+check "$ok of $n stacks reach the start" test $((ok * 1000)) -ge $((n * 990))
 check "psql's frames are there" grep -q '^psql;' "$tmp/p/cpu.folded"
 finish
