@@ -2,14 +2,13 @@
  * fails between them; what must not block does not; and what is given up early leaves a session and
  * a connection that work. */
 #include "social.h"
-#include "tests/db/db.h"
+#include "tests/db/batch.h"
 #include "tests/lib/proxy.h"
 #include "usdt/stats.h"
 #include <poll.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 
 static void add_users(prax_session *s, int n)
 {
@@ -21,28 +20,6 @@ static void add_users(prax_session *s, int n)
             fail_msg("%s", prax_error_get(s)->message);
         assert_int_equal(u->id, i);
     }
-}
-
-/* A handle as it should be. */
-static void is_done(const void *handle, int64_t count)
-{
-    const prax_result *r = handle;
-    if (r->status != 0)
-        fail_msg("status %d: %s", r->status, r->error ? r->error->message : "no error");
-    assert_null(r->error);
-    assert_int_equal(r->count, count);
-}
-
-static void has_failed(const void *handle, int code)
-{
-    const prax_result *r = handle;
-    if (r->status != code)
-        fail_msg("status %d in place of %d: %s", r->status, code,
-                 r->error ? r->error->message : "no error");
-    assert_non_null(r->error);
-    assert_int_equal(r->error->code, code);
-    assert_true(*r->error->message);
-    assert_null(r->rows);
 }
 
 /* ---- verbs ---- */
@@ -619,13 +596,6 @@ static void test_asked_types(void **state)
 
 /* ---- what must not wait ---- */
 
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* How often the thread has gone to sleep, whatever for. */
 static long sleeps(void)
 {
@@ -828,14 +798,6 @@ static void test_fork(void **state)
 }
 
 /* ---- an end before the time ---- */
-
-static int64_t backend(prax_session *s)
-{
-    PRAX_CLEAN(prax_cursor_cleanup_)
-    prax_cursor *c = prax_sql_open(s, "SELECT pg_backend_pid()");
-    assert_int_equal(prax_cursor_next(c), 1);
-    return prax_col_i64(c, 0);
-}
 
 static void test_timeout(void **state)
 {

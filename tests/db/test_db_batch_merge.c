@@ -3,7 +3,7 @@
  * by itself. The cases ask the same of SQLite, where each is.
  */
 #include "keys.h"
-#include "tests/db/db.h"
+#include "tests/db/batch.h"
 #include "usdt/stats.h"
 #include <poll.h>
 
@@ -38,27 +38,6 @@ static void was_merged(prax_session *s)
 {
     assert_int_equal(kept(s, true), on_postgres());
     assert_int_equal(kept(s, false), 0);
-}
-
-static void is_done(const void *handle, int64_t count)
-{
-    const prax_result *r = handle;
-    if (r->status != 0)
-        fail_msg("status %d: %s", r->status, r->error ? r->error->message : "no error");
-    assert_null(r->error);
-    assert_int_equal(r->count, count);
-}
-
-static void has_failed(const void *handle, int code)
-{
-    const prax_result *r = handle;
-    if (r->status != code)
-        fail_msg("status %d in place of %d: %s", r->status, code,
-                 r->error ? r->error->message : "no error");
-    assert_int_equal(r->error->code, code);
-    assert_true(*r->error->message);
-    assert_null(r->rows);
-    assert_int_equal(r->count, 0);
 }
 
 /* The user of that id, or none for 0. */

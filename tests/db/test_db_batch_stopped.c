@@ -5,28 +5,12 @@
  * PRAX_TEST_POSTMASTER is the process of a server of our own, which is stopped, too: then a cancel
  * is answered by nobody, either. test_db_batch_tls.sh sets it.
  */
-#include "tests/db/db.h"
+#include "tests/db/batch.h"
 #include <errno.h>
 #include <signal.h>
-#include <time.h>
 
 enum { BLOCK = 8, LIMIT_MS = 1000 };
 enum way { CANCEL, TIMEOUT, CLOSE };
-
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static pid_t backend(prax_session *s)
-{
-    PRAX_CLEAN(prax_cursor_cleanup_)
-    prax_cursor *c = prax_sql_open(s, "SELECT pg_backend_pid()");
-    assert_int_equal(prax_cursor_next(c), 1);
-    return (pid_t)prax_col_i64(c, 0);
-}
 
 /* Gets that are one statement, and some that are none. */
 static void put(prax_batch *b, const blog_user_result **r)
