@@ -20,6 +20,19 @@ static inline pid_t backend(prax_session *s)
     return (pid_t)prax_col_i64(c, 0);
 }
 
+/* Users 1 to n, with the emails u1@x and so on, and their number as their age. */
+static inline void add_users(prax_session *s, int n)
+{
+    for (int i = 1; i <= n; i++) {
+        char email[32];
+        snprintf(email, sizeof email, "u%d@x", i);
+        const blog_user *u = blog_user_create(s, .email = email, .age = prax_set(i));
+        if (!u)
+            fail_msg("%s", prax_error_get(s)->message);
+        assert_int_equal(u->id, i);
+    }
+}
+
 /* A handle as it should be. */
 static inline void is_done(const void *handle, int64_t count)
 {
@@ -41,6 +54,13 @@ static inline void has_failed(const void *handle, int code)
     assert_true(*r->error->message);
     assert_null(r->rows);
     assert_int_equal(r->count, 0);
+}
+
+/* On a network an entry is out, unless the server was faster. */
+static inline void step_once(prax_batch *b)
+{
+    if (on_postgres())
+        assert_in_range(prax_batch_step(b), 0, 1);
 }
 
 #endif

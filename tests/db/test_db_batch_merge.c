@@ -9,8 +9,8 @@
 
 enum { MOST = 3000 };
 
-/* Users 1 to n, with the emails u1@x and so on, and their number as their age. */
-static void add_users(prax_session *s, int n)
+/* As add_users, in one go. */
+static void add_many(prax_session *s, int n)
 {
     static blog_user_new rows[MOST];
     static char emails[MOST][16];
@@ -69,7 +69,7 @@ static void test_numbers(void **state)
     struct fixture *f = *state;
     static const int counts[] = { 1, 2, 3, 4, 5, 63, 1000, 1024, 1025, MOST };
     static const blog_user_result *r[MOST];
-    add_users(f->s, USERS);
+    add_many(f->s, USERS);
     for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
         PRAX_DB db = NULL;
         assert_int_equal(f->dir[0] || on_postgres() ? prax_db_open(&db, .url = f->url) : 0, 0);
@@ -96,7 +96,7 @@ static void test_steps(void **state)
     struct fixture *f = *state;
     prax_session *s = f->s;
     const blog_user_result *r[N];
-    add_users(s, 20);
+    add_many(s, 20);
     PRAX_BATCH b = prax_batch_open(s);
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < N; i++) {
@@ -364,7 +364,7 @@ static void test_projections(void **state)
     struct fixture *f = *state;
     prax_session *s = f->s;
     const blog_user_result *all[N], *some[N], *by_email[N];
-    add_users(s, N);
+    add_many(s, N);
     for (int run = 1; run <= 20; run += 6) { /* alternating one by one, and in runs of 7, 13, 19 */
         PRAX_BATCH b = prax_batch_open(s);
         for (int i = 0; i < N; i += run) {
@@ -437,7 +437,7 @@ static void test_writes(void **state)
 {
     struct fixture *f = *state;
     prax_session *s = f->s;
-    add_users(s, 5);
+    add_many(s, 5);
     {
         PRAX_TX(tx, s);
         use_writes(s);
@@ -454,7 +454,7 @@ static void test_write_behind(void **state)
     struct fixture *f = *state;
     prax_session *s = f->s;
     const blog_user_result *r[8];
-    add_users(s, 8);
+    add_many(s, 8);
     for (int bad = 0; bad < 2; bad++) {
         PRAX_SESSION own = prax_session_open(f->db);
         PRAX_BATCH b = prax_batch_open(own);
@@ -500,7 +500,7 @@ static void test_bad_key(void **state)
     struct fixture *f = *state;
     prax_session *s = f->s;
     const blog_user_result *r[BLOCK], *more[BLOCK];
-    add_users(s, BLOCK);
+    add_many(s, BLOCK);
     PRAX_BATCH b = prax_batch_open(s);
     get_bad(b, r, 3);
     get_block(b, more);
@@ -573,7 +573,7 @@ static void test_bad_row(void **state)
     prax_session *s = f->s;
     if (!on_postgres())
         return;
-    add_users(s, 4);
+    add_many(s, 4);
     MUST(s, prax_sql_script(s, "ALTER TABLE users DROP CONSTRAINT IF EXISTS users_role_check;"
                                "UPDATE users SET role = 'PILOT' WHERE id = 3"));
     for (int in_tx = 0; in_tx < 2; in_tx++) {
@@ -647,7 +647,7 @@ static void test_lock_timeout(void **state)
     if (!on_postgres())
         return;
     assert_int_equal(prax_db_open(&db, .url = f->url, .log = log_all, .log_ctx = &log), 0);
-    add_users(f->s, BLOCK);
+    add_many(f->s, BLOCK);
     PRAX_SESSION s = prax_session_open(db);
     const blog_user_result *r[BLOCK];
     MUST(s, prax_sql_exec(s, "SET lock_timeout = '20ms'"));
@@ -736,7 +736,7 @@ static void test_ends_early(void **state)
     struct fixture *f = *state;
     if (!on_postgres())
         return;
-    add_users(f->s, BLOCK);
+    add_many(f->s, BLOCK);
     end_early(f, CANCEL);
     end_early(f, TIMEOUT);
     end_early(f, CLOSE);
@@ -749,7 +749,7 @@ static void test_canceled_in_tx(void **state)
     const blog_user_result *r[BLOCK];
     if (!on_postgres())
         return;
-    add_users(f->s, BLOCK);
+    add_many(f->s, BLOCK);
     PRAX_TX(lock, f->s);
     PRAX_SESSION s = prax_session_open(f->db);
     run_block(s); /* it is prepared: else that would wait */
@@ -772,7 +772,7 @@ static void test_killed(void **state)
     const blog_user_result *r[BLOCK];
     if (!on_postgres())
         return;
-    add_users(f->s, BLOCK);
+    add_many(f->s, BLOCK);
     PRAX_SESSION s = prax_session_open(f->db);
     {
         PRAX_TX(tx, f->s);
@@ -802,7 +802,7 @@ static void test_stale(void **state)
     const blog_user_result *r[BLOCK];
     if (!on_postgres())
         return;
-    add_users(s, 5);
+    add_many(s, 5);
     PRAX_BATCH b = prax_batch_open(s);
     for (int i = 0; i < 4; i++) {
         get_block(b, r);
@@ -824,7 +824,7 @@ static void test_nothing_kept(void **state)
     char url[PG_URL + 32];
     if (!on_postgres())
         return;
-    add_users(f->s, 5);
+    add_many(f->s, 5);
     snprintf(url, sizeof url, "%s&prax_prepare=off", f->url);
     PRAX_DB db = NULL;
     assert_int_equal(prax_db_open(&db, .url = url), 0);
@@ -854,7 +854,7 @@ static void test_odd_columns(void **state)
     struct fixture *f = *state;
     if (!on_postgres())
         return;
-    add_users(f->s, 3);
+    add_many(f->s, 3);
     MUST(f->s,
          prax_sql_script(f->s, "CREATE DOMAIN odd_domain AS text CHECK (value <> 'u9@x');"
                                "CREATE TYPE odd_enum AS ENUM ('u1@x', 'u1@x  ', 'U2@X', 'u2@x', "
@@ -905,7 +905,7 @@ static void test_statistics(void **state)
     struct fixture *f = *state;
     prax_session *s = f->s;
     const blog_user_result *r[N];
-    add_users(s, 40);
+    add_many(s, 40);
     assert_non_null(blog_user_get(s, blog_user_by_email("u1@x"))); /* the plan is made */
     struct prax_stats a = counters();
     for (int i = 0; i < N; i++) {
@@ -942,7 +942,7 @@ static void test_slow(void **state)
     PRAX_DB db = NULL;
     if (!on_postgres())
         return;
-    add_users(f->s, 5);
+    add_many(f->s, 5);
     MUST(f->s, prax_sql_script(f->s, "ALTER TABLE users RENAME TO people;"
                                      "CREATE VIEW users AS SELECT p.* FROM people p "
                                      "WHERE pg_sleep(0.02) IS NOT NULL"));

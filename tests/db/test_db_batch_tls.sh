@@ -7,7 +7,7 @@ trap pg_tls_stop EXIT
 pg_tls_start batches
 export PRAX_TEST_POSTMASTER=$pg_pid
 status=0
-for t in test_db_batch test_db_batch_merge test_db_batch_stopped; do
+for t in test_db_batch test_db_batch_wait test_db_batch_observed test_db_batch_merge test_db_batch_stopped; do
     "$B/tests/db/$t" || status=1
 done
 exit $status
